@@ -1,0 +1,5 @@
+// std: what the language lacks. Imports nothing of ours.
+
+export { AssertionError, assert, unreachable } from './assert.js'
+export { Heap, type HeapMember } from './heap.js'
+export { forkSeed, integerBelow, type Random, seededRandom } from './random.js'
