@@ -1,0 +1,531 @@
+// Dispatcher: the actors of one thread, real or simulated: mailboxes, turns, monitors, children, death.
+//
+// Both hosts run this same code; they differ only in the shell they give it: how envelopes leave the
+// thread, how bytes become durable, how threads start, what the time is. The host calls `deliver` for
+// what arrives, then `drain`, then (when its batch is over) `settle`, and `wake` when `dueMs` has come.
+//
+// Guarantee: envelopes from one sender to one receiver are handled in the order they were sent; one turn
+// at a time; a death is told after everything the dead actor sent.
+
+import { Heap, type HeapMember, type Random } from '../std/index.js'
+import { Cell, type Clocks } from './cell.js'
+import type { Clock, Failure } from './contract.js'
+import {
+  type AnyActor,
+  downNotice,
+  type Effect,
+  type Envelope,
+  type Facts,
+  failureFor,
+  isPort,
+  ownerOf,
+  type SpawnEffect
+} from './envelope.js'
+import { Mailbox } from './mailbox.js'
+
+/** What a host provides to the actors of a thread. */
+export interface Shell extends Clocks {
+  newLife(): number
+  random(address: string): Random
+  /** Takes an envelope to another thread, or to a port. False: refused (the way there is full). */
+  send(envelope: Envelope): boolean
+  /** Appends and syncs. True: durable now. False: `saved` will be called. Throws if it failed. */
+  save(address: string, life: number, bytes: Uint8Array): boolean
+  /** Starts an actor in another thread; its parent hears of its death by a `down` envelope. */
+  spawn(parent: string, spawn: SpawnEffect, thread: string): void
+  /** That life is over: its ports close, children elsewhere are stopped. */
+  ended(address: string, life: number, reason: string): void
+  log(address: string, event: string, fields: Readonly<Record<string, unknown>>): void
+  /** A port has a message for itself from outside any turn: the host is to drain soon. */
+  posted(): void
+  /** Whether the thread is to hold still; asked before every turn. */
+  paused(): boolean
+  /** The implementation of a kind of port; each actor that uses it gets an instance of its own. */
+  port(kind: string): PortFactory | undefined
+  trace?(envelope: Envelope): void
+}
+
+/**
+ * A port is an actor of the host's own, `machine/actor:kind`, that lives and dies with the life of its owner. A real one
+ * may do I/O in its handlers; what happens outside a turn it brings back through `post`, as a message to itself.
+ */
+export type PortFactory = (owner: string, post: (type: string, body: unknown) => void) => AnyActor
+
+export interface ActorMetrics {
+  readonly address: string
+  readonly actor: string
+  readonly life: number
+  readonly mailbox: number
+  readonly turns: number
+  readonly busyMs: number
+  readonly paused: boolean
+  readonly facts: Facts
+}
+
+export interface Counters {
+  deadLetters: number
+  refused: number
+  expired: number
+  failures: number
+}
+
+interface Alarm extends HeapMember {
+  atMs: number
+  readonly member: Member
+}
+
+class Member {
+  readonly cell: Cell
+  readonly mailbox: Mailbox
+  readonly parent: string | undefined
+  readonly children = new Set<string>()
+  readonly watchers = new Set<string>() // Monitors of this life.
+  readonly alarms: { readonly real: Alarm; readonly cluster: Alarm }
+  queued = false
+  unsettled = false
+  paused = false
+  gone = false
+  blocked: Effect[] | undefined // The rest of a turn that waits for its save.
+  turns = 0
+  busyMs = 0
+
+  constructor(cell: Cell, parent: string | undefined) {
+    this.cell = cell
+    this.parent = parent
+    this.mailbox = new Mailbox(cell.actor.mailboxMax)
+    const atMs = Number.POSITIVE_INFINITY
+    this.alarms = { real: { atMs, heapIndex: -1, member: this }, cluster: { atMs, heapIndex: -1, member: this } }
+  }
+}
+
+const turnsPerSlice = 64 // Before the next actor of the thread has its turn.
+const firingsPerWakeMax = 1024
+const clockNames: readonly Clock[] = ['real', 'cluster']
+const byTime = (a: Alarm, b: Alarm): boolean => a.atMs < b.atMs
+
+export class Dispatcher {
+  readonly counters: Counters = { deadLetters: 0, refused: 0, expired: 0, failures: 0 }
+  readonly #members = new Map<string, Member>()
+  #queue: Member[] = []
+  #unsettled: Member[] = []
+  readonly #monitored = new Map<string, Set<string>>() // elsewhere -> the watchers here
+  readonly #alarms = { real: new Heap<Alarm>(byTime), cluster: new Heap<Alarm>(byTime) }
+  readonly #shell: Shell
+  readonly #expired = (): void => void this.counters.expired++
+
+  constructor(shell: Shell) {
+    this.#shell = shell
+  }
+
+  get size(): number {
+    return this.#members.size
+  }
+
+  get idle(): boolean {
+    return this.#queue.length === 0 && this.#unsettled.length === 0
+  }
+
+  addresses(): IterableIterator<string> {
+    return this.#members.keys()
+  }
+
+  lives(address: string): boolean {
+    return this.#members.has(address)
+  }
+
+  /** When the next timer of that clock is due; Infinity without one. */
+  dueMs(clock: Clock): number {
+    return this.#alarms[clock].peek()?.atMs ?? Number.POSITIVE_INFINITY
+  }
+
+  start(address: string, actor: AnyActor, args: unknown, parent: string | undefined): void {
+    if (this.#members.has(address)) throw new Error(`${address} runs already`)
+    const shell = this.#shell
+    const cell = new Cell(address, actor, shell.newLife(), shell, shell.random(address))
+    const member = new Member(cell, parent)
+    this.#members.set(address, member)
+    if (parent !== undefined) this.#members.get(parent)?.children.add(address)
+    this.#turn(member, () => cell.start(args))
+  }
+
+  /** Puts an envelope into its mailbox; `drain` handles it. False: refused, and the sender was told. */
+  deliver(envelope: Envelope): boolean {
+    const member = this.#members.get(envelope.to)
+    if (member === undefined) return this.#undeliverable(envelope, 'unreachable', `no actor ${envelope.to}`)
+    switch (envelope.kind) {
+      case 'monitor':
+        member.watchers.add(envelope.from)
+        return true
+      case 'demonitor':
+        member.watchers.delete(envelope.from)
+        return true
+      case 'stop':
+        member.mailbox.pushUrgent(envelope)
+        break
+      case 'tell':
+      case 'ask':
+      case 'open':
+        if (member.mailbox.full) return this.#undeliverable(envelope, 'overloaded', `the mailbox of ${envelope.to} is full`)
+        member.mailbox.push(envelope, this.#shell.nowMs())
+        break
+      case 'down':
+        member.children.delete(envelope.from)
+        member.mailbox.push(envelope, 0)
+        break
+      default:
+        member.mailbox.push(envelope, 0)
+    }
+    this.#enqueue(member)
+    return true
+  }
+
+  /** Handles what is in the mailboxes, until they are empty or `budget` turns are spent. True: nothing is left. */
+  drain(budget: number = Number.POSITIVE_INFINITY): boolean {
+    let left = budget
+    while (this.#queue.length > 0 && left > 0) {
+      const queue = this.#queue
+      this.#queue = []
+      for (const member of queue) {
+        member.queued = false
+        left -= this.#slice(member)
+      }
+    }
+    return this.#queue.length === 0
+  }
+
+  /** Ends a batch: actors that handled something have `settled` called, once. */
+  settle(): void {
+    while (this.#unsettled.length > 0) {
+      const unsettled = this.#unsettled
+      this.#unsettled = []
+      for (const member of unsettled) {
+        member.unsettled = false
+        if (member.gone) continue
+        if (member.paused || member.blocked !== undefined) this.#touch(member, true)
+        else this.#turn(member, () => member.cell.settle(), false)
+      }
+      this.drain()
+      if (this.#unsettled.every(member => member.paused || member.blocked !== undefined)) return
+    }
+  }
+
+  /** Fires what was due by then, in order of time. */
+  wake(clock: Clock, byMs: number): void {
+    const alarms = this.#alarms[clock]
+    for (let fired = 0; fired < firingsPerWakeMax; fired++) {
+      const alarm = alarms.peek()
+      if (alarm === undefined || alarm.atMs > byMs) return
+      const { member } = alarm
+      if (member.paused || member.blocked !== undefined) {
+        alarms.remove(alarm) // Looked at again when it goes on.
+        continue
+      }
+      this.#turn(member, () => void member.cell.wake(clock, byMs))
+    }
+  }
+
+  /** The save of that life is durable, or failed. */
+  saved(address: string, life: number, error?: string): void {
+    const member = this.#members.get(address)
+    if (member === undefined || member.cell.life !== life || member.blocked === undefined) return
+    const rest = member.blocked
+    member.blocked = undefined
+    if (error !== undefined) return this.#end(member, `save failed: ${error}`)
+    this.#perform(member, rest)
+    if (!member.gone && member.blocked === undefined) this.#continue(member)
+  }
+
+  /** Those addresses died with their thread, or their thread cannot be reached any more. */
+  lost(addresses: readonly string[], reason: string): void {
+    for (const address of addresses) {
+      for (const member of [...this.#members.values()]) this.#turn(member, () => member.cell.lost(address, reason), false)
+      for (const watcher of this.#monitored.get(address) ?? []) this.deliver(downNotice(address, watcher, reason))
+      this.#monitored.delete(address)
+    }
+  }
+
+  stop(address: string, reason: string): void {
+    const member = this.#members.get(address)
+    if (member === undefined) return
+    if (member.paused) this.resume(address)
+    this.deliver({ kind: 'stop', from: '', to: address, life: 0, id: 0, type: '', body: reason, count: 0 })
+  }
+
+  /** Ends that life at once: nothing of it runs any more. */
+  kill(address: string, reason: string): boolean {
+    const member = this.#members.get(address)
+    if (member !== undefined) this.#end(member, reason)
+    return member !== undefined
+  }
+
+  /** Holds an actor's mailbox and timers. */
+  pause(address: string): boolean {
+    const member = this.#members.get(address)
+    if (member !== undefined) member.paused = true
+    return member !== undefined
+  }
+
+  resume(address: string): boolean {
+    const member = this.#members.get(address)
+    if (member === undefined) return false
+    member.paused = false
+    this.#continue(member)
+    return true
+  }
+
+  metrics(): ActorMetrics[] {
+    return [...this.#members.values()].map(member => ({
+      address: member.cell.address,
+      actor: member.cell.actor.name,
+      life: member.cell.life,
+      mailbox: member.mailbox.size,
+      turns: member.turns,
+      busyMs: member.busyMs,
+      paused: member.paused,
+      facts: member.cell.facts
+    }))
+  }
+
+  // Turns -------------------------------------------------------------------------------------------
+
+  #enqueue(member: Member): void {
+    if (member.queued || member.paused || member.blocked !== undefined) return
+    member.queued = true
+    this.#queue.push(member)
+  }
+
+  #continue(member: Member): void {
+    for (const clock of clockNames) this.#rearm(member, clock)
+    if (member.mailbox.size > 0) this.#enqueue(member)
+  }
+
+  #slice(member: Member): number {
+    const shell = this.#shell
+    const startMs = shell.nowMs()
+    let turns = 0
+    while (turns < turnsPerSlice && !member.gone && !member.paused && member.blocked === undefined) {
+      if (shell.paused()) break
+      const envelope = member.mailbox.shift(startMs, this.#expired)
+      if (envelope === undefined) break
+      turns++
+      shell.trace?.(envelope)
+      if (envelope.kind === 'stop') this.#stopped(member, envelope.body as string)
+      else this.#receive(member, envelope)
+    }
+    member.busyMs += shell.nowMs() - startMs
+    if (!member.gone && member.mailbox.size > 0) this.#enqueue(member)
+    return turns
+  }
+
+  // The hot path: one message, one turn, no closure.
+  #receive(member: Member, envelope: Envelope): void {
+    member.turns++
+    const { cell } = member
+    try {
+      cell.receive(envelope)
+    } catch (error) {
+      return this.#failed(member, error)
+    }
+    this.#after(member, true)
+  }
+
+  #turn(member: Member, body: () => void, settles = true): void {
+    if (member.gone) return
+    member.turns++
+    try {
+      body()
+    } catch (error) {
+      return this.#failed(member, error)
+    }
+    this.#after(member, settles)
+  }
+
+  #after(member: Member, settles: boolean): void {
+    const { effects } = member.cell
+    if (effects.length > 0) {
+      if (effects.length === 1) {
+        const only = effects.pop() as Effect
+        this.#performOne(member, only, undefined, 0)
+      } else this.#perform(member, effects.splice(0))
+    }
+    if (member.gone) return
+    if (settles) this.#touch(member, false)
+    if (member.cell.dueMs('real') !== member.alarms.real.atMs) this.#rearm(member, 'real')
+    if (member.cell.dueMs('cluster') !== member.alarms.cluster.atMs) this.#rearm(member, 'cluster')
+  }
+
+  #touch(member: Member, again: boolean): void {
+    if (member.unsettled || (member.cell.actor.settled === undefined && !again)) return
+    member.unsettled = true
+    this.#unsettled.push(member)
+  }
+
+  #rearm(member: Member, clock: Clock): void {
+    const alarm = member.alarms[clock]
+    const atMs = member.cell.dueMs(clock)
+    const inHeap = alarm.heapIndex >= 0
+    if (inHeap && alarm.atMs === atMs) return
+    alarm.atMs = atMs
+    if (atMs === Number.POSITIVE_INFINITY) this.#alarms[clock].remove(alarm)
+    else if (inHeap) this.#alarms[clock].moved(alarm)
+    else if (!member.paused) this.#alarms[clock].push(alarm)
+  }
+
+  // Effects -----------------------------------------------------------------------------------------
+
+  #perform(member: Member, effects: Effect[]): void {
+    for (let i = 0; i < effects.length; i++) {
+      if (!this.#performOne(member, effects[i] as Effect, effects, i)) return
+    }
+  }
+
+  /** False: the rest of the turn waits, or the actor is gone. */
+  #performOne(member: Member, effect: Effect, effects: Effect[] | undefined, index: number): boolean {
+    switch (effect.kind) {
+      case 'save':
+        return this.#save(member, effect.bytes, effects?.slice(index + 1) ?? [])
+      case 'spawn':
+        this.#spawn(member, effect)
+        return true
+      case 'exit':
+        this.#end(member, effect.reason)
+        return false
+      case 'show':
+        member.cell.facts = effect.facts
+        return true
+      case 'log':
+        this.#shell.log(member.cell.address, effect.event, effect.fields)
+        return true
+      case 'monitor':
+      case 'demonitor':
+        this.#monitor(effect)
+        return true
+      default:
+        this.#route(effect)
+        return true
+    }
+  }
+
+  #route(envelope: Envelope): void {
+    if (this.#members.has(envelope.to)) this.deliver(envelope)
+    else if (isPort(envelope.to) && this.#members.has(ownerOf(envelope.to))) this.#openPort(envelope)
+    else if (!this.#shell.send(envelope)) this.#undeliverable(envelope, 'overloaded', `the link to ${envelope.to} is full`)
+  }
+
+  #openPort(envelope: Envelope): void {
+    const owner = ownerOf(envelope.to)
+    const factory = this.#shell.port(envelope.to.slice(owner.length + 1))
+    if (factory === undefined) return void this.#undeliverable(envelope, 'unreachable', `no port ${envelope.to}`)
+    let life = 0
+    const post = (type: string, body: unknown): void => {
+      if (this.#members.get(envelope.to)?.cell.life !== life) return
+      this.deliver({ kind: 'tell', from: envelope.to, to: envelope.to, life: 0, id: 0, type, body, count: 0 })
+      this.#shell.posted()
+    }
+    this.start(envelope.to, factory(owner, post), undefined, owner)
+    life = this.#members.get(envelope.to)?.cell.life ?? 0
+    this.deliver(envelope)
+  }
+
+  #save(member: Member, bytes: Uint8Array, rest: Effect[]): boolean {
+    const { address, life } = member.cell
+    try {
+      if (this.#shell.save(address, life, bytes)) return true
+      member.blocked = rest
+    } catch (error) {
+      this.#end(member, `save failed: ${error instanceof Error ? error.message : String(error)}`)
+    }
+    return false
+  }
+
+  #spawn(member: Member, spawn: SpawnEffect): void {
+    const { address } = member.cell
+    member.children.add(spawn.address)
+    if (spawn.thread !== undefined) return this.#shell.spawn(address, spawn, spawn.thread)
+    if (this.#members.has(spawn.address)) return void this.deliver(downNotice(spawn.address, address, 'runs already'))
+    this.start(spawn.address, spawn.actor, spawn.args, address)
+  }
+
+  #monitor(envelope: Envelope): void {
+    if (this.#members.has(envelope.to)) return void this.deliver(envelope)
+    const watchers = this.#monitored.get(envelope.to) ?? new Set<string>()
+    if (envelope.kind === 'monitor') this.#monitored.set(envelope.to, watchers.add(envelope.from))
+    else if (watchers.delete(envelope.from) && watchers.size === 0) this.#monitored.delete(envelope.to)
+    this.#route(envelope)
+  }
+
+  // What cannot be delivered is answered, so that nobody waits in vain, or counted.
+  #undeliverable(envelope: Envelope, code: string, detail: string): false {
+    const error: Failure = { code, definite: true, detail }
+    switch (envelope.kind) {
+      case 'ask':
+      case 'open':
+        this.counters.refused++
+        this.#route(failureFor(envelope, error))
+        break
+      case 'credit':
+        this.#route(failureFor(envelope, { code: 'down', definite: false, detail }))
+        break
+      case 'monitor':
+        this.#route(downNotice(envelope.to, envelope.from, code === 'unreachable' ? 'not running' : code))
+        break
+      default:
+        this.counters.deadLetters++
+    }
+    return false
+  }
+
+  // Death -------------------------------------------------------------------------------------------
+
+  #failed(member: Member, error: unknown): void {
+    this.counters.failures++
+    const detail = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    this.#shell.log(member.cell.address, 'failed', { detail })
+    this.#end(member, `failed: ${error instanceof Error ? error.message : String(error)}`)
+  }
+
+  #stopped(member: Member, reason: string): void {
+    try {
+      member.cell.stop(reason)
+    } catch (error) {
+      return this.#failed(member, error)
+    }
+    member.cell.effects.push({ kind: 'exit', reason })
+    this.#after(member, false)
+  }
+
+  // At once, with its `stopping`: what a port holds is closed before the owner's next life.
+  #closePort(address: string, reason: string): void {
+    const port = this.#members.get(address)
+    if (port === undefined) return
+    try {
+      port.cell.stop(reason)
+    } catch (error) {
+      this.#shell.log(address, 'failed', { detail: String(error) })
+    }
+    this.#end(port, reason)
+  }
+
+  #end(member: Member, reason: string): void {
+    if (member.gone) return
+    member.gone = true
+    const { cell } = member
+    this.#members.delete(cell.address)
+    for (const clock of clockNames) this.#alarms[clock].remove(member.alarms[clock])
+    for (const effect of cell.epitaph(reason)) this.#route(effect as Envelope)
+    const error: Failure = { code: 'down', definite: true, detail: `${cell.address}: ${reason}` }
+    for (const waiting of member.mailbox.drain()) {
+      if (waiting.kind === 'ask' || waiting.kind === 'open') this.#route(failureFor(waiting, error))
+    }
+    for (const child of member.children) {
+      if (isPort(child)) {
+        this.#closePort(child, reason)
+        continue
+      }
+      this.#route({ kind: 'stop', from: cell.address, to: child, life: 0, id: 0, type: '', body: `parent ended: ${reason}`, count: 0 })
+    }
+    for (const watcher of member.watchers) this.#route(downNotice(cell.address, watcher, reason))
+    if (member.parent !== undefined && !member.watchers.has(member.parent)) this.#route(downNotice(cell.address, member.parent, reason))
+    this.#shell.ended(cell.address, cell.life, reason)
+  }
+}
