@@ -170,6 +170,8 @@ export interface Actor<P extends Protocol<P>, A, S, T extends string = never> {
   readonly guarded?: true
   /** Messages that may wait; over it asks are refused (`overloaded`) and tells become dead letters. */
   readonly mailboxMax?: number
+  /** The kinds of port it uses: a host has them ready before it starts the actor. */
+  readonly ports?: readonly PortKind<any>[]
 }
 
 /** Sequential work that spans turns. Every `yield*` ends a turn: read state again after it. */

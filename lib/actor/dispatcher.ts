@@ -33,6 +33,8 @@ export interface Shell extends Clocks {
   save(address: string, life: number, bytes: Uint8Array): boolean
   /** Starts an actor in another thread; its parent hears of its death by a `down` envelope. */
   spawn(parent: string, spawn: SpawnEffect, thread: string): void
+  /** An actor of this thread started another here. */
+  started?(address: string, actor: string, parent: string | undefined): void
   /** That life is over: its ports close, children elsewhere are stopped. */
   ended(address: string, life: number, reason: string): void
   log(address: string, event: string, fields: Readonly<Record<string, unknown>>): void
@@ -145,6 +147,7 @@ export class Dispatcher {
     const member = new Member(cell, parent)
     this.#members.set(address, member)
     if (parent !== undefined) this.#members.get(parent)?.children.add(address)
+    if (!isPort(address)) shell.started?.(address, actor.name, parent)
     this.#turn(member, () => cell.start(args))
   }
 
@@ -177,6 +180,11 @@ export class Dispatcher {
     }
     this.#enqueue(member)
     return true
+  }
+
+  /** The host found no actor of that address: whoever waits is told. */
+  unreachable(envelope: Envelope): void {
+    this.#undeliverable(envelope, 'unreachable', `no actor ${envelope.to}`)
   }
 
   /** Handles what is in the mailboxes, until they are empty or `budget` turns are spent. True: nothing is left. */

@@ -71,6 +71,7 @@ export interface AnyActor {
   readonly stopping?: (ctx: any, state: any, reason: string) => void
   readonly guarded?: true
   readonly mailboxMax?: number
+  readonly ports?: readonly { readonly name: string }[]
 }
 
 export const machineOf = (address: string): string => {

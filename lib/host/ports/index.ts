@@ -1,0 +1,5 @@
+// ports: the real implementations of the ports, by kind. Each is loaded when an actor that uses it starts.
+
+import type { PortLoader } from '../thread.js'
+
+export const ports: Readonly<Record<string, PortLoader>> = {}

@@ -1,0 +1,122 @@
+// Wire: a direct link between two threads. Batches of envelopes, packed as msgpackr records.
+//
+// Guarantee: envelopes of one link arrive in the order they were sent, or the link closes. The sender may be
+// `batchesMax` batches or `bytesMax` bytes ahead of what the receiving thread has taken; over it, what may be
+// refused is refused. How far the receiver is stands in shared memory, so acknowledging costs no message.
+
+import type { MessagePort } from 'node:worker_threads'
+import { Packr, Unpackr } from 'msgpackr'
+import type { Envelope } from '../actor/index.js'
+
+/** Measured: uncapped, the two threads never overlap; at 16 they do, at least cost. */
+const envelopesPerBatch = 16
+const batchesMax = 4096
+const bytesMax = 64 << 20
+
+/** Two counters a direction: batches and bytes (modulo 2^32) taken by the receiver. */
+export const linkStateBytes = 16
+
+export interface LinkSide {
+  readonly port: MessagePort
+  readonly state: SharedArrayBuffer
+  readonly side: 0 | 1
+}
+
+/** A codec belongs to one link and one direction: records refer to what was sent before. */
+export class Codec {
+  // Of msgpackr's pairings only these two work with records sent in sequence.
+  readonly #packr = new Packr({ sequential: true })
+  readonly #unpackr = new Unpackr({ sequential: true, structures: [] })
+
+  /** The packed bytes, in an ArrayBuffer of their own, so that they can be transferred. */
+  pack(envelopes: readonly Envelope[]): Uint8Array<ArrayBuffer> {
+    const packed = this.#packr.pack(envelopes)
+    const own = new Uint8Array(packed.length)
+    own.set(packed)
+    return own
+  }
+
+  unpack(bytes: Uint8Array): Envelope[] {
+    return this.#unpackr.unpack(bytes) as Envelope[]
+  }
+}
+
+const refusable = (envelope: Envelope): boolean => envelope.kind === 'tell' || envelope.kind === 'ask' || envelope.kind === 'open'
+
+export interface LinkEvents {
+  received(envelopes: Envelope[], link: Link): void
+  /** Envelopes wait and no port event is under way: flush soon. */
+  pending(): void
+  /** Packing failed: the records of this link can no longer be trusted. */
+  broken(link: Link, error: unknown): void
+  closed(link: Link): void
+}
+
+export class Link {
+  /** The thread at the other end. */
+  readonly peer: number
+  posts = 0
+  readonly #port: MessagePort
+  readonly #codec = new Codec()
+  readonly #mine: Int32Array // What the peer took of ours.
+  readonly #theirs: Int32Array // What we took of the peer's.
+  readonly #events: LinkEvents
+  #out: Envelope[] = []
+  #sentBatches = 0
+  #sentBytes = 0
+  #closed = false
+
+  constructor(peer: number, { port, state, side }: LinkSide, events: LinkEvents) {
+    this.peer = peer
+    this.#port = port
+    this.#events = events
+    this.#mine = new Int32Array(state, side * 8, 2)
+    this.#theirs = new Int32Array(state, (1 - side) * 8, 2)
+    port.on('message', (bytes: Uint8Array) => this.#take(bytes))
+    port.on('close', () => this.close())
+  }
+
+  /** False: the receiver is too far behind, and the envelope may be refused. */
+  send(envelope: Envelope): boolean {
+    if (this.#closed || (this.#full() && refusable(envelope))) return false
+    this.#out.push(envelope)
+    if (this.#out.length >= envelopesPerBatch) this.flush()
+    else if (this.#out.length === 1) this.#events.pending()
+    return true
+  }
+
+  flush(): void {
+    if (this.#out.length === 0 || this.#closed) return
+    const out = this.#out
+    this.#out = []
+    let bytes: Uint8Array<ArrayBuffer>
+    try {
+      bytes = this.#codec.pack(out)
+    } catch (error) {
+      this.#events.broken(this, error)
+      return this.close()
+    }
+    this.posts++
+    this.#sentBatches = (this.#sentBatches + 1) | 0
+    this.#sentBytes = (this.#sentBytes + bytes.length) | 0
+    this.#port.postMessage(bytes, [bytes.buffer])
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#port.close()
+    this.#events.closed(this)
+  }
+
+  #full(): boolean {
+    const batches = (this.#sentBatches - Atomics.load(this.#mine, 0)) | 0
+    return batches >= batchesMax || ((this.#sentBytes - Atomics.load(this.#mine, 1)) | 0) >= bytesMax
+  }
+
+  #take(bytes: Uint8Array): void {
+    this.#events.received(this.#codec.unpack(bytes), this)
+    Atomics.add(this.#theirs, 0, 1)
+    Atomics.add(this.#theirs, 1, bytes.length)
+  }
+}

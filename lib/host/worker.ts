@@ -1,0 +1,49 @@
+// Worker: what a worker thread runs. It becomes a Thread, and is at the main thread's command.
+
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import type { AnyActor } from '../actor/index.js'
+import { ClusterClock } from './clock.js'
+import { expose, remote } from './control.js'
+import type { Directory } from './directory.js'
+import { LogFile } from './log-file.js'
+import { ports } from './ports/index.js'
+import { Thread } from './thread.js'
+
+export interface WorkerSetup {
+  readonly ordinal: number
+  readonly name: string
+  readonly directory: MessagePort
+  readonly clock: SharedArrayBuffer
+  readonly control: SharedArrayBuffer
+  readonly rosterUrl: string
+  readonly journalRoot: string
+  readonly logFile: string | undefined
+  readonly seed: number | undefined
+  readonly heapBudgetBytes: number
+}
+
+/** What the module at `rosterUrl` exports. */
+export interface RosterModule {
+  load(actor: string): Promise<AnyActor>
+}
+
+const { directory, clock, rosterUrl, logFile, ...setup } = workerData as WorkerSetup
+const log = new LogFile(logFile)
+const roster: Promise<RosterModule> = import(rosterUrl)
+const main = remote<Directory>(directory)
+
+const exit = (reason: string): void => {
+  log.flush()
+  void main.exiting(setup.ordinal, reason).finally(() => process.exit(0))
+}
+
+const thread = new Thread({
+  ...setup,
+  directory: main,
+  clock: new ClusterClock(clock),
+  load: async actor => (await roster).load(actor),
+  ports,
+  log: log.write,
+  exit
+})
+expose(thread, parentPort as MessagePort)
