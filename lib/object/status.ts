@@ -1,0 +1,5 @@
+export interface StatusCause {
+  reason?: string
+  message?: string
+  field?: string
+}
