@@ -88,7 +88,7 @@ function fieldError(reason: FieldErrorReason, field: string, what: string, detai
 /** Go's %q for the strings that occur in practice. */
 export const quote = (text: string): string => JSON.stringify(text)
 
-// Strings are quoted, numbers and booleans bare; structures are printed as JSON, where upstream prints Go's %#v or JSON by type.
+// As upstream since 1.32: strings quoted, numbers and booleans bare, structures as JSON.
 function render(value: unknown): string {
   if (value === undefined || value === null) return 'null'
   return JSON.stringify(value) ?? String(value)
