@@ -1,0 +1,203 @@
+// Managed fields: who set what, kept for creates and updates. Server-side apply will build on the same sets.
+//
+// A set of fields is a tree: `f:name` a property, `k:{"name":"x"}` an item of a list keyed by the schema, `v:"x"` a value of a
+// set, `.` the item itself. Lists the schema does not call map or set are owned whole, as are values whose schema is not known.
+
+import type { ApiObject, FieldsV1, ManagedFieldsEntry } from './api-object.js'
+import { deepEqual } from './meta.js'
+import type { Schema, Schemas } from './schema.js'
+
+export interface FieldManager {
+  readonly manager: string
+  readonly apiVersion: string
+  readonly subresource?: string
+  readonly time: string // RFC 3339.
+}
+
+export interface TypedBy {
+  readonly schemas: Schemas
+  readonly schemaName: string
+}
+
+/** Managers beyond this many are merged into one, `ancient-changes`, oldest first (upstream's cap). */
+const updateManagersMax = 10
+const depthMax = 64
+
+/** Entries of an object after `manager` changed it from `old` (undefined: created it). `old` also brings the entries so far. */
+export function updateManagedFields(
+  object: ApiObject,
+  old: ApiObject | undefined,
+  manager: FieldManager,
+  typed: TypedBy
+): ManagedFieldsEntry[] {
+  const schema: Schema = { ref: typed.schemaName }
+  const entries = old?.metadata.managedFields ?? []
+  const changed = strip(old === undefined ? fieldsOf(object, schema, typed.schemas) : changedFields(object, old, schema, typed.schemas))
+  const removed = old === undefined ? {} : strip(removedFields(object, old, schema, typed.schemas))
+  if (isEmpty(changed) && isEmpty(removed)) return entries
+  const isMine = (entry: ManagedFieldsEntry): boolean =>
+    entry.operation === 'Update' &&
+    entry.manager === manager.manager &&
+    entry.apiVersion === manager.apiVersion &&
+    (entry.subresource ?? '') === (manager.subresource ?? '')
+  const others = entries.filter(entry => !isMine(entry))
+  const kept = others.flatMap(entry => {
+    const fieldsV1 = difference(difference(entry.fieldsV1 ?? {}, changed), removed)
+    return isEmpty(fieldsV1) ? [] : [{ ...entry, fieldsV1 }]
+  })
+  const mine = entries.find(isMine)
+  const fieldsV1 = union(difference(mine?.fieldsV1 ?? {}, removed), changed)
+  if (isEmpty(fieldsV1)) return cap(kept)
+  const entry: ManagedFieldsEntry = {
+    manager: manager.manager,
+    operation: 'Update',
+    apiVersion: manager.apiVersion,
+    time: isEmpty(changed) ? (mine?.time ?? manager.time) : manager.time,
+    fieldsType: 'FieldsV1',
+    fieldsV1,
+    ...(manager.subresource === undefined ? {} : { subresource: manager.subresource })
+  }
+  return cap([...kept, entry])
+}
+
+/** Every field of a value. */
+export function fieldsOf(value: unknown, schema: Schema, schemas: Schemas, depth = 0): FieldsV1 {
+  return children(value, resolve(schema, schemas), schemas, depth, (child, childSchema) => fieldsOf(child, childSchema, schemas, depth + 1))
+}
+
+/** Fields of `value` that `old` has not, or has otherwise. */
+export function changedFields(value: unknown, old: unknown, schema: Schema, schemas: Schemas, depth = 0): FieldsV1 {
+  const resolved = resolve(schema, schemas)
+  const before = new Map(parts(old, resolved, depth).map(part => [part.step, part]))
+  const changed: FieldsV1 = {}
+  for (const part of parts(value, resolved, depth)) {
+    const was = before.get(part.step)
+    if (was !== undefined && deepEqual(was.value, part.value)) continue
+    if (was === undefined) {
+      changed[part.step] = withSelf(part, fieldsOf(part.value, part.schema, schemas, depth + 1))
+      continue
+    }
+    const inner = changedFields(part.value, was.value, part.schema, schemas, depth + 1)
+    if (!isEmpty(inner) || parts(part.value, resolve(part.schema, schemas), depth + 1).length === 0) changed[part.step] = inner
+  }
+  return changed
+}
+
+/** Fields of `old` that `value` has no more. */
+export function removedFields(value: unknown, old: unknown, schema: Schema, schemas: Schemas, depth = 0): FieldsV1 {
+  const resolved = resolve(schema, schemas)
+  const after = new Map(parts(value, resolved, depth).map(part => [part.step, part]))
+  const removed: FieldsV1 = {}
+  for (const part of parts(old, resolved, depth)) {
+    const now = after.get(part.step)
+    if (now === undefined) {
+      removed[part.step] = withSelf(part, fieldsOf(part.value, part.schema, schemas, depth + 1))
+      continue
+    }
+    const inner = removedFields(now.value, part.value, part.schema, schemas, depth + 1)
+    if (!isEmpty(inner)) removed[part.step] = inner
+  }
+  return removed
+}
+
+export function union(a: FieldsV1, b: FieldsV1): FieldsV1 {
+  const result: FieldsV1 = { ...a }
+  for (const [step, inner] of Object.entries(b)) result[step] = union(result[step] ?? {}, inner)
+  return result
+}
+
+/** `a` without what `b` names. A branch that loses its last leaf goes too. */
+export function difference(a: FieldsV1, b: FieldsV1): FieldsV1 {
+  const result: FieldsV1 = {}
+  for (const [step, inner] of Object.entries(a)) {
+    const taken = Object.hasOwn(b, step) ? b[step] : undefined
+    if (taken === undefined) result[step] = inner
+    else if (!isEmpty(inner)) {
+      const rest = difference(inner, taken)
+      if (!isEmpty(rest)) result[step] = rest
+    } else if (!isEmpty(taken)) result[step] = inner
+  }
+  return result
+}
+
+interface Part {
+  readonly step: string
+  readonly value: unknown
+  readonly schema: Schema
+  readonly isItem: boolean
+}
+
+/** What a value falls into, by its schema; nothing if it is a leaf. */
+function parts(value: unknown, schema: Schema, depth: number): Part[] {
+  if (typeof value !== 'object' || value === null || depth >= depthMax) return []
+  if (Array.isArray(value)) return items(value, schema)
+  if (schema.listType === 'atomic') return []
+  const granular = schema.properties !== undefined || schema.additionalProperties !== undefined
+  if (!granular) return []
+  return Object.entries(value).flatMap(([name, child]) => {
+    if (child === undefined) return []
+    const childSchema = schema.properties?.[name] ?? schema.additionalProperties ?? {}
+    return [{ step: `f:${name}`, value: child, schema: childSchema, isItem: false }]
+  })
+}
+
+function items(list: readonly unknown[], schema: Schema): Part[] {
+  const item = schema.items ?? {}
+  if (schema.listType === 'set')
+    return list.map(value => ({ step: `v:${JSON.stringify(value)}`, value: undefined, schema: {}, isItem: false }))
+  const keys = schema.listMapKeys ?? (schema.patchMergeKey === undefined ? undefined : [schema.patchMergeKey])
+  if (schema.listType !== 'map' || keys === undefined) return []
+  return list.flatMap(value => {
+    if (typeof value !== 'object' || value === null) return []
+    const record = value as Record<string, unknown>
+    const key = Object.fromEntries([...keys].sort().flatMap(name => (record[name] === undefined ? [] : [[name, record[name]]])))
+    return [{ step: `k:${JSON.stringify(key)}`, value, schema: item, isItem: true }]
+  })
+}
+
+function children(
+  value: unknown,
+  schema: Schema,
+  _schemas: Schemas,
+  depth: number,
+  of: (value: unknown, schema: Schema) => FieldsV1
+): FieldsV1 {
+  const fields: FieldsV1 = {}
+  for (const part of parts(value, schema, depth)) fields[part.step] = withSelf(part, of(part.value, part.schema))
+  return fields
+}
+
+const withSelf = (part: Part, inner: FieldsV1): FieldsV1 => {
+  const isMapOrItem = part.isItem || (typeof part.value === 'object' && part.value !== null && !isEmpty(inner))
+  return isMapOrItem ? { '.': {}, ...inner } : inner
+}
+
+function resolve(schema: Schema, schemas: Schemas): Schema {
+  if (schema.ref === undefined) return schema
+  const target = schemas.get(schema.ref)
+  return target === undefined ? schema : { ...target, ...schema }
+}
+
+/** Fields nobody owns: the object's identity and what the server alone writes. */
+function strip(fields: FieldsV1): FieldsV1 {
+  const { 'f:apiVersion': _version, 'f:kind': _kind, 'f:metadata': metadata, ...rest } = fields
+  if (metadata === undefined) return rest
+  const unowned = ['name', 'namespace', 'uid', 'selfLink', 'creationTimestamp', 'generation', 'resourceVersion', 'managedFields']
+  const owned = Object.fromEntries(Object.entries(metadata).filter(([step]) => step !== '.' && !unowned.includes(step.slice(2))))
+  return isEmpty(owned) ? rest : { 'f:metadata': owned, ...rest }
+}
+
+function cap(entries: ManagedFieldsEntry[]): ManagedFieldsEntry[] {
+  const updates = entries.filter(entry => entry.operation === 'Update').sort((a, b) => ((a.time ?? '') < (b.time ?? '') ? -1 : 1))
+  if (updates.length <= updateManagersMax) return entries
+  const merged = updates.slice(0, updates.length - updateManagersMax + 1)
+  const ancient: ManagedFieldsEntry = {
+    ...(merged.at(-1) as ManagedFieldsEntry),
+    manager: 'ancient-changes',
+    fieldsV1: merged.map(entry => entry.fieldsV1 ?? {}).reduce(union)
+  }
+  delete ancient.subresource
+  return [ancient, ...entries.filter(entry => !merged.includes(entry))]
+}
+
+const isEmpty = (fields: FieldsV1): boolean => Object.keys(fields).length === 0
