@@ -1,0 +1,3 @@
+// client: what components use to talk to the API.
+
+export type { ApiProtocol, ApiRef, ApiRequest, ApiResponse } from './api-protocol.js'

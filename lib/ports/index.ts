@@ -1,0 +1,12 @@
+// ports: the protocols of the outside world. Each has a real (lib/host/ports) and a simulated (lib/sim) implementation.
+
+export {
+  bufferedBytesMax,
+  type HttpListenOptions,
+  type HttpOwner,
+  type HttpProtocol,
+  type HttpRequest,
+  type HttpResponse,
+  httpPort
+} from './http.js'
+export { type FetchRequest, type SocketAddress, type SocketsOwner, type SocketsProtocol, socketsPort, type Transport } from './sockets.js'
