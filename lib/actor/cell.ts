@@ -4,49 +4,27 @@
 // transport and no scheduler of its own: `clocks` tells the time, a dispatcher brings envelopes and due
 // timers, and what a turn wants done is in `effects`, in order, for the dispatcher to perform and clear.
 
-import { Heap, type HeapMember, type Random } from '../std/index.js'
+import type { Random } from '../std/index.js'
 import { cellContext } from './context.js'
 import type { Batch, Clock, Failure, Flow, Later, Outcome, Sink, Source, Step } from './contract.js'
 import { Refusal } from './contract.js'
 import type { AnyActor, Effect, Envelope, Facts } from './envelope.js'
+import { type RequestName, Served, type Service } from './served.js'
 import { Arrivals, type SinkOwner, SinkState } from './stream.js'
+import { type Run, type Wait, Waits } from './waits.js'
 
 export interface Clocks {
   nowMs(): number
   clusterMs(): number
 }
 
-/** A flow in progress: the request it serves, if any, and what it waits for. */
-export interface Run {
-  readonly flow: Flow<unknown>
-  readonly request: Envelope | undefined
-  wait: Wait | undefined
-  done: boolean
-}
-
-interface Wait extends HeapMember {
-  readonly kind: 'timer' | 'sleep' | 'ask' | 'open' | 'next' | 'credit' | 'serve'
-  readonly order: number // Between waits due at the same instant: first armed, first fired.
-  atMs: number
-  clock: Clock
-  id: number // ask, open, next: the request or stream. credit: the sink's id.
-  to: string
-  name: string
-  run: Run | undefined
-  served: Served | undefined
-}
-
-/** A request this life has begun to handle and not yet closed. */
-interface Served {
-  readonly request: Envelope
-  run: Run | undefined
-  sink: SinkState | undefined
-  deadline: Wait | undefined
+/** A stream this life consumes: what arrived, and the flow that waits for more. */
+interface Inflow {
+  readonly arrivals: Arrivals
+  reader: Wait | undefined
 }
 
 const never = Number.POSITIVE_INFINITY
-const servedKey = (from: string, life: number, id: number): string => `${id} ${life} ${from}`
-const earlier = (a: Wait, b: Wait): boolean => a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order)
 const isFlow = (value: unknown): value is Flow<unknown> =>
   typeof value === 'object' && value !== null && Symbol.iterator in value && 'throw' in value
 
@@ -62,12 +40,11 @@ export class Cell implements SinkOwner {
   #state: unknown
   readonly #ctx: unknown
   #idLast = 0
-  readonly #waits = new Map<number, Wait>() // asks and opens, by id
-  readonly #sources = new Map<number, { readonly arrivals: Arrivals; reader: Wait | undefined }>()
-  readonly #served = new Map<string, Served>()
-  readonly #timers = new Map<string, Wait>()
+  readonly #waits: Waits
+  readonly #asks = new Map<number, Wait>() // Asks and opens not yet answered, by id.
+  readonly #inflows = new Map<number, Inflow>()
+  readonly #served = new Served()
   readonly #sinksWaited = new Map<SinkState, Wait>()
-  readonly #due = { real: new Heap<Wait>(earlier), cluster: new Heap<Wait>(earlier) }
   #sinksTouched: SinkState[] = []
 
   constructor(address: string, actor: AnyActor, life: number, clocks: Clocks, random: Random) {
@@ -75,12 +52,13 @@ export class Cell implements SinkOwner {
     this.actor = actor
     this.life = life
     this.clocks = clocks
+    this.#waits = new Waits(clocks)
     this.#ctx = cellContext(this, random)
   }
 
   /** When a timer of that clock is next due; Infinity without one. */
   dueMs(clock: Clock): number {
-    return this.#due[clock].peek()?.atMs ?? never
+    return this.#waits.dueMs(clock)
   }
 
   get unanswered(): number {
@@ -122,11 +100,9 @@ export class Cell implements SinkOwner {
 
   /** Fires the first timer due by then; false if none was. */
   wake(clock: Clock, byMs: number): boolean {
-    const wait = this.#due[clock].peek()
-    if (wait === undefined || wait.atMs > byMs) return false
-    this.#due[clock].remove(wait)
-    this.#fire(wait)
-    return true
+    const wait = this.#waits.pop(clock, byMs)
+    if (wait !== undefined) this.#fire(wait)
+    return wait !== undefined
   }
 
   settle(): void {
@@ -140,18 +116,18 @@ export class Cell implements SinkOwner {
   /** That address died, or can no longer be reached: whatever waits for it fails. */
   lost(address: string, reason: string): void {
     const error: Failure = { code: 'down', definite: false, detail: `${address}: ${reason}` }
-    for (const wait of [...this.#waits.values()]) if (wait.to === address) this.#resumeAsk(wait.id, { ok: false, error })
-    for (const [id, source] of [...this.#sources]) if (source.arrivals.producer === address) this.#failed(id, error)
-    for (const served of [...this.#served.values()]) if (served.request.from === address) this.#cancelled(served.request)
+    for (const wait of [...this.#asks.values()]) if (wait.to === address) this.#resumeAsk(wait.id, { ok: false, error })
+    for (const [id, { arrivals }] of [...this.#inflows]) if (arrivals.producer === address) this.#failed(id, error)
+    for (const { request } of this.#served.all()) if (request.from === address) this.#cancelled(request)
   }
 
   /** What the others must hear when this life ends: its callers' requests failed, its own are given up. */
   epitaph(reason: string): Effect[] {
     const error: Failure = { code: 'down', definite: false, detail: `${this.address}: ${reason}` }
     const out: Effect[] = []
-    for (const { request } of this.#served.values()) out.push(this.#reply('failure', request, error))
-    for (const wait of this.#waits.values()) out.push(this.#cancel(wait.to, wait.id))
-    for (const [id, { arrivals }] of this.#sources) if (arrivals.ended === undefined) out.push(this.#cancel(arrivals.producer, id))
+    for (const { request } of this.#served.all()) out.push(this.#reply('failure', request, error))
+    for (const wait of this.#asks.values()) out.push(this.#cancel(wait.to, wait.id))
+    for (const [id, { arrivals }] of this.#inflows) if (arrivals.ended === undefined) out.push(this.#cancel(arrivals.producer, id))
     return out
   }
 
@@ -179,7 +155,7 @@ export class Cell implements SinkOwner {
       else {
         const result = handler(this.#ctx, this.#state, envelope.body)
         if (isFlow(result)) this.#serve(envelope, result)
-        else if (envelope.id !== 0 && (this.#served.size === 0 || !this.#isServed(envelope))) this.#answer(envelope, result)
+        else if (envelope.id !== 0 && !this.#served.has(envelope)) this.#answer(envelope, result)
       }
       if (this.#sinksTouched.length > 0) this.#flushSinks()
     } catch (error) {
@@ -188,7 +164,7 @@ export class Cell implements SinkOwner {
   }
 
   #open(envelope: Envelope, handler: (ctx: unknown, state: unknown, body: unknown) => unknown): void {
-    if (this.#isServed(envelope)) return // A duplicate: the stream is open already.
+    if (this.#served.has(envelope)) return // A duplicate: the stream is open already.
     const result = handler(this.#ctx, this.#state, (envelope.body as readonly [number, unknown])[1])
     if (isFlow(result)) this.#serve(envelope, result)
     else if (result instanceof Refusal) this.#close(envelope, result)
@@ -221,32 +197,15 @@ export class Cell implements SinkOwner {
     const run: Run = { flow, request, wait: undefined, done: false }
     this.#advance(run, undefined)
     if (run.done || request.id === 0) return
-    const served = this.#served.get(servedKey(request.from, request.life, request.id)) ?? this.#register(request)
-    served.run = run
-    if (request.count > 0 && request.kind === 'ask') {
-      served.deadline = this.#arm('serve', 'real', this.clocks.nowMs() + request.count)
-      served.deadline.served = served
-    }
+    const service = this.#served.get(request) ?? this.#served.add(request)
+    service.run = run
+    if (request.count > 0 && request.kind === 'ask') service.deadline = this.#waits.armServe(request)
   }
 
-  #register(request: Envelope): Served {
-    const served: Served = { request, run: undefined, sink: undefined, deadline: undefined }
-    this.#served.set(servedKey(request.from, request.life, request.id), served)
-    return served
-  }
-
-  #isServed(request: Envelope): boolean {
-    return this.#served.has(servedKey(request.from, request.life, request.id))
-  }
-
-  #take(request: { readonly from: string; readonly life: number; readonly id: number }): Served | undefined {
-    if (this.#served.size === 0) return undefined
-    const key = servedKey(request.from, request.life, request.id)
-    const served = this.#served.get(key)
-    if (served === undefined) return undefined
-    this.#served.delete(key)
-    if (served.deadline !== undefined) this.#due.real.remove(served.deadline)
-    return served
+  #take(request: RequestName): Service | undefined {
+    const service = this.#served.take(request)
+    if (service?.deadline !== undefined) this.#waits.disarm(service.deadline)
+    return service
   }
 
   #cancelled(request: Envelope): void {
@@ -284,7 +243,7 @@ export class Cell implements SinkOwner {
   }
 
   #credited(envelope: Envelope): void {
-    const sink = this.#served.get(servedKey(envelope.from, envelope.life, envelope.id))?.sink
+    const sink = this.#served.get(envelope)?.sink
     if (sink === undefined) {
       // The consumer believes in a stream that this life does not have.
       const error: Failure = { code: 'down', definite: false, detail: `${this.address} has no such stream` }
@@ -303,53 +262,54 @@ export class Cell implements SinkOwner {
   // Requests this life made -------------------------------------------------------------------------
 
   #resumeAsk(id: number, outcome: Outcome<unknown>): void {
-    const wait = this.#waits.get(id)
+    const wait = this.#asks.get(id)
     if (wait === undefined) return // It came late, or twice.
-    this.#waits.delete(id)
-    this.#due.real.remove(wait)
+    this.#asks.delete(id)
+    this.#waits.disarm(wait)
     this.resume(wait.run as Run, outcome)
   }
 
   #failed(id: number, error: Failure): void {
-    const source = this.#sources.get(id)
-    if (source === undefined) return this.#resumeAsk(id, { ok: false, error })
-    source.arrivals.ended ??= { kind: 'failed', error }
-    this.#read(source)
+    const inflow = this.#inflows.get(id)
+    if (inflow === undefined) return this.#resumeAsk(id, { ok: false, error })
+    inflow.arrivals.ended ??= { kind: 'failed', error }
+    this.#read(inflow)
   }
 
   #opened(envelope: Envelope): void {
-    const wait = this.#waits.get(envelope.id)
+    const wait = this.#asks.get(envelope.id)
     if (wait === undefined) {
-      if (!this.#sources.has(envelope.id)) this.effects.push(this.#cancel(envelope.from, envelope.id)) // Accepted after we gave up.
+      if (!this.#inflows.has(envelope.id)) this.effects.push(this.#cancel(envelope.from, envelope.id)) // Accepted after we gave up.
       return
     }
-    const arrivals = new Arrivals(wait.to, Number(wait.name))
-    this.#sources.set(envelope.id, { arrivals, reader: undefined })
+    const arrivals = new Arrivals(wait.to, wait.window)
+    this.#inflows.set(envelope.id, { arrivals, reader: undefined })
     this.#resumeAsk(envelope.id, { ok: true, value: this.#source(envelope.id, arrivals) })
   }
 
   #arrived(envelope: Envelope): void {
-    const source = this.#sources.get(envelope.id)
-    if (source === undefined || source.arrivals.ended !== undefined) return
-    if (envelope.kind === 'end') source.arrivals.ended = { kind: 'end' }
-    else if (!source.arrivals.arrived(envelope.body as readonly unknown[], envelope.count)) {
-      source.arrivals.ended = { kind: 'failed', error: { code: 'gap', definite: false, detail: 'items of the stream were lost' } }
+    const inflow = this.#inflows.get(envelope.id)
+    if (inflow === undefined || inflow.arrivals.ended !== undefined) return
+    const { arrivals } = inflow
+    if (envelope.kind === 'end') arrivals.ended = { kind: 'end' }
+    else if (!arrivals.arrived(envelope.body as readonly unknown[], envelope.count)) {
+      arrivals.ended = { kind: 'failed', error: { code: 'gap', definite: false, detail: 'items of the stream were lost' } }
       this.effects.push(this.#cancel(envelope.from, envelope.id))
     }
-    this.#read(source)
+    this.#read(inflow)
   }
 
-  #read(source: { readonly arrivals: Arrivals; reader: Wait | undefined }): void {
-    const wait = source.reader
+  #read(inflow: Inflow): void {
+    const wait = inflow.reader
     if (wait === undefined) return
-    source.reader = undefined
-    this.#due.real.remove(wait)
-    this.resume(wait.run as Run, this.#batch(wait.id, source.arrivals))
+    inflow.reader = undefined
+    this.#waits.disarm(wait)
+    this.resume(wait.run as Run, this.#batch(wait.id, inflow.arrivals))
   }
 
   #batch(id: number, arrivals: Arrivals): Batch<unknown> {
     if (arrivals.empty) {
-      this.#sources.delete(id)
+      this.#inflows.delete(id)
       return arrivals.ended ?? { kind: 'end' }
     }
     const items = arrivals.take()
@@ -368,7 +328,7 @@ export class Cell implements SinkOwner {
         return yield { step: 'next', stream: id, timeoutMs }
       },
       close: () => {
-        if (!this.#sources.delete(id) || arrivals.ended !== undefined) return
+        if (!this.#inflows.delete(id) || arrivals.ended !== undefined) return
         this.effects.push(this.#cancel(arrivals.producer, id))
       }
     }
@@ -416,63 +376,43 @@ export class Cell implements SinkOwner {
   #await(run: Run, step: Step): unknown {
     switch (step.step) {
       case 'ask':
-      case 'open': {
-        const id = ++this.#idLast
-        const wait = this.#arm(step.step, 'real', this.clocks.nowMs() + step.timeoutMs)
-        wait.id = id
-        wait.to = step.to
-        wait.run = run
-        run.wait = wait
-        this.#waits.set(id, wait)
-        const opens = step.step === 'open'
-        if (opens) wait.name = String(step.window)
-        const body = opens ? [step.window, step.body] : step.body
-        this.effects.push({
-          kind: step.step,
-          from: this.address,
-          to: step.to,
-          life: this.life,
-          id,
-          type: step.type,
-          body,
-          count: step.timeoutMs
-        })
+        return this.#send(run, step, 0, step.body)
+      case 'open':
+        return this.#send(run, step, step.window, [step.window, step.body])
+      case 'sleep':
+        run.wait = this.#waits.arm('sleep', step.clock, step.delayMs, run)
         return undefined
-      }
-      case 'sleep': {
-        run.wait = this.#arm('sleep', step.clock, this.#now(step.clock) + Math.max(0, step.delayMs))
-        run.wait.run = run
-        return undefined
-      }
       case 'next':
         return this.#awaitItems(run, step.stream, step.timeoutMs)
       case 'credit': {
         const sink = step.sink as SinkState
         if (!sink.open) return false
-        run.wait = this.#wait('credit', 'real', never)
-        run.wait.run = run
+        run.wait = this.#waits.arm('credit', 'real', never, run)
         this.#sinksWaited.set(sink, run.wait)
         return undefined
       }
     }
   }
 
+  #send(run: Run, { step: kind, to, type, timeoutMs }: Step & { step: 'ask' | 'open' }, window: number, body: unknown): undefined {
+    const id = ++this.#idLast
+    run.wait = this.#waits.arm(kind, 'real', timeoutMs, run, id, to, '', window)
+    this.#asks.set(id, run.wait)
+    this.effects.push({ kind, from: this.address, to, life: this.life, id, type, body, count: timeoutMs })
+  }
+
   #awaitItems(run: Run, id: number, timeoutMs: number): unknown {
-    const source = this.#sources.get(id)
-    if (source === undefined) return { kind: 'end' }
-    if (!source.arrivals.empty || source.arrivals.ended !== undefined) return this.#batch(id, source.arrivals)
-    const wait = timeoutMs > 0 ? this.#arm('next', 'real', this.clocks.nowMs() + timeoutMs) : this.#wait('next', 'real', never)
-    wait.id = id
-    wait.run = run
-    run.wait = wait
-    source.reader = wait
+    const inflow = this.#inflows.get(id)
+    if (inflow === undefined) return { kind: 'end' }
+    if (!inflow.arrivals.empty || inflow.arrivals.ended !== undefined) return this.#batch(id, inflow.arrivals)
+    run.wait = this.#waits.arm('next', 'real', timeoutMs > 0 ? timeoutMs : never, run, id)
+    inflow.reader = run.wait
     return undefined
   }
 
   #fire(wait: Wait): void {
     switch (wait.kind) {
       case 'timer':
-        this.#timers.delete(wait.name)
         return this.#turn(undefined, () => this.actor.timers?.[wait.name]?.(this.#ctx, this.#state))
       case 'sleep':
         return this.resume(wait.run as Run, undefined)
@@ -484,32 +424,18 @@ export class Cell implements SinkOwner {
           error: { code: 'timeout', definite: false, detail: `no answer from ${wait.to} in time` }
         })
       case 'next': {
-        const source = this.#sources.get(wait.id)
-        if (source !== undefined) {
-          source.reader = undefined
-          this.#tellCredit(wait.id, source.arrivals) // Told again while idle: a lost notice, or a lost producer, shows.
+        const inflow = this.#inflows.get(wait.id)
+        if (inflow !== undefined) {
+          inflow.reader = undefined
+          this.#tellCredit(wait.id, inflow.arrivals) // Told again while idle: a lost notice, or a lost producer, shows.
         }
         return this.resume(wait.run as Run, { kind: 'idle' })
       }
       case 'serve':
-        return this.#cancelled((wait.served as Served).request)
+        return this.#cancelled(wait.request as Envelope)
       case 'credit':
         return
     }
-  }
-
-  #now(clock: Clock): number {
-    return clock === 'real' ? this.clocks.nowMs() : this.clocks.clusterMs()
-  }
-
-  #wait(kind: Wait['kind'], clock: Clock, atMs: number): Wait {
-    return { kind, order: ++this.#idLast, atMs, clock, id: 0, to: '', name: '', run: undefined, served: undefined, heapIndex: -1 }
-  }
-
-  #arm(kind: Wait['kind'], clock: Clock, atMs: number): Wait {
-    const wait = this.#wait(kind, clock, atMs)
-    this.#due[clock].push(wait)
-    return wait
   }
 
   // What the context and the sinks of this cell call -----------------------------------------------
@@ -527,17 +453,11 @@ export class Cell implements SinkOwner {
   }
 
   setTimer(name: string, clock: Clock, delayMs: number): void {
-    this.cancelTimer(name)
-    const wait = this.#arm('timer', clock, this.#now(clock) + Math.max(0, delayMs))
-    wait.name = name
-    this.#timers.set(name, wait)
+    this.#waits.setTimer(name, clock, delayMs)
   }
 
   cancelTimer(name: string): void {
-    const wait = this.#timers.get(name)
-    if (wait === undefined) return
-    this.#timers.delete(name)
-    this.#due[wait.clock].remove(wait)
+    this.#waits.cancelTimer(name)
   }
 
   run(flow: Flow<void>): Run {
@@ -554,17 +474,18 @@ export class Cell implements SinkOwner {
     run.done = true
     const wait = run.wait
     if (wait !== undefined) {
-      this.#due[wait.clock].remove(wait)
-      if (this.#waits.delete(wait.id) && (wait.kind === 'ask' || wait.kind === 'open')) this.effects.push(this.#cancel(wait.to, wait.id))
-      const source = this.#sources.get(wait.id)
-      if (wait.kind === 'next' && source !== undefined) source.reader = undefined
+      this.#waits.disarm(wait)
+      const asks = wait.kind === 'ask' || wait.kind === 'open'
+      if (asks && this.#asks.delete(wait.id)) this.effects.push(this.#cancel(wait.to, wait.id))
+      const inflow = this.#inflows.get(wait.id)
+      if (wait.kind === 'next' && inflow !== undefined) inflow.reader = undefined
     }
     run.flow.return(undefined)
   }
 
   defer(): Later<unknown> {
     const request = this.request as Envelope
-    if (request.id !== 0 && !this.#isServed(request)) this.#register(request)
+    if (request.id !== 0 && !this.#served.has(request)) this.#served.add(request)
     return { to: request.from, life: request.life, id: request.id }
   }
 
@@ -577,7 +498,7 @@ export class Cell implements SinkOwner {
     const request = this.request as Envelope
     const [window] = request.body as readonly [number, unknown]
     const sink = new SinkState(this, request.from, request.life, request.id, window)
-    this.#register(request).sink = sink
+    this.#served.add(request).sink = sink
     this.effects.push({
       kind: 'opened',
       from: this.address,
