@@ -44,3 +44,4 @@ export {
 } from './envelope.js'
 export { ask, credit, open, refuse, sleep, streamWindow } from './flow.js'
 export { Mailbox, mailboxMaxDefault } from './mailbox.js'
+export { afterDeath, type Deaths, noDeaths, type RestartPolicy, restartPolicyDefault, type Verdict } from './supervision.js'

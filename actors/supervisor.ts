@@ -1,0 +1,155 @@
+// Supervisor: starts the components of one machine (or the machines of a cluster), in order, and restarts what dies.
+//
+// It runs in the main thread, addressed `root/<machine>`, and handles no API object. A child that is held stays down
+// until it is released: that is how chaos keeps a component dead.
+
+import {
+  type Actor,
+  type AnyActor,
+  afterDeath,
+  type Context,
+  type Deaths,
+  noDeaths,
+  type RestartPolicy,
+  restartPolicyDefault
+} from '../lib/actor/index.js'
+
+export interface ChildSpec {
+  readonly address: string
+  readonly actor: string // Its name in the roster.
+  readonly args: unknown
+  readonly thread: string
+}
+
+export interface SupervisorArgs {
+  readonly children: readonly ChildSpec[] // In the order of their start; stopped in the reverse order.
+  readonly policy?: Partial<RestartPolicy>
+}
+
+export interface SupervisorProtocol {
+  /** Those children are not restarted until released. Absent: none of them. */
+  hold(held: { readonly addresses?: readonly string[] }): void
+  release(held: { readonly addresses?: readonly string[] }): void
+  children(): readonly ChildStatus[]
+}
+
+export interface ChildStatus {
+  readonly address: string
+  readonly state: 'up' | 'down' | 'held' | 'given up'
+  readonly restarts: number
+  readonly lastDeath: string
+}
+
+interface Child {
+  readonly spec: ChildSpec
+  state: 'up' | 'down' | 'given up'
+  held: boolean
+  upSinceMs: number
+  dueMs: number // When it is to be started, while down.
+  deaths: Deaths
+  restarts: number
+  lastDeath: string
+}
+
+interface SupervisorState {
+  readonly policy: RestartPolicy
+  readonly children: Map<string, Child>
+  stopping: boolean
+}
+
+type SupervisorContext = Context<SupervisorProtocol, 'restart'>
+
+/** Actors are named in its arguments; `find` knows them. */
+export const supervisorOf = (find: (name: string) => AnyActor): Actor<SupervisorProtocol, SupervisorArgs, SupervisorState, 'restart'> => {
+  const start = (ctx: SupervisorContext, child: Child): void => {
+    child.state = 'up'
+    child.upSinceMs = ctx.nowMs
+    const { address, actor, args, thread } = child.spec
+    ctx.spawn(address, find(actor) as never, args, { thread })
+  }
+
+  const startDue = (ctx: SupervisorContext, state: SupervisorState): void => {
+    for (const child of state.children.values()) {
+      if (child.state === 'down' && !child.held && child.dueMs <= ctx.nowMs) start(ctx, child)
+    }
+    schedule(ctx, state)
+  }
+
+  return {
+    name: 'supervisor',
+    init(ctx, { children, policy }) {
+      const state: SupervisorState = {
+        policy: { ...restartPolicyDefault, ...policy },
+        children: new Map(children.map(spec => [spec.address, newChild(spec)])),
+        stopping: false
+      }
+      for (const child of state.children.values()) start(ctx, child)
+      return state
+    },
+    on: {
+      hold(_ctx, state, { addresses }) {
+        for (const child of chosen(state, addresses)) child.held = true
+      },
+      release(ctx, state, { addresses }) {
+        for (const child of chosen(state, addresses)) {
+          child.held = false
+          child.dueMs = ctx.nowMs
+          if (child.state === 'given up') child.state = 'down'
+        }
+        startDue(ctx, state)
+      },
+      children: (_ctx, state) =>
+        [...state.children.values()].map(({ spec, state, held, restarts, lastDeath }) => ({
+          address: spec.address,
+          state: held && state === 'down' ? 'held' : state,
+          restarts,
+          lastDeath
+        }))
+    },
+    timers: { restart: startDue },
+    down(ctx, state, address, reason) {
+      const child = state.children.get(address)
+      if (child === undefined || child.state !== 'up' || state.stopping) return
+      ctx.log('child died', { address, reason })
+      died(ctx, state.policy, child, reason)
+      if (state.policy.strategy === 'one-for-all' && child.state === 'down') {
+        for (const other of state.children.values()) if (other.state === 'up') ctx.stopActor(other.spec.address, `${address} died`)
+      }
+      schedule(ctx, state)
+    },
+    stopping(ctx, state, reason) {
+      state.stopping = true
+      for (const child of [...state.children.values()].reverse()) ctx.stopActor(child.spec.address, reason)
+    }
+  }
+}
+
+function died(ctx: SupervisorContext, policy: RestartPolicy, child: Child, reason: string): void {
+  const { deaths, verdict } = afterDeath(policy, child.deaths, child.upSinceMs, ctx.nowMs, ctx.random())
+  child.deaths = deaths
+  child.lastDeath = reason
+  child.restarts++
+  child.state = verdict.action === 'restart' ? 'down' : 'given up'
+  if (verdict.action === 'restart') child.dueMs = ctx.nowMs + verdict.delayMs
+  else ctx.log('gave up', { address: child.spec.address, deaths: deaths.atMs.length, withinMs: policy.withinMs })
+}
+
+function schedule(ctx: SupervisorContext, state: SupervisorState): void {
+  const dues = [...state.children.values()].filter(child => child.state === 'down' && !child.held).map(child => child.dueMs)
+  if (dues.length > 0) ctx.timer('restart', 'real', Math.min(...dues) - ctx.nowMs)
+}
+
+const newChild = (spec: ChildSpec): Child => ({
+  spec,
+  state: 'down',
+  held: false,
+  upSinceMs: 0,
+  dueMs: 0,
+  deaths: noDeaths,
+  restarts: 0,
+  lastDeath: ''
+})
+
+function chosen(state: SupervisorState, addresses: readonly string[] | undefined): Child[] {
+  return [...state.children.values()].filter(child => addresses === undefined || addresses.includes(child.spec.address))
+}
