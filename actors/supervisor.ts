@@ -99,11 +99,11 @@ export const supervisorOf = (find: (name: string) => AnyActor): Actor<Supervisor
         startDue(ctx, state)
       },
       children: (_ctx, state) =>
-        [...state.children.values()].map(({ spec, state, held, restarts, lastDeath }) => ({
-          address: spec.address,
-          state: held && state === 'down' ? 'held' : state,
-          restarts,
-          lastDeath
+        [...state.children.values()].map(child => ({
+          address: child.spec.address,
+          state: child.held && child.state === 'down' ? 'held' : child.state,
+          restarts: child.restarts,
+          lastDeath: child.lastDeath
         }))
     },
     timers: { restart: startDue },
