@@ -111,8 +111,8 @@ export const supervisorOf = (find: (name: string) => AnyActor): Actor<Supervisor
       const child = state.children.get(address)
       if (child === undefined || child.state !== 'up' || state.stopping) return
       ctx.log('child died', { address, reason })
-      died(ctx, state.policy, child, reason)
-      if (state.policy.strategy === 'one-for-all' && child.state === 'down') {
+      const restarts = died(ctx, state.policy, child, reason)
+      if (restarts && state.policy.strategy === 'one-for-all') {
         for (const other of state.children.values()) if (other.state === 'up') ctx.stopActor(other.spec.address, `${address} died`)
       }
       schedule(ctx, state)
@@ -124,7 +124,8 @@ export const supervisorOf = (find: (name: string) => AnyActor): Actor<Supervisor
   }
 }
 
-function died(ctx: SupervisorContext, policy: RestartPolicy, child: Child, reason: string): void {
+/** Whether it is to be started again. */
+function died(ctx: SupervisorContext, policy: RestartPolicy, child: Child, reason: string): boolean {
   const { deaths, verdict } = afterDeath(policy, child.deaths, child.upSinceMs, ctx.nowMs, ctx.random())
   child.deaths = deaths
   child.lastDeath = reason
@@ -132,6 +133,7 @@ function died(ctx: SupervisorContext, policy: RestartPolicy, child: Child, reaso
   child.state = verdict.action === 'restart' ? 'down' : 'given up'
   if (verdict.action === 'restart') child.dueMs = ctx.nowMs + verdict.delayMs
   else ctx.log('gave up', { address: child.spec.address, deaths: deaths.atMs.length, withinMs: policy.withinMs })
+  return verdict.action === 'restart'
 }
 
 function schedule(ctx: SupervisorContext, state: SupervisorState): void {
