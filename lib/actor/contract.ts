@@ -148,7 +148,10 @@ export interface Turn<P, T extends string, V> extends Context<P, T> {
   stream(): Sink<V extends Stream<infer I> ? I : never>
 }
 
-export type Returned<V> = V extends Stream<infer I> ? Sink<I> | Refusal | Flow<void | Refusal> : V | Later<V> | Refusal | Flow<V | Refusal>
+// In brackets: an answer that is a union is not a union of answers.
+export type Returned<V> = [V] extends [Stream<infer I>]
+  ? Sink<I> | Refusal | Flow<void | Refusal>
+  : V | Later<V> | Refusal | Flow<V | Refusal>
 
 /** The whole of an actor: what it accepts, what starts it, what it remembers, what wakes it. */
 export interface Actor<P extends Protocol<P>, A, S, T extends string = never> {

@@ -101,6 +101,7 @@ class Member {
 }
 
 const turnsPerSlice = 64 // Before the next actor of the thread has its turn.
+const settleRoundsMax = 16 // Before what arrives from elsewhere has its turn.
 const firingsPerWakeMax = 1024
 const clockNames: readonly Clock[] = ['real', 'cluster']
 const byTime = (a: Alarm, b: Alarm): boolean => a.atMs < b.atMs
@@ -201,9 +202,13 @@ export class Dispatcher {
     return this.#queue.length === 0
   }
 
-  /** Ends a batch: actors that handled something have `settled` called, once. */
-  settle(): void {
-    while (this.#unsettled.length > 0) {
+  /**
+   * Ends a batch: actors that handled something have `settled` called, once. What that makes them tell each other is
+   * handled too, within the budget. True: nothing is left that could run.
+   */
+  settle(budget: number = Number.POSITIVE_INFINITY): boolean {
+    for (let round = 0; this.#unsettled.length > 0; round++) {
+      if (round === settleRoundsMax) return false
       const unsettled = this.#unsettled
       this.#unsettled = []
       for (const member of unsettled) {
@@ -212,9 +217,10 @@ export class Dispatcher {
         if (member.paused || member.blocked !== undefined) this.#touch(member, true)
         else this.#turn(member, () => member.cell.settle(), false)
       }
-      this.drain()
-      if (this.#unsettled.every(member => member.paused || member.blocked !== undefined)) return
+      if (!this.drain(budget)) return false
+      if (this.#unsettled.every(member => member.paused || member.blocked !== undefined)) break
     }
+    return this.#queue.length === 0
   }
 
   /** Fires what was due by then, in order of time. */

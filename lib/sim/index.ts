@@ -1,0 +1,9 @@
+// sim: a cluster in one thread, under virtual time, from one seed: world, network, clocks, disks, faults.
+
+export { Client, type ClientContext, type Pending } from './client.js'
+export { Disk, type DiskOptions, Volume } from './disk.js'
+export { Lane } from './link.js'
+export type { Machine } from './machine.js'
+export { detectionUs, type NetworkOptions } from './network.js'
+export { type LogListener, type LogRecord, Trace } from './trace.js'
+export { type PortMaker, type PortServices, rootMachine, World, type WorldOptions } from './world.js'
