@@ -51,7 +51,7 @@ export function cellContext(cell: Cell, random: Random): AnyTurn {
       }
     },
     answer: (to: Later<unknown>, outcome: unknown) => cell.close(to, outcome),
-    save: (bytes: Uint8Array) => cell.record({ kind: 'save', bytes }),
+    save: (bytes: Uint8Array, segment = 0) => cell.record({ kind: 'save', bytes, segment }),
     stop: (reason: string) => cell.record({ kind: 'exit', reason }),
     show(facts: Facts) {
       const effect: Effect = { kind: 'show', facts }

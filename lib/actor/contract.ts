@@ -125,8 +125,8 @@ export interface Context<P, T extends string = never> {
   port<Q>(kind: PortKind<Q>): Ref<Q>
   run(flow: Flow<void>): Running
   answer<V>(to: Later<V>, outcome: V | Refusal): void
-  /** Appends to this actor's journal and syncs it, in order with what is told before and after. */
-  save(bytes: Uint8Array): void
+  /** Appends to this actor's journal and syncs it, in order with what is told before and after. `segment`: into that segment, begun if it is new. */
+  save(bytes: Uint8Array, segment?: number): void
   stop(reason: string): void
   /** What `status` shows of this actor: role, term, leader and the like. Replaces what was shown. */
   show(facts: Readonly<Record<string, string | number | boolean>>): void

@@ -29,8 +29,8 @@ export interface Shell extends Clocks {
   random(address: string): Random
   /** Takes an envelope to another thread, or to a port. False: refused (the way there is full). */
   send(envelope: Envelope): boolean
-  /** Appends and syncs. True: durable now. False: `saved` will be called. Throws if it failed. */
-  save(address: string, life: number, bytes: Uint8Array): boolean
+  /** Appends and syncs; a segment number over the last one begins that segment. True: durable now. False: `saved` will be called. Throws if it failed. */
+  save(address: string, life: number, bytes: Uint8Array, segment: number): boolean
   /** Starts an actor in another thread; its parent hears of its death by a `down` envelope. */
   spawn(parent: string, spawn: SpawnEffect, thread: string): void
   /** An actor of this thread started another here. */
@@ -397,7 +397,7 @@ export class Dispatcher {
   #performOne(member: Member, effect: Effect, effects: Effect[] | undefined, index: number): boolean {
     switch (effect.kind) {
       case 'save':
-        return this.#save(member, effect.bytes, effects?.slice(index + 1) ?? [])
+        return this.#save(member, effect, effects?.slice(index + 1) ?? [])
       case 'spawn':
         this.#spawn(member, effect)
         return true
@@ -441,10 +441,10 @@ export class Dispatcher {
     this.deliver(envelope)
   }
 
-  #save(member: Member, bytes: Uint8Array, rest: Effect[]): boolean {
+  #save(member: Member, { bytes, segment }: Effect & { kind: 'save' }, rest: Effect[]): boolean {
     const { address, life } = member.cell
     try {
-      if (this.#shell.save(address, life, bytes)) return true
+      if (this.#shell.save(address, life, bytes, segment)) return true
       member.blocked = rest
     } catch (error) {
       this.#end(member, `save failed: ${error instanceof Error ? error.message : String(error)}`)

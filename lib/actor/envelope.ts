@@ -52,7 +52,7 @@ export interface SpawnEffect {
 export type Effect =
   | Envelope
   | SpawnEffect
-  | { readonly kind: 'save'; readonly bytes: Uint8Array }
+  | { readonly kind: 'save'; readonly bytes: Uint8Array; readonly segment: number } // Segment 0: the last.
   | { readonly kind: 'exit'; readonly reason: string }
   | { readonly kind: 'show'; readonly facts: Facts }
   | { readonly kind: 'log'; readonly event: string; readonly fields: Readonly<Record<string, unknown>> }

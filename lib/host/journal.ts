@@ -6,12 +6,12 @@
 
 import * as fs from 'node:fs'
 import * as path from 'node:path'
+import { isFileName } from '../ports/index.js'
 
 const aheadBytes = 1 << 20
 const zeros = new Uint8Array(aheadBytes)
 const segmentName = (sequence: number): string => `segment-${String(sequence).padStart(8, '0')}`
 const segmentPattern = /^segment-(\d{8})$/
-const filePattern = /^[a-z0-9][a-z0-9.-]{0,100}$/
 
 /** Two 32-bit numbers: the segment being written and how much of it is synced. */
 export const syncedBytes = 8
@@ -37,24 +37,29 @@ export class Journal {
       .sort((a, b) => a - b)
       .map(sequence => ({ sequence, bytes: new Uint8Array(fs.readFileSync(this.#pathOf(sequence))) }))
     const last = segments.at(-1)
-    if (last === undefined) this.#create(1)
-    else this.#open(last.sequence, last.bytes.length)
+    if (last !== undefined) this.#open(last.sequence, last.bytes.length)
     const files = names.filter(name => !segmentPattern.test(name) && !name.endsWith('.tmp'))
     return { segments, files: files.map(name => ({ name })) }
   }
 
-  /** Later appends go after `length` bytes of that segment, which must be the last; what lay beyond is zeroed. */
-  repair(sequence: number, length: number): void {
-    if (sequence !== this.#sequence) throw new Error(`segment ${sequence} is not the last, which is ${this.#sequence}`)
+  /** Cuts that segment at `length`, zeroes follow; those after it are deleted. False: there is no such place. */
+  repair(sequence: number, length: number): boolean {
+    const file = this.#pathOf(sequence)
+    if (!fs.existsSync(file) || length > fs.statSync(file).size || length < 0) return false
+    if (sequence !== this.#sequence) this.#open(sequence, length)
+    this.#removeSegments(other => other > sequence)
     fs.ftruncateSync(this.#descriptor, length)
     this.#position = length
     this.#allocated = length
     this.#allocate(0)
     this.#sync()
+    return true
   }
 
-  append(bytes: Uint8Array): void {
+  /** After the last byte; a `segment` over the last one's number begins that segment. */
+  append(bytes: Uint8Array, segment = 0): void {
     if (this.#descriptor < 0) this.recover()
+    if (segment > this.#sequence || this.#descriptor < 0) this.#create(Math.max(1, segment))
     if (this.#position + bytes.length > this.#allocated) this.#allocate(bytes.length)
     let written = 0
     while (written < bytes.length)
@@ -69,11 +74,9 @@ export class Journal {
     return this.#sequence
   }
 
+  /** Deletes the segments before that one; the last always stays. */
   release(before: number): void {
-    for (const name of fs.readdirSync(this.directory)) {
-      const sequence = Number(segmentPattern.exec(name)?.[1] ?? Number.NaN)
-      if (sequence < before && sequence !== this.#sequence) fs.unlinkSync(path.join(this.directory, name))
-    }
+    this.#removeSegments(sequence => sequence < before && sequence !== this.#sequence)
   }
 
   /** Atomic: after a crash the file is there whole, or not at all (or as it was before). */
@@ -103,6 +106,14 @@ export class Journal {
   close(): void {
     if (this.#descriptor >= 0) fs.closeSync(this.#descriptor)
     this.#descriptor = -1
+  }
+
+  #removeSegments(which: (sequence: number) => boolean): void {
+    for (const name of fs.readdirSync(this.directory)) {
+      const sequence = segmentPattern.exec(name)?.[1]
+      if (sequence !== undefined && which(Number(sequence))) fs.unlinkSync(path.join(this.directory, name))
+    }
+    this.#syncDirectory()
   }
 
   #create(sequence: number): void {
@@ -159,7 +170,7 @@ export class Journal {
   }
 
   #fileOf(name: string): string {
-    if (!filePattern.test(name) || segmentPattern.test(name)) throw new Error(`not a file name: ${JSON.stringify(name)}`)
+    if (!isFileName(name) || segmentPattern.test(name)) throw new Error(`${JSON.stringify(name)} is not the name of a file`)
     return path.join(this.directory, name)
   }
 }

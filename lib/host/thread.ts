@@ -125,9 +125,9 @@ export class Thread implements Shell, ThreadControl, PortServices, LinkEvents {
     return this.#sendNow(envelope)
   }
 
-  save(address: string, _life: number, bytes: Uint8Array): boolean {
+  save(address: string, _life: number, bytes: Uint8Array, segment: number): boolean {
     this.#flush() // What was told before leaves first.
-    this.journal(address).append(bytes)
+    this.journal(address).append(bytes, segment)
     return true
   }
 

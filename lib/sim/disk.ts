@@ -113,8 +113,9 @@ export class Volume {
   }
 
   /** Writes behind the last byte. It is durable once the function returned is called; that is false if a crash came first. */
-  append(bytes: Uint8Array): () => boolean {
-    const journal = this.#segments.at(-1) ?? this.#add(1)
+  append(bytes: Uint8Array, segment: number): () => boolean {
+    const last = this.#segments.at(-1)
+    const journal = last === undefined || segment > last.sequence ? this.#add(Math.max(1, segment)) : last
     if (journal.length + bytes.length > journal.bytes.length) {
       const grown = new Uint8Array(Math.max(4096, 2 * (journal.length + bytes.length)))
       grown.set(journal.bytes.subarray(0, journal.length))

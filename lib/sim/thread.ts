@@ -257,11 +257,11 @@ export class SimThread implements Shell {
     return this.#world.timeline.nowUs + this.#spentUs
   }
 
-  save(address: string, life: number, bytes: Uint8Array): boolean {
+  save(address: string, life: number, bytes: Uint8Array, segment: number): boolean {
     const { disk } = this.machine
     if (!disk.fits(bytes.length)) throw new Error('no space left on device')
     const volume = disk.volume(address)
-    const durable = volume.append(bytes)
+    const durable = volume.append(bytes, segment)
     const { dispatcher } = this
     this.#world.timeline.call(this.departUs() + disk.syncUs(), () => {
       if (this.dispatcher !== dispatcher) return

@@ -2,4 +2,6 @@
 
 import type { PortLoader } from '../thread.js'
 
-export const ports: Readonly<Record<string, PortLoader>> = {}
+export const ports: Readonly<Record<string, PortLoader>> = {
+  disk: async () => (await import('./disk.js')).disk
+}
