@@ -7,104 +7,15 @@
 // Guarantee: envelopes from one sender to one receiver are handled in the order they were sent; one turn
 // at a time; a death is told after everything the dead actor sent.
 
-import { Heap, type HeapMember, type Random } from '../std/index.js'
-import { Cell, type Clocks } from './cell.js'
+import { Cell } from './cell.js'
 import type { Clock, Failure } from './contract.js'
-import {
-  type AnyActor,
-  downNotice,
-  type Effect,
-  type Envelope,
-  type Facts,
-  failureFor,
-  isPort,
-  ownerOf,
-  type SpawnEffect
-} from './envelope.js'
-import { Mailbox } from './mailbox.js'
-
-/** What a host provides to the actors of a thread. */
-export interface Shell extends Clocks {
-  newLife(): number
-  random(address: string): Random
-  /** Takes an envelope to another thread, or to a port. False: refused (the way there is full). */
-  send(envelope: Envelope): boolean
-  /** Appends and syncs; a segment number over the last one begins that segment. True: durable now. False: `saved` will be called. Throws if it failed. */
-  save(address: string, life: number, bytes: Uint8Array, segment: number): boolean
-  /** Starts an actor in another thread; its parent hears of its death by a `down` envelope. */
-  spawn(parent: string, spawn: SpawnEffect, thread: string): void
-  /** An actor of this thread started another here. */
-  started?(address: string, actor: string, parent: string | undefined): void
-  /** That life is over: its ports close, children elsewhere are stopped. */
-  ended(address: string, life: number, reason: string): void
-  log(address: string, event: string, fields: Readonly<Record<string, unknown>>): void
-  /** A port has a message for itself from outside any turn: the host is to drain soon. */
-  posted(): void
-  /** Whether the thread is to hold still; asked before every turn. */
-  paused(): boolean
-  /** The implementation of a kind of port; each actor that uses it gets an instance of its own. */
-  port(kind: string): PortFactory | undefined
-  trace?(envelope: Envelope): void
-}
-
-/**
- * A port is an actor of the host's own, `machine/actor:kind`, that lives and dies with the life of its owner. A real one
- * may do I/O in its handlers; what happens outside a turn it brings back through `post`, as a message to itself.
- */
-export type PortFactory = (owner: string, post: (type: string, body: unknown) => void) => AnyActor
-
-export interface ActorMetrics {
-  readonly address: string
-  readonly actor: string
-  readonly life: number
-  readonly mailbox: number
-  readonly turns: number
-  readonly busyMs: number
-  readonly paused: boolean
-  readonly facts: Facts
-}
-
-export interface Counters {
-  deadLetters: number
-  refused: number
-  expired: number
-  failures: number
-}
-
-interface Alarm extends HeapMember {
-  atMs: number
-  readonly member: Member
-}
-
-class Member {
-  readonly cell: Cell
-  readonly mailbox: Mailbox
-  readonly parent: string | undefined
-  readonly children = new Set<string>()
-  readonly watchers = new Set<string>() // Monitors of this life.
-  readonly alarms: { readonly real: Alarm; readonly cluster: Alarm }
-  queued = false
-  unsettled = false
-  paused = false
-  gone = false
-  blocked: Effect[] | undefined // The rest of a turn that waits for its save.
-  turns = 0
-  busyMs = 0
-
-  constructor(cell: Cell, parent: string | undefined) {
-    this.cell = cell
-    this.parent = parent
-    this.mailbox = new Mailbox(cell.actor.mailboxMax)
-    const atMs = Number.POSITIVE_INFINITY
-    this.alarms = { real: { atMs, heapIndex: -1, member: this }, cluster: { atMs, heapIndex: -1, member: this } }
-  }
-}
+import { type AnyActor, downNotice, type Effect, type Envelope, failureFor, isPort, ownerOf, type SpawnEffect } from './envelope.js'
+import { Alarms, Member } from './member.js'
+import type { ActorMetrics, Counters, Shell } from './shell.js'
 
 const turnsPerSlice = 64 // Before the next actor of the thread has its turn.
 const settleRoundsMax = 16 // Before what arrives from elsewhere has its turn.
 const firingsPerWakeMax = 1024
-const clockNames: readonly Clock[] = ['real', 'cluster']
-const byTime = (a: Alarm, b: Alarm): boolean => a.atMs < b.atMs
 
 export class Dispatcher {
   readonly counters: Counters = { deadLetters: 0, refused: 0, expired: 0, failures: 0 }
@@ -112,7 +23,7 @@ export class Dispatcher {
   #queue: Member[] = []
   #unsettled: Member[] = []
   readonly #monitored = new Map<string, Set<string>>() // elsewhere -> the watchers here
-  readonly #alarms = { real: new Heap<Alarm>(byTime), cluster: new Heap<Alarm>(byTime) }
+  readonly #alarms = new Alarms()
   readonly #shell: Shell
   readonly #expired = (): void => void this.counters.expired++
 
@@ -138,7 +49,7 @@ export class Dispatcher {
 
   /** When the next timer of that clock is due; Infinity without one. */
   dueMs(clock: Clock): number {
-    return this.#alarms[clock].peek()?.atMs ?? Number.POSITIVE_INFINITY
+    return this.#alarms.dueMs(clock)
   }
 
   start(address: string, actor: AnyActor, args: unknown, parent: string | undefined): void {
@@ -214,7 +125,7 @@ export class Dispatcher {
       for (const member of unsettled) {
         member.unsettled = false
         if (member.gone) continue
-        if (member.paused || member.blocked !== undefined) this.#touch(member, true)
+        if (member.held) this.#touch(member, true)
         else this.#turn(member, () => member.cell.settle(), false)
       }
       if (!this.drain(budget)) return false
@@ -225,15 +136,9 @@ export class Dispatcher {
 
   /** Fires what was due by then, in order of time. */
   wake(clock: Clock, byMs: number): void {
-    const alarms = this.#alarms[clock]
     for (let fired = 0; fired < firingsPerWakeMax; fired++) {
-      const alarm = alarms.peek()
-      if (alarm === undefined || alarm.atMs > byMs) return
-      const { member } = alarm
-      if (member.paused || member.blocked !== undefined) {
-        alarms.remove(alarm) // Looked at again when it goes on.
-        continue
-      }
+      const member = this.#alarms.due(clock, byMs)
+      if (member === undefined) return
       this.#turn(member, () => void member.cell.wake(clock, byMs))
     }
   }
@@ -303,13 +208,13 @@ export class Dispatcher {
   // Turns -------------------------------------------------------------------------------------------
 
   #enqueue(member: Member): void {
-    if (member.queued || member.paused || member.blocked !== undefined) return
+    if (member.queued || member.held) return
     member.queued = true
     this.#queue.push(member)
   }
 
   #continue(member: Member): void {
-    for (const clock of clockNames) this.#rearm(member, clock)
+    this.#alarms.update(member)
     if (member.mailbox.size > 0) this.#enqueue(member)
   }
 
@@ -317,7 +222,7 @@ export class Dispatcher {
     const shell = this.#shell
     const startMs = shell.nowMs()
     let turns = 0
-    while (turns < turnsPerSlice && !member.gone && !member.paused && member.blocked === undefined) {
+    while (turns < turnsPerSlice && !member.gone && !member.held) {
       if (shell.paused()) break
       const envelope = member.mailbox.shift(startMs, this.#expired)
       if (envelope === undefined) break
@@ -364,25 +269,13 @@ export class Dispatcher {
     }
     if (member.gone) return
     if (settles) this.#touch(member, false)
-    if (member.cell.dueMs('real') !== member.alarms.real.atMs) this.#rearm(member, 'real')
-    if (member.cell.dueMs('cluster') !== member.alarms.cluster.atMs) this.#rearm(member, 'cluster')
+    this.#alarms.update(member)
   }
 
   #touch(member: Member, again: boolean): void {
     if (member.unsettled || (member.cell.actor.settled === undefined && !again)) return
     member.unsettled = true
     this.#unsettled.push(member)
-  }
-
-  #rearm(member: Member, clock: Clock): void {
-    const alarm = member.alarms[clock]
-    const atMs = member.cell.dueMs(clock)
-    const inHeap = alarm.heapIndex >= 0
-    if (inHeap && alarm.atMs === atMs) return
-    alarm.atMs = atMs
-    if (atMs === Number.POSITIVE_INFINITY) this.#alarms[clock].remove(alarm)
-    else if (inHeap) this.#alarms[clock].moved(alarm)
-    else if (!member.paused) this.#alarms[clock].push(alarm)
   }
 
   // Effects -----------------------------------------------------------------------------------------
@@ -525,7 +418,7 @@ export class Dispatcher {
     member.gone = true
     const { cell } = member
     this.#members.delete(cell.address)
-    for (const clock of clockNames) this.#alarms[clock].remove(member.alarms[clock])
+    this.#alarms.remove(member)
     for (const effect of cell.epitaph(reason)) this.#route(effect as Envelope)
     const error: Failure = { code: 'down', definite: true, detail: `${cell.address}: ${reason}` }
     for (const waiting of member.mailbox.drain()) {

@@ -28,7 +28,7 @@ export {
   type StreamName,
   type Turn
 } from './contract.js'
-export { type ActorMetrics, type Counters, Dispatcher, type PortFactory, type Shell } from './dispatcher.js'
+export { Dispatcher } from './dispatcher.js'
 export {
   type AnyActor,
   downNotice,
@@ -44,4 +44,5 @@ export {
 } from './envelope.js'
 export { ask, credit, open, refuse, sleep, streamWindow } from './flow.js'
 export { Mailbox, mailboxMaxDefault } from './mailbox.js'
+export type { ActorMetrics, Counters, PortFactory, Shell } from './shell.js'
 export { afterDeath, type Deaths, noDeaths, type RestartPolicy, restartPolicyDefault, type Verdict } from './supervision.js'
