@@ -60,12 +60,13 @@ export class Core {
     this.id = config.id
     this.peers = config.members.filter(member => member !== config.id)
     const { hardState, entries, snapshot } = recovered ?? { hardState: { term: 0, vote: null, commit: 0 }, entries: [], snapshot: null }
-    this.term = this.savedTerm = hardState.term
-    this.vote = this.savedVote = hardState.vote
     this.snapshotMeta = snapshot
     const base = snapshot ?? { index: 0, term: 0 }
     this.log = new RaftLog(base, entries, hardState.commit, Math.max(applied, base.index))
-    assert(this.log.lastTerm <= this.term, 'a log is not ahead of its term', { last: this.log.lastTerm, term: this.term })
+    // A torn save may hold entries and not the hard state that came with them. Nothing was promised in that term yet.
+    const torn = this.log.lastTerm > hardState.term
+    this.term = this.savedTerm = torn ? this.log.lastTerm : hardState.term
+    this.vote = this.savedVote = torn ? null : hardState.vote
     this.forwards = new ForwardedReads(this.settings.random())
     this.#reset(this.term)
   }

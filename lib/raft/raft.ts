@@ -4,7 +4,7 @@
 // The contract, per batch of inputs:
 //
 //   step(message)* tick() propose(data)* readIndex(context)* peerDown(id)      in any order and number
-//   while (raft.hasReady()) {
+//   while (raft.hasReady()) {        (more than once: on a single member a save commits at once, and committed entries come in pages)
 //     const ready = raft.ready()
 //     1. send ready.messagesBeforeSave
 //     2. save, in this order and as one: ready.snapshot, ready.entries, ready.hardState; synced if ready.mustSync
@@ -18,7 +18,7 @@
 //   may leave. Where effects are performed in recorded order, 2 to 5 may be recorded in one turn and saved() called in it.
 // - An entry to be saved replaces the saved one of that index and all after it. A snapshot replaces the whole saved log.
 // - Inputs may come between ready() and saved(); another ready() may not. What came is in the next ready().
-// - A crash before 2 is done may lose any part of it, but no later part without all earlier ones being lost no worse: entries have no gaps.
+// - A crash before 2 is done may keep any beginning of (snapshot, entries one by one, hardState), as a torn log file does.
 //
 // Guarantees, whatever the network does (Raft figure 3): election safety, leader append-only, log matching, leader completeness,
 // state machine safety. ready.committed has every committed index once per life, in order, without gap. A read whose state is
