@@ -154,12 +154,15 @@ export class Cluster {
     return accepted
   }
 
-  read(id: string, context: number): boolean {
+  /** All in one batch. False if any is refused. */
+  read(id: string, ...contexts: number[]): boolean {
     const member = this.member(id)
-    let accepted = false
+    let accepted = member.raft !== null
     this.act(id, raft => {
-      member.reads.set(context, this.acknowledged)
-      accepted = raft.readIndex(context).accepted
+      for (const context of contexts) {
+        member.reads.set(context, this.acknowledged)
+        accepted = raft.readIndex(context).accepted && accepted
+      }
     })
     return accepted
   }
@@ -303,8 +306,10 @@ export class Cluster {
 
   #checkLeader(member: Member): void {
     const { raft } = member
-    if (raft === null || !raft.isLeader) return
-    const { term, lastIndex } = raft.status()
+    if (raft === null) return
+    const { term, lastIndex, saved } = raft.status()
+    assert(saved <= lastIndex, 'What is saved is in the log', { id: member.id, saved, lastIndex })
+    if (!raft.isLeader) return
     if (member.ledTerm !== term) {
       const other = this.#leaders.get(term)
       assert(other === undefined || other === member.id, 'Election safety: one leader a term', { term, other, id: member.id })
