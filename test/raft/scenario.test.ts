@@ -547,3 +547,66 @@ t.test('strays are dropped', async t => {
   t.same(made.raft('a').status(), before)
   t.notOk(made.raft('a').hasReady())
 })
+
+t.test('reads: an answer to an earlier round proves nothing about a later read', async t => {
+  const made = led(3)
+  made.tick('a', defaultLimits.heartbeatTicks)
+  while (ofType(made.network, 'heartbeatResponse').length < 2) made.deliver(0)
+  const stale = made.network.splice(0)
+  made.isolate('a')
+  for (const id of ['b', 'c']) made.act(id, raft => raft.peerDown('a'))
+  elect(made, 'b')
+  made.propose('b', 'new')
+  made.settle()
+  made.read('a', 1)
+  for (const message of stale) made.act('a', raft => raft.step(message))
+  t.equal(made.answers.get(1), undefined)
+})
+
+t.test('a vote in a term already known is saved as well', async t => {
+  const raft = new Raft({ id: 'b', members: ['a', 'b', 'c'], random: () => 0 })
+  raft.step({ type: 'heartbeatResponse', from: 'c', to: 'b', term: 5, round: 1 })
+  t.same(raft.ready().hardState, { term: 5, vote: null, commit: 0 })
+  raft.saved()
+  raft.step({ type: 'vote', from: 'a', to: 'b', term: 5, lastIndex: 0, lastTerm: 0 })
+  const ready = raft.ready()
+  t.same([ready.hardState, ready.mustSync, ready.messagesBeforeSave.length], [{ term: 5, vote: 'a', commit: 0 }, true, 0])
+  t.match(ready.messagesAfterSave, [{ type: 'voteResponse', granted: true }])
+})
+
+t.test('what was committed before a restart comes back in pages', async t => {
+  const entries = Array.from({ length: 100 }, (_, i) => ({ index: i + 1, term: 1, kind: 'normal' as const, data: new Uint8Array(36) }))
+  const recovered = { hardState: { term: 1, vote: null, commit: 95 }, entries, snapshot: null }
+  const raft = new Raft({ id: 'a', members: ['a', 'b'], random: () => 0, committedBytesMax: 3000 }, recovered, 5)
+  const pages: number[] = []
+  while (raft.hasReady()) {
+    const ready = raft.ready()
+    t.notOk(ready.mustSync)
+    pages.push(ready.committed.length)
+    raft.saved()
+  }
+  t.same(pages, [30, 30, 30])
+})
+
+t.test('a follower that died while it was sent a snapshot is left alone', async t => {
+  const made = led(3, { tailEntriesMax: 0, snapshotTicksMax: 5 })
+  made.crash('c')
+  proposeMany(made, 'a', 20)
+  made.settle()
+  made.compact('a')
+  made.restart('c')
+  for (let i = 0; i < 30 && ofType(made.network, 'snapshot').length === 0; i++) {
+    made.tick('a')
+    while (made.network.length > 0 && made.network[0]?.type !== 'snapshot') made.deliver(0)
+  }
+  t.equal(ofType(made.network, 'snapshot').length, 1)
+  made.crash('c')
+  made.pass(2 * defaultLimits.electionTicks)
+  let sent = 0
+  for (let i = 0; i < 50; i++) {
+    made.tick('a')
+    sent += ofType(made.network, 'snapshot').length
+    made.settle()
+  }
+  t.equal(sent, 0)
+})
