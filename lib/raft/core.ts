@@ -1,0 +1,209 @@
+// Core: the state of one member and its transitions between roles. Election, follower and leader are functions on it; Raft (raft.ts)
+// is its face to the owner. Figure 2 of the Raft paper, with pre-vote and check-quorum as etcd-io/raft has them.
+//
+// Where a message goes is decided here, once: `before` may leave while the disk still writes, `after` must not (Raft thesis §10.2.1).
+
+import { assert, unreachable } from '../std/index.js'
+import { type RaftConfig, type RaftSettings, settle } from './config.js'
+import { RaftLog } from './log.js'
+import type { Entry, HardState, Message, Snapshot, SnapshotMeta } from './message.js'
+import { Progress } from './progress.js'
+import { ForwardedReads, LeaderReads } from './read-index.js'
+
+export type Role = 'follower' | 'preCandidate' | 'candidate' | 'leader'
+
+/** What a member finds on its disk when it starts. `entries` follow the snapshot without a gap; older ones are ignored. */
+export interface Recovered {
+  readonly hardState: HardState
+  readonly entries: readonly Entry[]
+  readonly snapshot: SnapshotMeta | null
+}
+
+export interface ReadState {
+  readonly index: number // The reads may be answered once this is applied.
+  readonly contexts: readonly number[]
+}
+
+const noData = new Uint8Array(0)
+const noTicks = -1
+
+export class Core {
+  readonly id: string
+  readonly settings: RaftSettings
+  readonly log: RaftLog
+  readonly peers: readonly string[] // Members but this one.
+  readonly progress = new Map<string, Progress>() // A leader's; its own included.
+  readonly votes = new Map<string, boolean>()
+  readonly reads = new LeaderReads()
+  readonly forwards: ForwardedReads
+  role: Role = 'follower'
+  term: number
+  vote: string | null
+  leader: string | null = null
+  savedTerm: number
+  savedVote: string | null
+  ticks = 0
+  electionElapsed = 0
+  heartbeatElapsed = 0
+  timeoutTicks = 0
+  hintTicks = noTicks // To a hinted election; noTicks if none.
+  uncommittedBytes = 0
+  snapshotMeta: SnapshotMeta | null
+  installing: Snapshot | null = null
+  before: Message[] = []
+  after: Message[] = []
+  readStates: ReadState[] = []
+  readsLost: number[] = []
+
+  constructor(config: RaftConfig, recovered: Recovered | null, applied: number) {
+    this.settings = settle(config)
+    this.id = config.id
+    this.peers = config.members.filter(member => member !== config.id)
+    const { hardState, entries, snapshot } = recovered ?? { hardState: { term: 0, vote: null, commit: 0 }, entries: [], snapshot: null }
+    this.snapshotMeta = snapshot
+    const base = snapshot ?? { index: 0, term: 0 }
+    this.log = new RaftLog(base, entries, hardState.commit, Math.max(applied, base.index))
+    // A torn save may hold entries and not the hard state that came with them. Nothing was promised in that term yet.
+    const torn = this.log.lastTerm > hardState.term
+    this.term = this.savedTerm = torn ? this.log.lastTerm : hardState.term
+    this.vote = this.savedVote = torn ? null : hardState.vote
+    this.forwards = new ForwardedReads(this.settings.random())
+    this.#reset(this.term)
+  }
+
+  get memberCount(): number {
+    return this.peers.length + 1
+  }
+
+  /** A member that lately heard from a leader stands by it, so that one that did not cannot disturb it (Raft §6, thesis §9.6). */
+  get isLeased(): boolean {
+    return this.leader !== null && this.electionElapsed < this.settings.electionTicks
+  }
+
+  send(message: Message): void {
+    switch (message.type) {
+      case 'append':
+      case 'heartbeat':
+      case 'snapshot':
+      case 'readIndex':
+      case 'readIndexResponse':
+        this.before.push(message)
+        return
+      case 'heartbeatResponse':
+        // Says only "still in this term"; it waits for the disk if the disk has not heard of the term.
+        if (this.savedTerm === this.term) this.before.push(message)
+        else this.after.push(message)
+        return
+      case 'preVote':
+      case 'preVoteResponse':
+      case 'vote':
+      case 'voteResponse':
+        this.after.push(message)
+        return
+      case 'appendResponse': {
+        // Acknowledgements of one batch to one leader fold into the greatest: within a term they are cumulative.
+        const last = this.after.at(-1)
+        const folds =
+          last?.type === 'appendResponse' && !last.rejected && !message.rejected && last.to === message.to && last.term === message.term
+        if (!folds) this.after.push(message)
+        else if (message.index > last.index) this.after[this.after.length - 1] = message
+        return
+      }
+      default:
+        unreachable(message)
+    }
+  }
+
+  becomeFollower(term: number, leader: string | null): void {
+    const reelected = leader !== null && leader === this.leader && term === this.term
+    this.#reset(term)
+    this.role = 'follower'
+    this.leader = leader
+    if (!reelected) this.#loseReads()
+  }
+
+  /** Changes neither term nor vote: a member that cannot win leaves no trace (Raft thesis §9.6). */
+  becomePreCandidate(): void {
+    assert(this.role !== 'leader', 'a leader does not campaign')
+    this.role = 'preCandidate'
+    this.leader = null
+    this.votes.clear()
+    this.#loseReads()
+    this.#restartRetry()
+  }
+
+  becomeCandidate(): void {
+    assert(this.role !== 'leader', 'a leader does not campaign')
+    this.#reset(this.term + 1)
+    this.role = 'candidate'
+    this.leader = null
+    this.vote = this.id
+    this.#restartRetry()
+  }
+
+  becomeLeader(): void {
+    assert(this.role === 'candidate', 'only a candidate wins')
+    assert(this.savedTerm === this.term && this.savedVote === this.id, 'a leader voted for itself on disk')
+    this.#reset(this.term)
+    this.role = 'leader'
+    this.leader = this.id
+    for (const id of [this.id, ...this.peers]) this.progress.set(id, new Progress(id, this.log.lastIndex + 1))
+    this.own.match = this.log.saved
+    this.uncommittedBytes = 0
+    for (let index = this.log.commit + 1; index <= this.log.lastIndex; ) {
+      const page = this.log.page(index, this.settings.appendBytesMax)
+      for (const entry of page) this.uncommittedBytes += entry.data.length
+      index += page.length
+    }
+    // An entry of its own term lets a leader learn what is committed (Raft §8).
+    this.appendOwn('normal', noData)
+  }
+
+  get own(): Progress {
+    const own = this.progress.get(this.id)
+    assert(own !== undefined, 'a leader has progress')
+    return own
+  }
+
+  appendOwn(kind: Entry['kind'], data: Uint8Array): number {
+    assert(this.role === 'leader', 'only a leader appends of its own')
+    const index = this.log.lastIndex + 1
+    this.log.append({ index, term: this.term, kind, data })
+    this.uncommittedBytes += data.length
+    return index
+  }
+
+  /** A leader may not read until it knows what former leaders committed (Raft §8). */
+  get hasCommittedInTerm(): boolean {
+    return this.log.termAt(this.log.commit) === this.term
+  }
+
+  #reset(term: number): void {
+    if (term !== this.term) {
+      assert(term > this.term, 'terms only grow', { from: this.term, to: term })
+      this.term = term
+      this.vote = null
+    }
+    this.leader = null
+    this.electionElapsed = 0
+    this.heartbeatElapsed = 0
+    this.hintTicks = noTicks
+    this.votes.clear()
+    this.progress.clear()
+    const { electionTicks, electionJitterTicks, random } = this.settings
+    this.timeoutTicks = electionTicks + Math.floor(random() * electionJitterTicks)
+  }
+
+  /** A round of votes takes milliseconds, not an election timeout: a split one is retried soon. */
+  #restartRetry(): void {
+    const { retryTicks, random } = this.settings
+    this.electionElapsed = 0
+    this.hintTicks = noTicks
+    this.timeoutTicks = retryTicks + Math.floor(random() * 2 * retryTicks)
+  }
+
+  #loseReads(): void {
+    for (const { from, token } of this.reads.drop()) if (from === this.id) this.readsLost.push(token)
+    this.readsLost.push(...this.forwards.drop())
+  }
+}

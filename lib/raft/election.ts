@@ -1,0 +1,74 @@
+// Election: pre-vote, vote, and the clocks that start them (Raft §5.2, §5.4.1, thesis §9.6).
+//
+// Guarantee: at most one vote a term, on disk before it is told; a candidate counts its own only once saved. A member that hears
+// its leader neither campaigns nor supports one that does.
+
+import type { Core } from './core.js'
+import type { VoteRequest, VoteResponse } from './message.js'
+import { verdict } from './quorum.js'
+
+/** Of every role but leader. */
+export function tickElection(core: Core): void {
+  core.electionElapsed++
+  core.readsLost.push(...core.forwards.expire(core.ticks))
+  const hinted = core.hintTicks >= 0 && core.hintTicks-- === 0
+  if (hinted || core.electionElapsed >= core.timeoutTicks) campaign(core)
+}
+
+/** The link to the leader is dead. Others may still hear it, so this is only a reason to ask, and to no longer stand by it. */
+export function hintElection(core: Core): void {
+  if (core.role !== 'follower') return
+  core.becomeFollower(core.term, null)
+  core.hintTicks = Math.floor(core.settings.random() * (core.settings.hintJitterTicksMax + 1))
+}
+
+export function campaign(core: Core): void {
+  core.becomePreCandidate()
+  ask(core, 'preVote', core.term + 1)
+  count(core, core.id, true)
+}
+
+/** To be called when the save that holds this member's vote is done. */
+export function ownVoteSaved(core: Core): void {
+  if (core.role === 'candidate' && core.savedTerm === core.term && core.savedVote === core.id) count(core, core.id, true)
+}
+
+export function answerVote(core: Core, request: VoteRequest): void {
+  const pre = request.type === 'preVote'
+  const free = core.vote === request.from || (core.vote === null && core.leader === null) || (pre && request.term > core.term)
+  const granted = free && core.log.isBehindOrEqual({ index: request.lastIndex, term: request.lastTerm })
+  const type = pre ? 'preVoteResponse' : 'voteResponse'
+  // A granted pre-vote is about the term asked for; a refusal tells the term we are in.
+  core.send({ type, from: core.id, to: request.from, term: granted ? request.term : core.term, granted })
+  if (granted && !pre) {
+    core.vote = request.from
+    core.electionElapsed = 0
+  }
+}
+
+export function countVote(core: Core, response: VoteResponse): void {
+  const pre = response.type === 'preVoteResponse'
+  if (core.role !== (pre ? 'preCandidate' : 'candidate')) return
+  if (pre && response.granted && response.term !== core.term + 1) return
+  count(core, response.from, response.granted)
+}
+
+function count(core: Core, from: string, granted: boolean): void {
+  if (!core.votes.has(from)) core.votes.set(from, granted)
+  const result = verdict(core.votes, core.memberCount)
+  if (result === 'lost') core.becomeFollower(core.term, null)
+  if (result !== 'won') return
+  if (core.role === 'candidate') {
+    // Others may have made the majority while our own vote is still being written. The win waits for it.
+    if (core.savedTerm === core.term && core.savedVote === core.id) core.becomeLeader()
+    return
+  }
+  core.becomeCandidate()
+  ask(core, 'vote', core.term)
+}
+
+function ask(core: Core, type: VoteRequest['type'], term: number): void {
+  for (const to of core.peers) {
+    core.send({ type, from: core.id, to, term, lastIndex: core.log.lastIndex, lastTerm: core.log.lastTerm })
+  }
+}

@@ -1,0 +1,8 @@
+// raft: a replicated log as a pure state machine. Imports std only.
+
+export { defaultLimits, type RaftConfig, type RaftLimits } from './config.js'
+export type { ReadState, Recovered, Role } from './core.js'
+export type * from './message.js'
+export type { ProgressState } from './progress.js'
+export { majority, reachedByMajority, type Verdict, verdict } from './quorum.js'
+export { type PeerStatus, type Proposed, Raft, type RaftStatus, type ReadAccepted, type Ready } from './raft.js'

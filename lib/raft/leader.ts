@@ -1,0 +1,194 @@
+// Leader: replication, commitment, check-quorum and reads (Raft §5.3, §5.4.2, thesis §6.4, §10.2.1).
+//
+// Nothing is sent when something happens; it is sent by `flush`, once per ready, so that a batch of proposals and
+// acknowledgements costs each follower one append and at most one heartbeat.
+// Guarantee: an index is committed only when a majority, this member included only once saved, holds it on disk and its term
+// is the current one.
+
+import { assert } from '../std/index.js'
+import type { Core } from './core.js'
+import { entryBytes } from './log.js'
+import type { AppendResponse, HeartbeatResponse, ReadIndexRequest } from './message.js'
+import type { Progress } from './progress.js'
+import { majority, reachedByMajority } from './quorum.js'
+
+export function tickLeader(core: Core): void {
+  const { electionTicks, heartbeatTicks } = core.settings
+  for (const progress of core.progress.values()) {
+    if (progress.state === 'snapshot' && --progress.snapshotTicks <= 0) progress.becomeProbe()
+  }
+  if (++core.electionElapsed >= electionTicks) {
+    core.electionElapsed = 0
+    if (!checkQuorum(core)) {
+      core.becomeFollower(core.term, null)
+      return
+    }
+  }
+  if (++core.heartbeatElapsed < heartbeatTicks) return
+  core.heartbeatElapsed = 0
+  // Repeating the last round retries reads whose heartbeat was lost.
+  heartbeat(core, core.reads.round)
+}
+
+/** A leader that hears no majority for an election timeout steps down: it may be deposed and not know (Raft §6.2 of the thesis). */
+function checkQuorum(core: Core): boolean {
+  let active = 1
+  for (const progress of core.progress.values()) {
+    if (progress.active && progress.id !== core.id) active++
+    progress.active = false
+  }
+  return active >= majority(core.memberCount)
+}
+
+export function hearAppendResponse(core: Core, response: AppendResponse): void {
+  const progress = core.progress.get(response.from)
+  if (core.role !== 'leader' || progress === undefined) return
+  progress.active = true
+  if (response.rejected) {
+    const { index } = core.log.agreementBefore(response.hintIndex, response.hintTerm)
+    progress.reject(response.index, index)
+    return
+  }
+  assert(response.index <= core.log.lastIndex, 'a follower acknowledges what its leader has', { index: response.index })
+  const news = progress.acknowledge(response.index)
+  // The probe was answered, or the snapshot arrived: the logs agree up to match. What was old news in probe still says so.
+  if (progress.state === 'probe' && (news || progress.match === response.index)) progress.becomeReplicate()
+  if (progress.state === 'snapshot') {
+    if (progress.match >= core.log.base.index) progress.becomeReplicate()
+    else if (progress.match >= progress.snapshotIndex) progress.becomeProbe() // The log was compacted past it meanwhile.
+  }
+  if (news) commitByCounting(core)
+}
+
+export function hearHeartbeatResponse(core: Core, response: HeartbeatResponse): void {
+  const progress = core.progress.get(response.from)
+  if (core.role !== 'leader' || progress === undefined) return
+  progress.active = true
+  progress.probeSent = false
+  // Something sent may be lost, or its acknowledgement.
+  progress.recheck = progress.state === 'replicate' && progress.match < core.log.lastIndex
+  if (response.round <= progress.round) return
+  progress.round = response.round
+  confirmReads(core)
+}
+
+/** Raft §5.4.2: replicas are counted only for an entry of the current term; what precedes it is committed with it. */
+export function commitByCounting(core: Core): void {
+  const index = reachedByMajority([...core.progress.values()].map(progress => progress.match))
+  const { commit } = core.log
+  if (index <= commit || core.log.termAt(index) !== core.term) return
+  for (const entry of core.log.page(commit + 1, Number.POSITIVE_INFINITY, index)) core.uncommittedBytes -= entry.data.length
+  core.log.commitTo(index)
+}
+
+/** To be called when a save is done. */
+export function ownLogSaved(core: Core): void {
+  if (core.role === 'leader' && core.own.acknowledge(core.log.saved)) commitByCounting(core)
+}
+
+export function addRead(core: Core, from: string, token: number): void {
+  core.reads.add({ from, token })
+}
+
+export function hearReadIndex(core: Core, request: ReadIndexRequest): void {
+  if (core.role === 'leader' && core.reads.count < core.settings.readsMax) addRead(core, request.from, request.batch)
+}
+
+/** Is there anything `flush` would send? */
+export function hasToFlush(core: Core): boolean {
+  if (core.role !== 'leader') return false
+  if (core.reads.hasWaiting && core.hasCommittedInTerm) return true
+  for (const id of core.peers) {
+    const progress = core.progress.get(id) as Progress
+    if (canSend(core, progress) || hasNews(core, progress)) return true
+  }
+  return false
+}
+
+export function flush(core: Core): void {
+  if (core.role !== 'leader') return
+  const round = core.reads.hasWaiting && core.hasCommittedInTerm
+  if (round) core.reads.start(core.log.commit)
+  for (const id of core.peers) {
+    const progress = core.progress.get(id) as Progress
+    while (canSend(core, progress)) append(core, progress)
+    if (round || hasNews(core, progress)) beat(core, progress, round ? core.reads.round : 0)
+  }
+  if (round) confirmReads(core)
+}
+
+function canSend(core: Core, progress: Progress): boolean {
+  const { inflightMessagesMax, inflightBytesMax } = core.settings
+  switch (progress.state) {
+    case 'snapshot':
+      return false
+    case 'probe':
+      return !progress.probeSent
+    case 'replicate':
+      return progress.recheck || (progress.next <= core.log.lastIndex && !progress.isFull(inflightMessagesMax, inflightBytesMax))
+  }
+}
+
+/** A follower has acknowledged entries it does not know to be committed. */
+const hasNews = (core: Core, progress: Progress): boolean => Math.min(progress.match, core.log.commit) > progress.commitSent
+
+function append(core: Core, progress: Progress): void {
+  const { log, settings } = core
+  const prevIndex = progress.next - 1
+  const prevTerm = log.termAt(prevIndex)
+  if (prevTerm === undefined) {
+    sendSnapshot(core, progress)
+    return
+  }
+  const full = progress.isFull(settings.inflightMessagesMax, settings.inflightBytesMax)
+  const entries = full ? [] : log.page(progress.next, settings.appendBytesMax)
+  core.send({ type: 'append', from: core.id, to: progress.id, term: core.term, prevIndex, prevTerm, entries, commit: log.commit })
+  progress.recheck = false
+  if (progress.state === 'probe') {
+    progress.probeSent = true
+    return
+  }
+  const last = prevIndex + entries.length
+  progress.commitSent = Math.max(progress.commitSent, Math.min(log.commit, last))
+  if (entries.length > 0) {
+    let bytes = 0
+    for (const entry of entries) bytes += entryBytes(entry)
+    progress.sent(last, bytes)
+  }
+}
+
+function sendSnapshot(core: Core, progress: Progress): void {
+  if (!progress.active) {
+    // Not for one that may be dead; it is probed again once it answers a heartbeat.
+    progress.becomeProbe()
+    progress.probeSent = true
+    return
+  }
+  const meta = core.snapshotMeta
+  assert(meta !== null && meta.index >= core.log.base.index, 'what the log forgot is in the snapshot', { base: core.log.base.index })
+  progress.becomeSnapshot(meta.index, core.settings.snapshotTicksMax)
+  core.send({ type: 'snapshot', from: core.id, to: progress.id, term: core.term, snapshot: { meta } })
+}
+
+function heartbeat(core: Core, round: number): void {
+  for (const id of core.peers) beat(core, core.progress.get(id) as Progress, round)
+}
+
+function beat(core: Core, progress: Progress, round: number): void {
+  const commit = Math.min(progress.match, core.log.commit)
+  progress.commitSent = Math.max(progress.commitSent, commit)
+  core.send({ type: 'heartbeat', from: core.id, to: progress.id, term: core.term, commit, round })
+}
+
+function confirmReads(core: Core): void {
+  core.own.round = core.reads.round
+  const confirmed = reachedByMajority([...core.progress.values()].map(progress => progress.round))
+  for (const { index, requests } of core.reads.confirm(confirmed)) {
+    const contexts: number[] = []
+    for (const { from, token } of requests) {
+      if (from === core.id) contexts.push(token)
+      else core.send({ type: 'readIndexResponse', from: core.id, to: from, term: core.term, batch: token, index })
+    }
+    if (contexts.length > 0) core.readStates.push({ index, contexts })
+  }
+}

@@ -1,0 +1,107 @@
+// Message: everything members say to each other, and the records a member keeps on disk. Plain data: it crosses threads.
+// An entry's bytes are shared, never copied: whoever steps a message in gives its bytes away.
+
+/** `config` entries are reserved for membership changes (Raft thesis §4), which are not built. */
+export type EntryKind = 'normal' | 'config'
+
+export interface Entry {
+  readonly index: number // From 1.
+  readonly term: number
+  readonly kind: EntryKind
+  readonly data: Uint8Array // Empty in the entry a leader opens its term with.
+}
+
+/** What must survive a crash (Raft figure 2). `commit` is a convenience: a member may lose it without harm. */
+export interface HardState {
+  readonly term: number
+  readonly vote: string | null
+  readonly commit: number
+}
+
+/** The last entry a snapshot covers. `members` so that a later membership change has a place to be remembered. */
+export interface SnapshotMeta {
+  readonly index: number
+  readonly term: number
+  readonly members: readonly string[]
+}
+
+/** `data` is the owner's: the core never looks at it. Small states ride along; large ones are streamed by the owner. */
+export interface Snapshot {
+  readonly meta: SnapshotMeta
+  readonly data?: Uint8Array
+}
+
+interface Envelope {
+  readonly from: string
+  readonly to: string
+  readonly term: number
+}
+
+/** `preVote` asks "would you vote for me in `term`?" and changes nothing (Raft thesis §9.6); `vote` asks for the vote. */
+export interface VoteRequest extends Envelope {
+  readonly type: 'preVote' | 'vote'
+  readonly lastIndex: number
+  readonly lastTerm: number
+}
+
+export interface VoteResponse extends Envelope {
+  readonly type: 'preVoteResponse' | 'voteResponse'
+  readonly granted: boolean
+}
+
+export interface Append extends Envelope {
+  readonly type: 'append'
+  readonly prevIndex: number
+  readonly prevTerm: number
+  readonly entries: readonly Entry[]
+  readonly commit: number
+}
+
+/** Accepted: the log agrees with the leader's up to `index`, on disk. Rejected: `index` is the append's prevIndex, and the hint says where to try next. */
+export interface AppendResponse extends Envelope {
+  readonly type: 'appendResponse'
+  readonly index: number
+  readonly rejected: boolean
+  readonly hintIndex: number
+  readonly hintTerm: number
+}
+
+/** `commit` never exceeds what the follower has acknowledged. Round 0 is commit news and wants no answer. */
+export interface Heartbeat extends Envelope {
+  readonly type: 'heartbeat'
+  readonly commit: number
+  readonly round: number
+}
+
+export interface HeartbeatResponse extends Envelope {
+  readonly type: 'heartbeatResponse'
+  readonly round: number
+}
+
+export interface InstallSnapshot extends Envelope {
+  readonly type: 'snapshot'
+  readonly snapshot: Snapshot
+}
+
+/** A follower's reads since its last ready, as one: `batch` names them between the two members. */
+export interface ReadIndexRequest extends Envelope {
+  readonly type: 'readIndex'
+  readonly batch: number
+}
+
+export interface ReadIndexResponse extends Envelope {
+  readonly type: 'readIndexResponse'
+  readonly batch: number
+  readonly index: number
+}
+
+export type Message =
+  | VoteRequest
+  | VoteResponse
+  | Append
+  | AppendResponse
+  | Heartbeat
+  | HeartbeatResponse
+  | InstallSnapshot
+  | ReadIndexRequest
+  | ReadIndexResponse

@@ -1,0 +1,263 @@
+// Raft: one member of a replicated log, as a pure state machine. No clock, no chance, no I/O: the owner brings ticks, a
+// random source, messages and a disk.
+//
+// The contract, per batch of inputs:
+//
+//   step(message)* tick() propose(data)* readIndex(context)* peerDown(id)      in any order and number
+//   while (raft.hasReady()) {        (more than once: on a single member a save commits at once, and committed entries come in pages)
+//     const ready = raft.ready()
+//     1. send ready.messagesBeforeSave
+//     2. save, in this order and as one: ready.snapshot, ready.entries, ready.hardState; synced if ready.mustSync
+//     3. send ready.messagesAfterSave
+//     4. apply: ready.snapshot replaces the state machine, then ready.committed in order
+//     5. answer ready.readStates whose index is applied; fail ready.readsLost (they did not happen)
+//     raft.saved()
+//   }
+//
+// - 1 may happen before, during or after 2; 3, 4 and 5 only after it. If saving fails the member must stop: nothing of 3 to 5
+//   may leave. Where effects are performed in recorded order, 2 to 5 may be recorded in one turn and saved() called in it.
+// - An entry to be saved replaces the saved one of that index and all after it. A snapshot replaces the whole saved log.
+// - Inputs may come between ready() and saved(); another ready() may not. What came is in the next ready().
+// - A crash before 2 is done may keep any beginning of (snapshot, entries one by one, hardState), as a torn log file does.
+//
+// Guarantees, whatever the network does (Raft figure 3): election safety, leader append-only, log matching, leader completeness,
+// state machine safety. ready.committed has every committed index once per life, in order, without gap. A read whose state is
+// returned sees every write acknowledged before readIndex() was called.
+// Does not guarantee: delivery of proposals (a new leader may drop what was not committed: compare term and index), duplicate
+// suppression, membership changes (refused), leadership transfer (absent), recovery from a disk that forgot what was synced.
+
+import { assert } from '../std/index.js'
+import type { RaftConfig } from './config.js'
+import { Core, type ReadState, type Recovered, type Role } from './core.js'
+import { campaign, hintElection, ownVoteSaved, tickElection } from './election.js'
+import { forwardReads } from './follower.js'
+import { addRead, flush, hasToFlush, ownLogSaved, tickLeader } from './leader.js'
+import type { Entry, EntryKind, HardState, Message, Snapshot, SnapshotMeta } from './message.js'
+import type { ProgressState } from './progress.js'
+import { step } from './step.js'
+
+export interface Ready {
+  readonly messagesBeforeSave: readonly Message[]
+  readonly hardState: HardState | null // Null if unchanged.
+  readonly entries: readonly Entry[]
+  readonly snapshot: Snapshot | null
+  readonly mustSync: boolean // False: nothing to save, or only a commit index, which may wait for the next sync or be left out.
+  readonly messagesAfterSave: readonly Message[]
+  readonly committed: readonly Entry[]
+  readonly readStates: readonly ReadState[]
+  readonly readsLost: readonly number[]
+}
+
+export type Proposed =
+  | { readonly accepted: true; readonly index: number; readonly term: number }
+  | {
+      readonly accepted: false
+      readonly reason: 'not leader' | 'too much uncommitted' | 'membership changes are not built'
+      readonly leader: string | null
+    }
+
+export type ReadAccepted = { readonly accepted: true } | { readonly accepted: false; readonly reason: 'no leader' | 'too many reads' }
+
+export interface PeerStatus {
+  readonly id: string
+  readonly state: ProgressState
+  readonly match: number
+  readonly next: number
+  readonly inflight: number
+  readonly active: boolean
+}
+
+export interface RaftStatus {
+  readonly id: string
+  readonly role: Role
+  readonly term: number
+  readonly vote: string | null
+  readonly leader: string | null
+  readonly commit: number
+  readonly applied: number
+  readonly saved: number
+  readonly firstIndex: number
+  readonly lastIndex: number
+  readonly logBytes: number
+  readonly uncommittedBytes: number
+  readonly peers: readonly PeerStatus[] // Empty unless leader.
+}
+
+export class Raft {
+  readonly #core: Core
+  #saving: { hardState: HardState } | null = null
+  #commitGiven: number
+
+  /** `recovered` is null for a member that never ran. `applied`: what the owner's state machine already contains. */
+  constructor(config: RaftConfig, recovered: Recovered | null = null, applied = 0) {
+    this.#core = new Core(config, recovered, applied)
+    this.#commitGiven = recovered?.hardState.commit ?? 0
+  }
+
+  /** One message from another member. Strays (not for us, not from a member) are dropped. */
+  step(message: Message): void {
+    step(this.#core, message)
+  }
+
+  /** Once per timer firing; see config.ts. */
+  tick(): void {
+    this.#core.ticks++
+    if (this.#core.role === 'leader') tickLeader(this.#core)
+    else tickElection(this.#core)
+  }
+
+  /** Accepted is not committed: the entry is safe when it comes back in `committed` with this index and term. Keeps `data`. */
+  propose(data: Uint8Array, kind: EntryKind = 'normal'): Proposed {
+    const core = this.#core
+    if (kind !== 'normal') return { accepted: false, reason: 'membership changes are not built', leader: core.leader }
+    if (core.role !== 'leader') return { accepted: false, reason: 'not leader', leader: core.leader }
+    if (core.uncommittedBytes > 0 && core.uncommittedBytes + data.length > core.settings.uncommittedBytesMax) {
+      return { accepted: false, reason: 'too much uncommitted', leader: core.leader }
+    }
+    return { accepted: true, index: core.appendOwn(kind, data), term: core.term }
+  }
+
+  /** Asks for a linearizable read; `context` comes back in `readStates` or `readsLost`. A follower asks its leader. */
+  readIndex(context: number): ReadAccepted {
+    const core = this.#core
+    if (core.leader === null) return { accepted: false, reason: 'no leader' }
+    if (core.reads.count + core.forwards.count >= core.settings.readsMax) return { accepted: false, reason: 'too many reads' }
+    if (core.role === 'leader') addRead(core, core.id, context)
+    else core.forwards.add(context)
+    return { accepted: true }
+  }
+
+  /** The transport lost its link to `id`. A hint: safety does not depend on its truth. */
+  peerDown(id: string): void {
+    const core = this.#core
+    if (core.role === 'leader') {
+      const progress = core.progress.get(id)
+      if (progress === undefined || id === core.id) return
+      progress.becomeProbe()
+      progress.probeSent = true // Until it answers a heartbeat.
+    } else if (id === core.leader) hintElection(core)
+  }
+
+  /** A snapshot asked for in a message could not be delivered: try again with the next heartbeat that is answered. */
+  snapshotFailed(id: string): void {
+    const progress = this.#core.progress.get(id)
+    if (progress?.state !== 'snapshot') return
+    progress.becomeProbe()
+    progress.probeSent = true
+  }
+
+  /** Starts an election now. For tests and operators; the clocks do it otherwise. */
+  campaign(): void {
+    if (this.#core.role !== 'leader') campaign(this.#core)
+  }
+
+  hasReady(): boolean {
+    const core = this.#core
+    return (
+      core.before.length > 0 ||
+      core.after.length > 0 ||
+      core.log.hasUnsaved ||
+      core.log.applied < core.log.commit ||
+      core.installing !== null ||
+      core.term !== core.savedTerm ||
+      core.vote !== core.savedVote ||
+      core.readStates.length > 0 ||
+      core.readsLost.length > 0 ||
+      (core.forwards.hasWaiting && core.leader !== null) ||
+      hasToFlush(core)
+    )
+  }
+
+  ready(): Ready {
+    const core = this.#core
+    assert(this.#saving === null, 'the last ready was saved before the next')
+    flush(core)
+    forwardReads(core)
+    const entries = core.log.takeUnsaved()
+    const hardState = { term: core.term, vote: core.vote, commit: core.log.commit }
+    const voteChanged = core.term !== core.savedTerm || core.vote !== core.savedVote
+    const ready: Ready = {
+      messagesBeforeSave: core.before,
+      hardState: voteChanged || hardState.commit !== this.#commitGiven ? hardState : null,
+      entries,
+      snapshot: core.installing,
+      mustSync: voteChanged || entries.length > 0 || core.installing !== null,
+      messagesAfterSave: core.after,
+      committed: core.log.takeCommitted(core.settings.committedBytesMax),
+      readStates: core.readStates,
+      readsLost: core.readsLost
+    }
+    this.#saving = { hardState }
+    this.#commitGiven = hardState.commit
+    core.before = []
+    core.after = []
+    core.readStates = []
+    core.readsLost = []
+    core.installing = null
+    return ready
+  }
+
+  /** The last ready() is saved, and its committed entries are applied or will be before anything else is. */
+  saved(): void {
+    const core = this.#core
+    assert(this.#saving !== null, 'a ready is saved once')
+    core.savedTerm = this.#saving.hardState.term
+    core.savedVote = this.#saving.hardState.vote
+    this.#saving = null
+    core.log.markSaved()
+    ownVoteSaved(core)
+    ownLogSaved(core)
+  }
+
+  /** The owner has a durable snapshot of its state at `index`, which it applied: forget the log below, but for the tail. */
+  compact(index: number): void {
+    const { log, settings, snapshotMeta } = this.#core
+    if (snapshotMeta !== null && index <= snapshotMeta.index) return
+    this.#core.snapshotMeta = this.snapshotMeta(index)
+    log.compact(index, settings.tailEntriesMax, settings.tailBytesMax)
+  }
+
+  /** What to call a snapshot of the state at `index`, which must be applied and in the log. A newer one may stand in for the one a message names. */
+  snapshotMeta(index = this.#core.log.applied): SnapshotMeta {
+    const { log, settings } = this.#core
+    const term = log.termAt(index)
+    assert(term !== undefined && index <= log.applied, 'a snapshot is of what was applied', { index, applied: log.applied })
+    return { index, term, members: settings.members }
+  }
+
+  get isLeader(): boolean {
+    return this.#core.role === 'leader'
+  }
+
+  get leader(): string | null {
+    return this.#core.leader
+  }
+
+  get term(): number {
+    return this.#core.term
+  }
+
+  status(): RaftStatus {
+    const { id, role, term, vote, leader, log, uncommittedBytes, progress, peers } = this.#core
+    return {
+      id,
+      role,
+      term,
+      vote,
+      leader,
+      commit: log.commit,
+      applied: log.applied,
+      saved: log.saved,
+      firstIndex: log.base.index + 1,
+      lastIndex: log.lastIndex,
+      logBytes: log.bytes,
+      uncommittedBytes: role === 'leader' ? uncommittedBytes : 0,
+      peers: peers.flatMap(peer => {
+        const one = progress.get(peer)
+        return one === undefined
+          ? []
+          : [{ id: peer, state: one.state, match: one.match, next: one.next, inflight: one.inflight, active: one.active }]
+      })
+    }
+  }
+}
