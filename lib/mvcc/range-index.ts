@@ -6,7 +6,7 @@
 
 import { type KeyRange, unbounded } from './key.js'
 
-const pendingMax = 64
+const pendingMax = 16
 const afterAllKeys = '\uffff' // Greater than any binary string.
 
 export class RangeIndex<R extends KeyRange> {

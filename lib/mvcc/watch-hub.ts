@@ -18,10 +18,15 @@ import { lowerBound } from './keyspace.js'
 import type { Mvcc } from './mvcc.js'
 import { RangeIndex } from './range-index.js'
 
-/** A delivery has fewer, but for the last revision in it, which is never split. */
-export const deliveryEventsMax = 1000
-const catchUpWatchersMax = 512 // Per take, as etcd's maxWatchersPerSync.
-const catchUpChangesMax = 20_000 // Of history looked at per take, about 2 ms.
+export interface WatchLimits {
+  /** A delivery has fewer events, but for the last revision in it, which is never split. */
+  readonly deliveryEventsMax: number
+  /** Caught up in one take; as etcd's maxWatchersPerSync. */
+  readonly catchUpWatchersMax: number
+  /** Of history looked at in one take: about 2 ms. */
+  readonly catchUpChangesMax: number
+}
+export const watchLimits: WatchLimits = { deliveryEventsMax: 1000, catchUpWatchersMax: 512, catchUpChangesMax: 20_000 }
 
 export type WatchDelivery =
   | {
@@ -49,11 +54,13 @@ export class WatchHub {
   /** Unsynced because they start in the future. */
   readonly #future = new Set<Watcher>()
   readonly #ready: WatchDelivery[] = []
+  readonly #limits: WatchLimits
   #position = 0
   #revision = 0
 
-  constructor(store: Mvcc) {
+  constructor(store: Mvcc, limits: WatchLimits = watchLimits) {
     this.#store = store
+    this.#limits = limits
     this.#attach(store)
   }
 
@@ -174,7 +181,7 @@ export class WatchHub {
       if (audience.open.size + audience.paused.size === 0 || !audience.wants(kv)) continue
       const { events } = audience
       const last = events[events.length - 1]
-      if (last !== undefined && events.length >= deliveryEventsMax && last.kv.modRevision < kv.modRevision)
+      if (last !== undefined && events.length >= this.#limits.deliveryEventsMax && last.kv.modRevision < kv.modRevision)
         this.#flush(audience, last.kv.modRevision)
       if (audience.prevKv) {
         withPrev ??= eventOf(kv, this.#store.keyspace.history(kv.key))
@@ -205,9 +212,9 @@ export class WatchHub {
     const pieces = new Map<string, Piece>()
     const compacted: string[] = []
     const served: Watcher[] = []
-    const budget = { changes: catchUpChangesMax }
+    const budget = { changes: this.#limits.catchUpChangesMax }
     for (const watcher of this.#behind) {
-      if (served.length === catchUpWatchersMax || budget.changes <= 0) break
+      if (served.length === this.#limits.catchUpWatchersMax || budget.changes <= 0) break
       served.push(watcher)
       if (watcher.nextRevision < this.#store.compactRevision) {
         compacted.push(watcher.id)
@@ -242,7 +249,7 @@ export class WatchHub {
     let before = 0
     for (; at < end; at++) {
       const kv = single ? (versions[at] as KeyValue) : keyspace.change(at)
-      const enough = events.length >= deliveryEventsMax || budget.changes <= 0
+      const enough = events.length >= this.#limits.deliveryEventsMax || budget.changes <= 0
       if (enough && kv.modRevision !== before && before !== 0) return { events, nextRevision: kv.modRevision, ids: [] }
       before = kv.modRevision
       budget.changes--
