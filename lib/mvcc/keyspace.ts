@@ -90,9 +90,9 @@ export class Keyspace {
     const history = this.#points.get(key) ?? this.#add(key)
     const versions = history.versions
     const before = versions[versions.length - 1]
-    const exists = before !== undefined && before.version > 0
-    const createRevision = exists ? before.createRevision : modRevision
-    const kv = { key: history.key, value, createRevision, modRevision, version: exists ? before.version + 1 : 1, lease }
+    const version = before === undefined ? 1 : before.version + 1 // A delete has version 0.
+    const createRevision = before === undefined || version === 1 ? modRevision : before.createRevision
+    const kv = { key: history.key, value, createRevision, modRevision, version, lease }
     versions.push(kv)
     this.#log.push(kv)
     return kv

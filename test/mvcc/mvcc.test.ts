@@ -216,6 +216,18 @@ t.test('keys are bytes, in the order of bytes', async t => {
   for (const [prefix, end] of ends) t.equal(prefixEnd(prefix), end)
 })
 
+t.test('keys that share a place among the recent ones are not mixed up', async t => {
+  const keys = Array.from({ length: 20_000 }, (_, i) => `key-${100_000 + i}`)
+  const writer = new CommandWriter('x')
+  for (const [at, key] of keys.entries()) writer.add(at, put(key))
+  const store = new Mvcc()
+  store.applyEntry(writer.take())
+  t.same(
+    store.keyspace.range(all, store.revision).kvs.map(kv => kv.key),
+    keys
+  )
+})
+
 t.test('batches of commands: joined, numbered, refused', async t => {
   const one = new CommandWriter('one')
   const two = new CommandWriter('two')

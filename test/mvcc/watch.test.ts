@@ -56,7 +56,13 @@ class Play {
       if (chance.maybe(0.1)) this.#toggle()
     }
     if (chance.maybe(0.03)) {
+      // Of another member, which is further.
       this.store = restore([...snapshot(this.store)])
+      for (let count = chance.below(8); count > 0; count--) {
+        const command = chance.command(model)
+        model.apply(command)
+        this.store.apply(command)
+      }
       hub.restored(this.store)
       this.seen.restored++
     }
@@ -98,7 +104,11 @@ class Play {
   #receive(id: string, delivery: WatchDelivery, refused: Set<string>): void {
     const client = this.clients.get(id)
     if (client === undefined) throw new Error(`a delivery to ${id}, which is gone`)
-    if (refused.has(id)) return
+    if (refused.has(id)) {
+      // A client may say it of each.
+      if (delivery.type === 'events' && this.chance.maybe(0.5)) this.hub.pause(id, delivery.events[0]?.kv.modRevision)
+      return
+    }
     if (delivery.type === 'compacted') {
       if (client.cursor >= this.model.compactRevision)
         throw new Error(`${id} wants ${client.cursor} and was told ${delivery.compactRevision}`)
