@@ -1,0 +1,265 @@
+// CommandWriter and CommandReader: many commands in the bytes of one Raft entry, each with the life of the store that
+// proposed it and its number there, so that this store can answer its client.
+//
+// Two batches one after the other are a batch: a leader may join what followers forwarded without reading it.
+// life    1, format version, key life           the commands that follow are of this life; their numbers count from 0 again
+// others  operation, number less the one before it of the same life, then what the operation says
+
+import { assert, unreachable } from '../std/index.js'
+import { ByteReader, ByteWriter, recentKeys } from './bytes.js'
+import { type Command, type Compare, compareResults, type Op, type Put } from './command.js'
+import type { RangeQuery } from './keyspace.js'
+
+const formatVersion = 1
+const code = { life: 1, put: 2, delete: 3, txn: 4, compact: 5, leaseGrant: 6, leaseRevoke: 7, leaseCheckpoint: 8, range: 9 } as const
+const targets = ['version', 'create', 'mod', 'lease', 'value'] as const
+const putFlag = { lease: 1, prevKv: 2, ignoreValue: 4, ignoreLease: 8 } as const
+const rangeFlag = { end: 1, revision: 2, limit: 4, keysOnly: 8, countOnly: 16, prevKv: 32 } as const
+
+export class CommandWriter {
+  readonly #writer = new ByteWriter()
+  readonly #life: string
+  #count = 0
+  #before = 0
+
+  /** `life`: an id of the proposing store's life; binary or ASCII. */
+  constructor(life: string) {
+    this.#life = life
+  }
+
+  /** Commands since `take`. */
+  get count(): number {
+    return this.#count
+  }
+  get bytes(): number {
+    return this.#writer.length
+  }
+
+  /** `number` must be greater than those before. Throws a RangeError, and writes nothing, if a key is not a binary string. */
+  add(number: number, command: Command): void {
+    const start = this.#writer.length
+    try {
+      this.#begin(number, code[command.type])
+      this.#body(command)
+    } catch (error) {
+      this.#writer.cut(start)
+      throw error
+    }
+    this.#before = number
+    this.#count++
+  }
+
+  take(): Uint8Array {
+    this.#count = 0
+    this.#before = 0
+    return this.#writer.take()
+  }
+
+  #begin(number: number, operation: number): void {
+    const writer = this.#writer
+    if (this.#count === 0) {
+      writer.byte(code.life)
+      writer.byte(formatVersion)
+      writer.key(this.#life)
+    }
+    assert(number >= this.#before, 'numbers of commands ascend', { number, before: this.#before })
+    writer.byte(operation)
+    writer.number(number - this.#before)
+  }
+
+  #body(command: Command): void {
+    const writer = this.#writer
+    switch (command.type) {
+      case 'put':
+        this.#put(command)
+        break
+      case 'delete':
+        this.#range(command, command.prevKv === true ? rangeFlag.prevKv : 0)
+        break
+      case 'txn':
+        writer.number(command.compares.length)
+        for (const compare of command.compares) this.#compare(compare)
+        this.#ops(command.success)
+        this.#ops(command.failure)
+        break
+      case 'compact':
+        writer.number(command.revision)
+        break
+      case 'leaseGrant':
+        writer.number(command.id)
+        writer.number(command.ttlSeconds)
+        break
+      case 'leaseRevoke':
+        writer.number(command.id)
+        break
+      case 'leaseCheckpoint':
+        writer.number(command.id)
+        writer.number(command.remainingTtlSeconds)
+        break
+      default:
+        unreachable(command)
+    }
+  }
+
+  #put({ key, value, lease = 0, prevKv, ignoreValue, ignoreLease }: Put): void {
+    const writer = this.#writer
+    let flags = lease === 0 ? 0 : putFlag.lease
+    if (prevKv === true) flags |= putFlag.prevKv
+    if (ignoreValue === true) flags |= putFlag.ignoreValue
+    if (ignoreLease === true) flags |= putFlag.ignoreLease
+    writer.byte(flags)
+    writer.key(key)
+    writer.value(value)
+    if (lease !== 0) writer.number(lease)
+  }
+
+  #range({ key, end, revision = 0, limit = 0, keysOnly, countOnly }: RangeQuery, more: number): void {
+    const writer = this.#writer
+    let flags = more
+    if (end !== undefined) flags |= rangeFlag.end
+    if (revision !== 0) flags |= rangeFlag.revision
+    if (limit !== 0) flags |= rangeFlag.limit
+    if (keysOnly === true) flags |= rangeFlag.keysOnly
+    if (countOnly === true) flags |= rangeFlag.countOnly
+    writer.byte(flags)
+    writer.key(key)
+    if (end !== undefined) writer.key(end)
+    if (revision !== 0) writer.number(revision)
+    if (limit !== 0) writer.number(limit)
+  }
+
+  #compare(compare: Compare): void {
+    const writer = this.#writer
+    writer.byte(targets.indexOf(compare.target) | (compareResults.indexOf(compare.result) << 3) | (compare.end === undefined ? 0 : 128))
+    writer.key(compare.key)
+    if (compare.end !== undefined) writer.key(compare.end)
+    if (compare.target === 'value') writer.value(compare.value)
+    else writer.number(compare.number)
+  }
+
+  #ops(ops: readonly Op[]): void {
+    this.#writer.number(ops.length)
+    for (const op of ops) {
+      this.#writer.byte(code[op.type])
+      if (op.type === 'put') this.#put(op)
+      else this.#range(op, op.type === 'delete' && op.prevKv === true ? rangeFlag.prevKv : 0)
+    }
+  }
+}
+
+export class CommandReader {
+  readonly #recent = recentKeys()
+  #reader = new ByteReader(new Uint8Array(0))
+  life = ''
+  number = 0
+
+  /** Begins with the bytes of another entry. */
+  read(bytes: Uint8Array): void {
+    this.#reader = new ByteReader(bytes, this.#recent)
+    this.life = ''
+    this.number = 0
+  }
+
+  /** The next command, whose `life` and `number` are then the reader's. Throws on bytes that no CommandWriter wrote. */
+  next(): Command | undefined {
+    const reader = this.#reader
+    if (reader.done) return undefined
+    let operation = reader.byte()
+    while (operation === code.life) {
+      const version = reader.byte()
+      assert(version === formatVersion, 'commands are of a format this program reads', { version, formatVersion })
+      this.life = reader.key()
+      this.number = 0
+      operation = reader.byte()
+    }
+    this.number += reader.number()
+    return this.#command(operation)
+  }
+
+  #command(operation: number): Command {
+    const reader = this.#reader
+    switch (operation) {
+      case code.put:
+        return this.#put()
+      case code.delete:
+        return this.#range('delete') as Command
+      case code.txn:
+        return {
+          type: 'txn',
+          compares: this.#list(() => this.#compare()),
+          success: this.#list(() => this.#op()),
+          failure: this.#list(() => this.#op())
+        }
+      case code.compact:
+        return { type: 'compact', revision: reader.number() }
+      case code.leaseGrant:
+        return { type: 'leaseGrant', id: reader.number(), ttlSeconds: reader.number() }
+      case code.leaseRevoke:
+        return { type: 'leaseRevoke', id: reader.number() }
+      case code.leaseCheckpoint:
+        return { type: 'leaseCheckpoint', id: reader.number(), remainingTtlSeconds: reader.number() }
+      default:
+        throw new RangeError(`unknown command ${operation}`)
+    }
+  }
+
+  #put(): Put {
+    const reader = this.#reader
+    const flags = reader.byte()
+    const key = reader.key()
+    const value = reader.value()
+    if (flags === 0) return { type: 'put', key, value }
+    return {
+      type: 'put',
+      key,
+      value,
+      lease: (flags & putFlag.lease) === 0 ? 0 : reader.number(),
+      prevKv: (flags & putFlag.prevKv) !== 0,
+      ignoreValue: (flags & putFlag.ignoreValue) !== 0,
+      ignoreLease: (flags & putFlag.ignoreLease) !== 0
+    }
+  }
+
+  #range(type: 'range' | 'delete'): Op {
+    const reader = this.#reader
+    const flags = reader.byte()
+    const key = reader.key()
+    const end = (flags & rangeFlag.end) === 0 ? undefined : reader.key()
+    if (type === 'delete') return { type, key, end, prevKv: (flags & rangeFlag.prevKv) !== 0 }
+    return {
+      type,
+      key,
+      end,
+      revision: (flags & rangeFlag.revision) === 0 ? 0 : reader.number(),
+      limit: (flags & rangeFlag.limit) === 0 ? 0 : reader.number(),
+      keysOnly: (flags & rangeFlag.keysOnly) !== 0,
+      countOnly: (flags & rangeFlag.countOnly) !== 0
+    }
+  }
+
+  #compare(): Compare {
+    const reader = this.#reader
+    const head = reader.byte()
+    const target = targets[head & 7]
+    const result = compareResults[(head >> 3) & 7]
+    if (target === undefined || result === undefined) throw new RangeError(`unknown compare ${head}`)
+    const key = reader.key()
+    const end = (head & 128) === 0 ? undefined : reader.key()
+    if (target === 'value') return { key, end, result, target, value: reader.value() }
+    return { key, end, result, target, number: reader.number() }
+  }
+
+  #op(): Op {
+    const operation = this.#reader.byte()
+    if (operation === code.put) return this.#put()
+    if (operation === code.delete) return this.#range('delete')
+    if (operation === code.range) return this.#range('range')
+    throw new RangeError(`unknown operation ${operation} in a transaction`)
+  }
+
+  #list<T>(read: () => T): T[] {
+    const items: T[] = []
+    for (let left = this.#reader.number(); left > 0; left--) items.push(read())
+    return items
+  }
+}

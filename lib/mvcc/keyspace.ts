@@ -1,0 +1,187 @@
+// Keyspace: every key's versions, and the log of all changes in their order. What etcd keeps in its tree index and backend.
+//
+// Guarantee: a revision that was not compacted reads the same for ever. A change never touches a version, it adds one.
+// Within one revision a key changes at most once (transactions with duplicate keys are refused), so the order of the changes of
+// one revision, etcd's sub-revision, is their order in the log and needs no number.
+// After compaction at c: of each key the latest version at or below c, unless it is a delete below c; and all changes from c on.
+// etcd keeps a delete at c too, since a watch from c must still see it.
+
+import sortedBtree from 'sorted-btree'
+import { unbounded } from './key.js'
+import { isTombstone, type KeyValue, noValue, tombstone } from './key-value.js'
+
+export interface RangeQuery {
+  readonly key: string
+  readonly end?: string | undefined
+  /** 0 or absent: the current revision. */
+  readonly revision?: number | undefined
+  /** 0 or absent: no limit. */
+  readonly limit?: number | undefined
+  readonly keysOnly?: boolean | undefined
+  readonly countOnly?: boolean | undefined
+}
+export interface RangeResult {
+  readonly kvs: readonly KeyValue[]
+  /** Of all keys in the range, whatever the limit. */
+  readonly count: number
+  readonly more: boolean
+}
+
+export class KeyHistory {
+  readonly key: string
+  /** Ascending by revision, deletes included. */
+  readonly versions: KeyValue[] = []
+
+  constructor(key: string) {
+    this.key = key
+  }
+
+  /** The version to be seen at `revision`. */
+  at(revision: number): KeyValue | undefined {
+    const versions = this.versions
+    let place = versions.length - 1
+    if (place >= 0 && (versions[place] as KeyValue).modRevision > revision) place = lowerBound(versions, revision + 1) - 1
+    const kv = versions[place]
+    return kv === undefined || isTombstone(kv) ? undefined : kv
+  }
+}
+
+type Order = InstanceType<typeof sortedBtree.default<string, KeyHistory>>
+
+const compareKeys = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
+export class Keyspace {
+  readonly #points = new Map<string, KeyHistory>()
+  readonly #order: Order = new sortedBtree.default<string, KeyHistory>(undefined, compareKeys)
+  /** Changes from the compacted revision on; `#logStart` counts those before, so that a position stays what it is. */
+  readonly #log: KeyValue[] = []
+  #logStart = 0
+
+  get keys(): number {
+    return this.#points.size
+  }
+  get logStart(): number {
+    return this.#logStart
+  }
+  get logEnd(): number {
+    return this.#logStart + this.#log.length
+  }
+
+  change(position: number): KeyValue {
+    return this.#log[position - this.#logStart] as KeyValue
+  }
+
+  /** The position of the first change at or after `revision`. */
+  positionOf(revision: number): number {
+    return this.#logStart + lowerBound(this.#log, revision)
+  }
+
+  history(key: string): KeyHistory | undefined {
+    return this.#points.get(key)
+  }
+
+  current(key: string): KeyValue | undefined {
+    const versions = this.#points.get(key)?.versions
+    const kv = versions?.[versions.length - 1]
+    return kv === undefined || kv.version === 0 ? undefined : kv
+  }
+
+  put(key: string, value: Uint8Array, lease: number, modRevision: number): KeyValue {
+    const history = this.#points.get(key) ?? this.#add(key)
+    const versions = history.versions
+    const before = versions[versions.length - 1]
+    const version = before === undefined ? 1 : before.version + 1 // A delete has version 0.
+    const createRevision = before === undefined || version === 1 ? modRevision : before.createRevision
+    const kv = { key: history.key, value, createRevision, modRevision, version, lease }
+    versions.push(kv)
+    this.#log.push(kv)
+    return kv
+  }
+
+  /** The key must exist. */
+  delete(key: string, modRevision: number): void {
+    const history = this.#points.get(key) as KeyHistory
+    const kv = tombstone(history.key, modRevision)
+    history.versions.push(kv)
+    this.#log.push(kv)
+  }
+
+  /** Adds a version as it was, after all others of its key. `inLog` says whether it belongs to the changes. */
+  restore(kv: KeyValue, inLog: boolean): void {
+    const history = this.#points.get(kv.key) ?? this.#add(kv.key)
+    history.versions.push(kv)
+    if (inLog) this.#log.push(kv)
+  }
+
+  /** Every key in order, those deleted but not yet compacted included. */
+  visit(range: { readonly key: string; readonly end?: string | undefined }, visitor: (history: KeyHistory) => void): void {
+    const { key, end } = range
+    if (end === undefined || end === '') {
+      const history = this.#points.get(key)
+      if (history !== undefined) visitor(history)
+      return
+    }
+    const open = end === unbounded
+    const high = open ? this.#order.maxKey() : end
+    if (high === undefined || high < key) return
+    this.#order.forRange(key, high, open, (_key, history) => visitor(history))
+  }
+
+  range(query: RangeQuery, revision: number): RangeResult {
+    const kvs: KeyValue[] = []
+    const limit = query.limit === undefined || query.limit === 0 ? Number.POSITIVE_INFINITY : query.limit
+    const wanted = query.countOnly === true ? 0 : limit
+    let count = 0
+    this.visit(query, history => {
+      const kv = history.at(revision)
+      if (kv === undefined) return
+      if (count < wanted) kvs.push(query.keysOnly === true ? { ...kv, value: noValue } : kv)
+      count++
+    })
+    return { kvs, count, more: query.countOnly !== true && count > kvs.length }
+  }
+
+  /** Costs what was changed since the compaction before, not what there is. */
+  compact(revision: number): void {
+    const end = lowerBound(this.#log, revision + 1)
+    for (let at = 0; at < end; at++) this.#trim((this.#log[at] as KeyValue).key, revision)
+    const kept = lowerBound(this.#log, revision)
+    this.#log.splice(0, kept)
+    this.#logStart += kept
+  }
+
+  #trim(key: string, revision: number): void {
+    const history = this.#points.get(key)
+    if (history === undefined) return
+    const { versions } = history
+    const place = lowerBound(versions, revision + 1) - 1
+    const latest = versions[place]
+    if (latest === undefined) return
+    const needless = isTombstone(latest) && latest.modRevision < revision ? place + 1 : place
+    if (needless === versions.length) {
+      this.#points.delete(key)
+      this.#order.delete(key)
+    } else if (needless > 0) {
+      versions.splice(0, needless)
+    }
+  }
+
+  #add(key: string): KeyHistory {
+    const history = new KeyHistory(key)
+    this.#points.set(key, history)
+    this.#order.set(key, history)
+    return history
+  }
+}
+
+/** The place of the first whose revision is at least `revision`, among those ascending by revision. */
+export function lowerBound(kvs: readonly KeyValue[], revision: number): number {
+  let low = 0
+  let high = kvs.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((kvs[middle] as KeyValue).modRevision < revision) low = middle + 1
+    else high = middle
+  }
+  return low
+}

@@ -1,0 +1,188 @@
+// Mvcc: the store's state machine. The same commands in the same order give the same state and results on every member.
+//
+// Guarantee: a command happens whole, at one revision, or fails and changes nothing. The revision grows by one with each
+// command that changes a key, and with no other. Results are plain data; key-values in them are shared and never change.
+// Not here: time (LeaseClock), who may do what, what waits for consensus.
+
+import { unreachable } from '../std/index.js'
+import type { Command, CommandResult, Delete, DeleteResult, Op, OpResult, Put, PutResult, RangeOp, Txn, TxnResult } from './command.js'
+import { CommandReader } from './command-codec.js'
+import { type Failure, failed, type KeyValue } from './key-value.js'
+import { Keyspace, type RangeQuery, type RangeResult } from './keyspace.js'
+import { Leases, leaseTtlSecondsMax } from './lease.js'
+import { doCompare, misfitOfOps, txnOpsMaxDefault } from './txn.js'
+
+export interface MvccOptions {
+  /** Of the compares and of each branch. Must be the same on every member. */
+  readonly txnOpsMax?: number
+}
+export type Answer = (life: string, number: number, result: CommandResult) => void
+
+export class Mvcc {
+  readonly keyspace = new Keyspace()
+  readonly leases = new Leases()
+  readonly #txnOpsMax: number
+  readonly #commands = new CommandReader()
+  #revision = 1 // As etcd: the first change is of revision 2.
+  #compactRevision = 0
+  #changes = 0 // Of the command being applied.
+  /** Called before history goes, so that a reader of the log can take what it has not seen. It must not change anything. */
+  beforeCompaction: (() => void) | undefined
+
+  constructor(options: MvccOptions = {}) {
+    this.#txnOpsMax = options.txnOpsMax ?? txnOpsMaxDefault
+  }
+
+  get revision(): number {
+    return this.#revision
+  }
+  get compactRevision(): number {
+    return this.#compactRevision
+  }
+
+  /** Where a restored store stands. */
+  stand(revision: number, compactRevision: number): void {
+    this.#revision = revision
+    this.#compactRevision = compactRevision
+  }
+
+  /** Applies the commands of one Raft entry. `answer` is told each result, in order. */
+  applyEntry(bytes: Uint8Array, answer?: Answer): void {
+    const commands = this.#commands
+    commands.read(bytes)
+    for (let command = commands.next(); command !== undefined; command = commands.next()) {
+      const result = this.apply(command)
+      if (answer !== undefined) answer(commands.life, commands.number, result)
+    }
+  }
+
+  apply(command: Command): CommandResult {
+    this.#changes = 0
+    const result = this.#do(command)
+    if (this.#changes > 0) this.#revision++
+    return result
+  }
+
+  range(query: RangeQuery): RangeResult | Failure {
+    return this.misfitOfRange(query) ?? this.keyspace.range(query, query.revision || this.#revision)
+  }
+
+  misfitOfRange(query: RangeQuery): Failure | undefined {
+    if (query.key === '') return failed('emptyKey')
+    const revision = query.revision ?? 0
+    if (revision > this.#revision) return failed('future')
+    return revision !== 0 && revision < this.#compactRevision ? failed('compacted') : undefined
+  }
+
+  misfitOfPut(put: Put): Failure | undefined {
+    if (put.key === '') return failed('emptyKey')
+    if (put.ignoreValue === true && put.value.length > 0) return failed('valueProvided')
+    const lease = put.lease ?? 0
+    if (put.ignoreLease === true && lease !== 0) return failed('leaseProvided')
+    if ((put.ignoreValue === true || put.ignoreLease === true) && this.keyspace.current(put.key) === undefined) return failed('keyNotFound')
+    return lease !== 0 && !this.leases.has(lease) ? failed('leaseNotFound') : undefined
+  }
+
+  #do(command: Command): CommandResult {
+    switch (command.type) {
+      case 'put':
+        return this.misfitOfPut(command) ?? this.#put(command)
+      case 'delete':
+        return command.key === '' ? failed('emptyKey') : this.#delete(command)
+      case 'txn':
+        return this.#txn(command)
+      case 'compact':
+        return this.#compact(command.revision)
+      case 'leaseGrant':
+        return this.#grant(command.id, command.ttlSeconds)
+      case 'leaseRevoke':
+        return this.#revoke(command.id)
+      case 'leaseCheckpoint':
+        this.leases.checkpoint(command.id, command.remainingTtlSeconds)
+        return { type: 'leaseCheckpoint' }
+      default:
+        return unreachable(command)
+    }
+  }
+
+  #put(put: Put): PutResult {
+    const before = this.keyspace.current(put.key)
+    const leaseBefore = before === undefined ? 0 : before.lease
+    const lease = put.ignoreLease === true ? leaseBefore : (put.lease ?? 0)
+    const value = put.ignoreValue === true && before !== undefined ? before.value : put.value
+    const kv = this.keyspace.put(put.key, value, lease, this.#revision + 1)
+    if (lease !== leaseBefore) this.leases.moveKey(kv.key, leaseBefore, lease)
+    this.#changes++
+    return { type: 'put', prev: put.prevKv === true ? before : undefined }
+  }
+
+  #delete({ key, end, prevKv }: Delete): DeleteResult {
+    const prevs: KeyValue[] = []
+    this.keyspace.visit({ key, end }, ({ versions }) => {
+      const kv = versions[versions.length - 1]
+      if (kv !== undefined && kv.version > 0) prevs.push(kv)
+    })
+    for (const kv of prevs) this.#deleteKey(kv)
+    return { type: 'delete', deleted: prevs.length, prevs: prevKv === true ? prevs : [] }
+  }
+
+  #deleteKey(kv: KeyValue): void {
+    this.keyspace.delete(kv.key, this.#revision + 1)
+    if (kv.lease !== 0) this.leases.moveKey(kv.key, kv.lease, 0)
+    this.#changes++
+  }
+
+  /** Everything that may fail is looked at before anything is changed. */
+  #txn(txn: Txn): TxnResult | Failure {
+    const { compares, success, failure } = txn
+    const misfit = misfitOfOps(txn, this.#txnOpsMax)
+    if (misfit !== undefined) return misfit
+    const succeeded = compares.every(compare => doCompare(this.keyspace, compare))
+    const ops = succeeded ? success : failure
+    for (const op of ops) {
+      const wrong = op.type === 'put' ? this.misfitOfPut(op) : op.type === 'range' ? this.misfitOfRange(op) : undefined
+      if (wrong !== undefined) return wrong
+    }
+    return { type: 'txn', succeeded, results: ops.map(op => this.#op(op)) }
+  }
+
+  #op(op: Op): OpResult {
+    if (op.type === 'put') return this.#put(op)
+    if (op.type === 'delete') return this.#delete(op)
+    return this.#rangeOp(op)
+  }
+
+  /** A range of a transaction sees what the transaction did before it. */
+  #rangeOp(op: RangeOp): OpResult {
+    const current = this.#revision + (this.#changes > 0 ? 1 : 0)
+    return { type: 'range', ...this.keyspace.range(op, op.revision || current) }
+  }
+
+  #compact(revision: number): CommandResult {
+    if (revision <= this.#compactRevision) return failed('compacted')
+    if (revision > this.#revision) return failed('future')
+    this.beforeCompaction?.()
+    this.keyspace.compact(revision)
+    this.#compactRevision = revision
+    return { type: 'compact' }
+  }
+
+  #grant(id: number, ttlSeconds: number): CommandResult {
+    if (id === 0 || this.leases.has(id)) return failed('leaseExists')
+    if (ttlSeconds > leaseTtlSecondsMax) return failed('leaseTtlTooLarge')
+    this.leases.grant(id, ttlSeconds)
+    return { type: 'leaseGrant', id, ttlSeconds }
+  }
+
+  /** All its keys go in one revision, in their order, as in etcd. */
+  #revoke(id: number): CommandResult {
+    const lease = this.leases.get(id)
+    if (lease === undefined) return failed('leaseNotFound')
+    for (const key of [...lease.keys].sort()) {
+      const kv = this.keyspace.current(key)
+      if (kv !== undefined) this.#deleteKey(kv)
+    }
+    this.leases.revoke(id)
+    return { type: 'leaseRevoke' }
+  }
+}

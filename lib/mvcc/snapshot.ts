@@ -1,0 +1,185 @@
+// Snapshot: all of a store's state as bytes, in checksummed chunks, and its hash.
+//
+// Guarantee: a restored store answers everything as the original would, history and compaction included, and gives the same
+// snapshot, byte for byte. `restore` refuses, with an error, bytes that are not whole or not unchanged.
+// chunk     u32 length of the body, u32 CRC-32C of the body, body: u8 kind, then
+//   header    format version, revision, compacted revision
+//   leases    id, ttl, what a checkpoint left; ascending by id
+//   base      versions from before the compacted revision, in the order of their keys
+//   changes   all changes from the compacted revision on, in their order
+//   end       number of versions
+
+import { assert, crc32c } from '../std/index.js'
+import { ByteReader, ByteWriter, recentKeys } from './bytes.js'
+import { unbounded } from './key.js'
+import { type KeyValue, tombstone } from './key-value.js'
+import { Mvcc, type MvccOptions } from './mvcc.js'
+
+const formatVersion = 1
+const chunkBytesMin = 1 << 20
+const frameBytes = 8
+const kind = { header: 1, leases: 2, base: 3, changes: 4, end: 5 } as const
+
+export interface StoreHash {
+  readonly hash: number
+  readonly revision: number
+  readonly compactRevision: number
+}
+
+/** Chunks of about a MiB. The store must not be changed before the last is taken. */
+export function* snapshot(store: Mvcc): Generator<Uint8Array, void, undefined> {
+  const writer = new ByteWriter()
+  writer.byte(kind.header)
+  for (const number of [formatVersion, store.revision, store.compactRevision]) writer.number(number)
+  yield chunk(writer)
+  writer.byte(kind.leases)
+  for (const lease of store.leases.list()) {
+    for (const number of [lease.id, lease.ttlSeconds, lease.remainingTtlSeconds]) writer.number(number)
+  }
+  yield chunk(writer)
+  const versions = yield* history(store, store.revision, writer, chunk)
+  writer.byte(kind.end)
+  writer.number(versions)
+  yield chunk(writer)
+}
+
+/** Of all that can be read up to `revision` (0: the current one). Members at the same revisions must agree. */
+export function hashOf(store: Mvcc, revision = 0): StoreHash {
+  const upTo = revision === 0 ? store.revision : revision
+  let hash = 0
+  const writer = new ByteWriter()
+  const add = (): Uint8Array => {
+    const body = writer.view()
+    hash = crc32c(body, 0, body.length, hash)
+    writer.cut(0)
+    return body
+  }
+  for (const _ of history(store, upTo, writer, add));
+  return { hash, revision: upTo, compactRevision: store.compactRevision }
+}
+
+/** `chunks`: what `snapshot` gave, cut anywhere. */
+export function restore(chunks: readonly Uint8Array[], options: MvccOptions = {}): Mvcc {
+  const bytes = joined(chunks)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const store = new Mvcc(options)
+  const restoring: Restoring = { store, versions: 0, ended: false, recent: recentKeys() }
+  for (let at = 0; at < bytes.length; ) {
+    assert(!restoring.ended && at + frameBytes <= bytes.length, 'a snapshot ends with its end')
+    const start = at + frameBytes
+    const end = start + view.getUint32(at, true)
+    assert(end <= bytes.length && crc32c(bytes, start, end) === view.getUint32(at + 4, true), 'a chunk of a snapshot is whole', { at })
+    restoreChunk(restoring, new ByteReader(bytes, restoring.recent, start, end))
+    at = end
+  }
+  assert(restoring.ended, 'a snapshot ends with its end')
+  return store
+}
+
+interface Restoring {
+  readonly store: Mvcc
+  readonly recent: (string | undefined)[]
+  versions: number
+  ended: boolean
+}
+
+/** Gives the number of versions. `seal` makes a chunk of what was written. */
+function* history(store: Mvcc, upTo: number, writer: ByteWriter, seal: (writer: ByteWriter) => Uint8Array): Generator<Uint8Array, number> {
+  const { keyspace } = store
+  const base: KeyValue[] = []
+  keyspace.visit({ key: '\0', end: unbounded }, ({ versions }) => {
+    const first = versions[0]
+    if (first !== undefined && first.modRevision < store.compactRevision) base.push(first)
+  })
+  for (let at = 0; at < base.length; ) {
+    writer.byte(kind.base)
+    while (at < base.length && writer.length < chunkBytesMin) writeVersion(writer, base[at++] as KeyValue)
+    yield seal(writer)
+  }
+  const end = keyspace.positionOf(upTo + 1)
+  for (let at = keyspace.logStart; at < end; ) {
+    writer.byte(kind.changes)
+    while (at < end && writer.length < chunkBytesMin) writeVersion(writer, keyspace.change(at++))
+    yield seal(writer)
+  }
+  return base.length + end - keyspace.logStart
+}
+
+function chunk(writer: ByteWriter): Uint8Array {
+  const body = writer.view()
+  const bytes = new Uint8Array(frameBytes + body.length)
+  bytes.set(body, frameBytes)
+  const view = new DataView(bytes.buffer)
+  view.setUint32(0, body.length, true)
+  view.setUint32(4, crc32c(body), true)
+  writer.cut(0)
+  return bytes
+}
+
+function writeVersion(writer: ByteWriter, kv: KeyValue): void {
+  writer.key(kv.key)
+  writer.number(kv.modRevision)
+  writer.number(kv.version)
+  if (kv.version === 0) return
+  writer.number(kv.createRevision)
+  writer.number(kv.lease)
+  writer.value(kv.value)
+}
+
+function readVersion(reader: ByteReader): KeyValue {
+  const key = reader.key()
+  const modRevision = reader.number()
+  const version = reader.number()
+  if (version === 0) return tombstone(key, modRevision)
+  const createRevision = reader.number()
+  const lease = reader.number()
+  return { key, value: reader.value(), createRevision, modRevision, version, lease }
+}
+
+function restoreChunk(restoring: Restoring, reader: ByteReader): void {
+  const { store } = restoring
+  const what = reader.byte()
+  switch (what) {
+    case kind.header: {
+      const version = reader.number()
+      assert(version === formatVersion, 'a snapshot is of a format this program reads', { version, formatVersion })
+      const revision = reader.number()
+      store.stand(revision, reader.number())
+      return
+    }
+    case kind.leases:
+      while (!reader.done) store.leases.grant(reader.number(), reader.number(), reader.number())
+      return
+    case kind.base:
+    case kind.changes:
+      while (!reader.done) {
+        restoreVersion(store, readVersion(reader), what === kind.changes)
+        restoring.versions++
+      }
+      return
+    case kind.end: {
+      const versions = reader.number()
+      assert(versions === restoring.versions, 'a snapshot has all its versions', { versions, found: restoring.versions })
+      restoring.ended = true
+      return
+    }
+    default:
+      throw new RangeError(`unknown chunk ${what} in a snapshot`)
+  }
+}
+
+function restoreVersion(store: Mvcc, kv: KeyValue, inLog: boolean): void {
+  store.leases.moveKey(kv.key, store.keyspace.current(kv.key)?.lease ?? 0, kv.lease)
+  store.keyspace.restore(kv, inLog)
+}
+
+function joined(chunks: readonly Uint8Array[]): Uint8Array {
+  if (chunks.length === 1) return chunks[0] as Uint8Array
+  const bytes = new Uint8Array(chunks.reduce((sum, piece) => sum + piece.length, 0))
+  let at = 0
+  for (const piece of chunks) {
+    bytes.set(piece, at)
+    at += piece.length
+  }
+  return bytes
+}
