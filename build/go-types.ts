@@ -95,8 +95,8 @@ class TypeReader {
     this.#visited.add(address)
     const at = this.#offset(address)
     const kind = this.#kind(at)
-    if (kind === kindPointer || kind === kindSlice) return this.collect(this.#word(at + typeBytes), wanted, into, depth + 1)
-    if (kind === kindMap) return this.collect(this.#word(at + typeBytes + 8), wanted, into, depth + 1)
+    if (kind === kindPointer || kind === kindSlice) this.collect(this.#word(at + typeBytes), wanted, into, depth + 1)
+    if (kind === kindMap) this.collect(this.#word(at + typeBytes + 8), wanted, into, depth + 1)
     if (kind !== kindStruct) return
     const named = this.#structName(at)
     if (!named || !wanted(named.package)) return
@@ -111,7 +111,7 @@ class TypeReader {
     for (let i = 0; i < count; i++) {
       const name = this.#name(this.#word(start + i * fieldBytes))
       const tags = parseTags(name.tag)
-      const [json, ...options] = (tags['json'] ?? '').split(',')
+      const [json, ...options] = (tags.json ?? '').split(',')
       // encoding/json: `-` leaves out, unexported fields are left out, an embedded struct without a name is inlined.
       if (json === '-' || !name.exported) continue
       fields.push({

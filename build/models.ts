@@ -128,8 +128,8 @@ function inlineFields(struct: GoStruct, structs: ReadonlyMap<string, GoStruct>):
 
 function propertySchema({ field, owner }: OwnedField, isItems: boolean): Schema {
   const key = `${overlayKey(owner)}.${field.json}`
-  const strategies = field.tags['patchStrategy']?.split(',') as ('merge' | 'retainKeys' | 'replace')[] | undefined
-  const mergeKey = field.tags['patchMergeKey']
+  const strategies = field.tags.patchStrategy?.split(',') as ('merge' | 'retainKeys' | 'replace')[] | undefined
+  const mergeKey = field.tags.patchMergeKey
   const base = typeSchema(field.type)
   const list = base.type === 'array' && !isItems ? (listTypes[key] ?? derivedListType(base, strategies, mergeKey)) : undefined
   const fallback = schemaDefaults[key]
@@ -140,9 +140,13 @@ function propertySchema({ field, owner }: OwnedField, isItems: boolean): Schema 
     ...(mergeKey === undefined ? {} : { patchMergeKey: mergeKey }),
     ...(list ?? {}),
     ...(mapType === undefined ? {} : { mapType }),
-    ...(fallback === undefined ? {} : { default: fallback })
+    ...(fallback === undefined ? {} : { default: fallback }),
+    ...(field.omitEmpty && !keepsEmpty.has(field.type.kind) ? { omitEmpty: true as const } : {})
   }
 }
+
+// encoding/json: a struct is never empty, a pointer is unless it is nil, whatever it points to.
+const keepsEmpty: ReadonlySet<GoType['kind']> = new Set(['struct', 'pointer', 'interface', 'other'])
 
 function derivedListType(schema: Schema, strategies: readonly string[] | undefined, mergeKey: string | undefined): ListType {
   if (strategies?.includes('merge')) {

@@ -22,6 +22,8 @@ export interface Schema {
   readonly mapType?: 'atomic' | 'granular'
   /** Filled in where absent. A list's map keys may rest on it (ServicePort.protocol). */
   readonly default?: string
+  /** Upstream never writes the field's empty value ('', 0, false, [] or {}): absent and empty are one. */
+  readonly omitEmpty?: true
   /** Upstream's Go type where it differs from the JSON type (`v1.PullPolicy`): error texts name it. */
   readonly goType?: string
 }
