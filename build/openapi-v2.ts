@@ -21,7 +21,7 @@ export function buildSwagger(models: Models, operations: readonly ServedOperatio
   const roots = new Set(operations.flatMap(operation => [...modelsOfOperation(operation, models)]))
   for (const kind of kinds) for (const name of [modelOf(kind), listModelOf(kind)]) if (models.byName.has(name)) roots.add(name)
   const definitions: Record<string, Json> = {}
-  for (const model of closure(models, roots)) definitions[model.name] = modelDocument(model, dialect, gvks.get(model.name))
+  for (const model of closure(models, roots)) definitions[model.name] = modelDocument(model, models, dialect, gvks.get(model.name))
   definitions[patchModel] = { description: patchDescription, type: 'object' }
   const paths: Record<string, Record<string, unknown>> = {}
   for (const operation of operations) {

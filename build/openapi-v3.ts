@@ -24,7 +24,8 @@ import { listModelOf, modelOf, type ServedKind } from './served.js'
 export function buildDocuments(models: Models, operations: readonly ServedOperation[], kinds: readonly ServedKind[]): Map<string, Json> {
   const gvks = groupVersionKinds(kinds)
   const documents = new Map<string, Json>()
-  for (const name of new Set(kinds.map(documentOf))) {
+  // A kind that is only the body of a subresource appears in the document of that subresource, and makes no group of its own.
+  for (const name of new Set(kinds.filter(kind => kind.resource !== undefined).map(documentOf))) {
     const own = operations.filter(operation => operation.document === name)
     const roots = new Set(own.flatMap(operation => [...modelsOfOperation(operation, models)]))
     for (const kind of kinds.filter(candidate => documentOf(candidate) === name)) {
@@ -55,7 +56,7 @@ function buildDocument(
   gvks: ReadonlyMap<string, GroupVersionKind>
 ): Json {
   const schemas: Record<string, Json> = {}
-  for (const model of used) schemas[model.name] = modelDocument(model, dialect, gvks.get(model.name))
+  for (const model of used) schemas[model.name] = modelDocument(model, models, dialect, gvks.get(model.name))
   schemas[patchModel] = { description: patchDescription, type: 'object' }
   const paths: Record<string, Record<string, unknown>> = {}
   for (const operation of operations) {

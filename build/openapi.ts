@@ -105,16 +105,17 @@ export interface Dialect {
   readonly ownForm: (schema: Schema) => Json | undefined
 }
 
-export function modelDocument(model: Model, dialect: Dialect, gvk: GroupVersionKind | undefined): Json {
+export function modelDocument(model: Model, models: Models, dialect: Dialect, gvk: GroupVersionKind | undefined): Json {
   const description = model.description ? { description: model.description } : {}
   const own = dialect.ownForm(model.schema)
   if (own) return { ...description, ...own }
   const properties: Record<string, unknown> = {}
   for (const [name, schema] of Object.entries(model.schema.properties ?? {})) {
-    const text = model.descriptions[name]
+    // The client has lost the description of such a property; what its model says is the next best.
+    const text = model.descriptions[name] ?? models.byName.get(schema.ref ?? '')?.description
     const zero = schema.default ?? model.zeros[name]
     properties[name] = {
-      ...(text === undefined ? {} : { description: text }),
+      ...(text ? { description: text } : {}),
       ...(zero === undefined ? {} : { default: zero }),
       ...schemaDocument(schema, dialect)
     }

@@ -1,7 +1,8 @@
 // Quantity: the canonical text of a resource quantity, as upstream's resource.Quantity reads and writes it.
 //
-// Guarantee: equal amounts of one format have one text, and the canonical text of a canonical text is itself. Amounts below a nano are
-// rounded away from zero, amounts beyond 2^63-1 are cut to it.
+// Guarantee: equal amounts of one format have one text. Amounts below a nano are rounded away from zero, amounts beyond 2^63-1 are cut to it.
+// Canonical text reads as itself, but for binary amounts that are no multiple of 1024: their text has no suffix, so upstream reads it as
+// decimal next time (48928000, written of 47781.25Ki, becomes 48928k).
 
 export type Canonical = { readonly text: string } | { readonly error: string }
 
