@@ -17,7 +17,6 @@ const map = (...listMapKeys: string[]): ListType => ({ listType: 'map', listMapK
 export const listTypes: Readonly<Record<string, ListType>> = {
   'admissionregistration/v1.ValidatingAdmissionPolicyBindingSpec.validationActions': set,
   'admissionregistration/v1.ValidatingAdmissionPolicyStatus.conditions': map('type'),
-  'apiextensions/v1.CustomResourceDefinitionStatus.conditions': map('type'),
   'batch/v1.JobStatus.conditions': atomic,
   'batch/v1.PodFailurePolicyOnExitCodesRequirement.values': set,
   'batch/v1.UncountedTerminatedPods.failed': set,

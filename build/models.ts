@@ -54,6 +54,7 @@ export function buildModels(structs: ReadonlyMap<string, GoStruct>, classes: Rea
     byName.set(name, clientClass === undefined ? model : { ...model, clientClass })
     if (clientClass !== undefined) nameOfClass.set(clientClass, name)
   }
+  checkOverlay(structs)
   return { byName, nameOfClass }
 }
 
@@ -199,6 +200,18 @@ function zeroValue(field: GoField): unknown {
   if (type.kind === 'string') return ''
   if (type.kind === 'bool') return false
   return ['int32', 'int64', 'uint32', 'uint64', 'float64'].includes(type.kind) ? 0 : undefined
+}
+
+/** A fact about what does not exist is a typing error, or has been overtaken by upstream. */
+function checkOverlay(structs: ReadonlyMap<string, GoStruct>): void {
+  const known = new Set<string>()
+  for (const struct of structs.values()) {
+    known.add(overlayKey(struct))
+    for (const field of struct.fields) known.add(`${overlayKey(struct)}.${field.json}`)
+  }
+  for (const key of [...Object.keys(listTypes), ...Object.keys(mapTypes), ...Object.keys(schemaDefaults), ...atomicStructs]) {
+    if (!known.has(key)) throw new Error(`models: the overlay speaks of ${key}, which does not exist`)
+  }
 }
 
 /** `core/v1.PodSpec` */
