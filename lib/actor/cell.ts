@@ -227,7 +227,7 @@ export class Cell implements SinkOwner {
   #answer(request: Envelope, result: unknown): void {
     if (request.id === 0) return
     if (result instanceof Refusal) {
-      const error: Failure = { code: result.code, definite: true, detail: result.detail }
+      const error: Failure = { code: result.code, definite: result.definite, detail: result.detail }
       this.effects.push(this.#reply('failure', request, error))
     } else this.effects.push(this.#reply('answer', request, result))
   }

@@ -45,13 +45,15 @@ export interface Failure {
 
 export type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: Failure }
 
-/** What a handler returns instead of an answer to decline a request. Made by `refuse`. */
+/** What a handler returns instead of an answer. Made by `refuse` (nothing happened) or `doubt` (it may have). */
 export class Refusal {
   readonly code: string
   readonly detail: string
-  constructor(code: string, detail: string) {
+  readonly definite: boolean
+  constructor(code: string, detail: string, definite = true) {
     this.code = code
     this.detail = detail
+    this.definite = definite
   }
 }
 

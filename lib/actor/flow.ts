@@ -1,6 +1,6 @@
 // Flow: the steps a flow can wait for. Each `yield*` ends the turn.
 
-import type { Answer, AskName, Body, Clock, Flow, Item, Outcome, Ref, Sink, Source, StreamName } from './contract.js'
+import type { Answer, AskName, Body, Clock, Failure, Flow, Item, Outcome, Ref, Sink, Source, StreamName } from './contract.js'
 import { Refusal } from './contract.js'
 
 /** How many items a producer may be ahead of a consumer that does not say otherwise. */
@@ -35,3 +35,9 @@ export function* credit(sink: Sink<any>): Flow<boolean> {
 
 /** Declines a request: the caller sees a definite failure with this code. */
 export const refuse = (code: string, detail: string): Refusal => new Refusal(code, detail)
+
+/** Fails a request that may have taken effect, or may yet. */
+export const doubt = (code: string, detail: string): Refusal => new Refusal(code, detail, false)
+
+/** Passes on how another's request failed. */
+export const passOn = ({ code, detail, definite }: Failure): Refusal => new Refusal(code, detail, definite)

@@ -42,7 +42,7 @@ export {
   ownerOf,
   type SpawnEffect
 } from './envelope.js'
-export { ask, credit, open, refuse, sleep, streamWindow } from './flow.js'
+export { ask, credit, doubt, open, passOn, refuse, sleep, streamWindow } from './flow.js'
 export { Mailbox, mailboxMaxDefault } from './mailbox.js'
 export type { ActorMetrics, Counters, PortFactory, Shell } from './shell.js'
 export { afterDeath, type Deaths, noDeaths, type RestartPolicy, restartPolicyDefault, type Verdict } from './supervision.js'

@@ -38,8 +38,12 @@ export class Journal {
       .map(sequence => ({ sequence, bytes: new Uint8Array(fs.readFileSync(this.#pathOf(sequence))) }))
     const last = segments.at(-1)
     if (last !== undefined) this.#open(last.sequence, last.bytes.length)
-    const files = names.filter(name => !segmentPattern.test(name) && !name.endsWith('.tmp'))
-    return { segments, files: files.map(name => ({ name })) }
+    return { segments, files: this.files() }
+  }
+
+  files(): { name: string }[] {
+    const names = fs.readdirSync(this.directory).filter(name => !segmentPattern.test(name) && !name.endsWith('.tmp'))
+    return names.sort().map(name => ({ name }))
   }
 
   /** Cuts that segment at `length`, zeroes follow; those after it are deleted. False: there is no such place. */

@@ -28,6 +28,7 @@ export interface DiskProtocol {
   release(to: { readonly before: number }): void
   /** Replaces the file, atomically: written aside, synced, renamed. Refused `invalid` for a name that is not a plain one. */
   writeFile(file: { readonly name: string; readonly bytes: Uint8Array }): void
+  files(): { readonly files: readonly { readonly name: string }[] }
   readFile(file: { readonly name: string }): Uint8Array | null
   /** Nothing happens if there is none. */
   removeFile(file: { readonly name: string }): void

@@ -38,6 +38,7 @@ export function diskPort(disk: Disk, owner: string): Actor<DiskProtocol, void, n
         if (!disk.fits(bytes.length)) return refuse(noSpace, 'no space left on device')
         return change(volume.write(name, bytes))
       },
+      files: () => ({ files: volume.files() }),
       *readFile(_ctx, _state, { name }) {
         yield* wait()
         return volume.file(name)

@@ -26,6 +26,7 @@ const diskOf = (journal: Journal): Actor<DiskProtocol, void, null> => ({
     rotate: () => attempt(() => ({ sequence: journal.rotate() })),
     release: (_ctx, _state, { before }) => attempt(() => journal.release(before)),
     writeFile: (_ctx, _state, { name, bytes }) => attempt(() => journal.writeFile(name, bytes)),
+    files: () => attempt(() => ({ files: journal.files() })),
     readFile: (_ctx, _state, { name }) => attempt(() => journal.readFile(name)),
     removeFile: (_ctx, _state, { name }) => attempt(() => journal.removeFile(name))
   }

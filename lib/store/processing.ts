@@ -1,0 +1,119 @@
+// Processing: what a member does with what Raft has ready: tell, save, tell, apply, answer; in this order, in one turn.
+
+import { type Context, doubt, refuse } from '../actor/index.js'
+import { restore } from '../mvcc/index.js'
+import type { Entry, Message, Ready, Snapshot } from '../raft/index.js'
+import { compactAnswer, txnAnswer } from './answers.js'
+import type { StoreMemberProtocol } from './protocol.js'
+import { answerReads, confirmReads, readsConfirmed, readsLost } from './reading.js'
+import type { Replica } from './replica.js'
+import { snapshotFileName } from './snapshotting.js'
+import { pushEvents } from './watching.js'
+
+type MemberContext = Context<StoreMemberProtocol, any>
+
+/** Once a batch of messages: proposes what was asked, goes through everything ready. True: another turn should follow. */
+export function process(ctx: MemberContext, replica: Replica, prepare: (message: Message) => Message): boolean {
+  propose(ctx, replica)
+  confirmReads(ctx, replica)
+  const { raft } = replica
+  while (raft.hasReady()) {
+    const ready = raft.ready()
+    send(ctx, ready.messagesBeforeSave, prepare)
+    save(ctx, replica, ready)
+    send(ctx, ready.messagesAfterSave, prepare)
+    if (ready.snapshot !== null) install(ctx, replica, ready.snapshot)
+    for (const entry of ready.committed) apply(ctx, replica, entry)
+    for (const { index, contexts } of ready.readStates) readsConfirmed(replica, index, contexts)
+    if (ready.readsLost.length > 0) readsLost(ctx, replica, ready.readsLost)
+    raft.saved()
+  }
+  answerReads(ctx, replica)
+  loseLeadership(ctx, replica)
+  show(ctx, replica)
+  return pushEvents(ctx, replica)
+}
+
+/** All commands of this batch are one entry. */
+function propose(ctx: MemberContext, replica: Replica): void {
+  const { commands, raft, pending } = replica
+  const count = commands.count
+  if (count === 0) return
+  const proposed = raft.propose(commands.take())
+  if (proposed.accepted) return
+  const code = proposed.reason === 'not leader' ? 'no leader' : 'overloaded'
+  for (let number = replica.numberLast - count + 1; number <= replica.numberLast; number++) {
+    const waiting = pending.get(number)
+    pending.delete(number)
+    if (waiting?.later !== undefined) ctx.answer(waiting.later, refuse(code, proposed.reason))
+  }
+}
+
+function send(ctx: MemberContext, messages: readonly Message[], prepare: (message: Message) => Message): void {
+  if (messages.length === 0) return
+  const byPeer = new Map<string, Message[]>()
+  for (const message of messages) {
+    const prepared = prepare(message)
+    const batch = byPeer.get(message.to)
+    if (batch === undefined) byPeer.set(message.to, [prepared])
+    else batch.push(prepared)
+  }
+  for (const [peer, batch] of byPeer) ctx.tell(peer as typeof ctx.self, 'raft', { messages: batch })
+}
+
+function save(ctx: MemberContext, replica: Replica, { mustSync, snapshot, entries, hardState }: Ready): void {
+  if (!mustSync) return // Only a commit index, which the next save brings along.
+  const { wal, segments } = replica
+  const marker = snapshot === null ? undefined : { ...snapshot.meta, fileName: snapshotFileName(snapshot.meta.index) }
+  const before = wal.tail.sequence
+  const { sequence, bytes } = wal.encode({ entries, hardState: hardState ?? undefined, snapshot: marker })
+  if (sequence !== before || segments.length === 0) {
+    segments.push({ sequence, firstIndex: entries[0]?.index ?? (marker?.index ?? replica.raft.status().lastIndex) + 1 })
+  }
+  ctx.save(bytes, sequence)
+}
+
+/** A leader's snapshot replaces the state. Its file is durable already: see snapshotting.ts. */
+function install(ctx: MemberContext, replica: Replica, { meta, data }: Snapshot): void {
+  if (data === undefined) throw new Error('a snapshot arrived without its data')
+  replica.mvcc = restore([data])
+  replica.watching.hub.restored(replica.mvcc)
+  replica.applied = { index: meta.index, bytesSinceSnapshot: 0, snapshotIndex: meta.index }
+  ctx.log('snapshot installed', { index: meta.index, term: meta.term, bytes: data.length })
+}
+
+function apply(ctx: MemberContext, replica: Replica, entry: Entry): void {
+  const { mvcc, pending, life } = replica
+  if (entry.data.length > 0) {
+    mvcc.applyEntry(entry.data, (proposer, number, result) => {
+      if (proposer !== life) return
+      const waiting = pending.get(number)
+      if (waiting === undefined) return
+      pending.delete(number)
+      if (waiting.kind === 'txn') ctx.answer(waiting.later, txnAnswer(result, mvcc.revision))
+      else if (waiting.later !== undefined) ctx.answer(waiting.later, compactAnswer(result, mvcc.revision))
+    })
+  }
+  replica.applied.index = entry.index
+  replica.applied.bytesSinceSnapshot += entry.data.length
+}
+
+/** What was proposed in a term that is over may still commit, or not: its callers must not wait to find out. */
+function loseLeadership(ctx: MemberContext, { raft, pending }: Replica): void {
+  if (pending.size === 0) return
+  const { term, isLeader } = raft
+  for (const [number, waiting] of pending) {
+    if (isLeader && waiting.term === term) return // Numbers ascend with terms.
+    pending.delete(number)
+    if (waiting.later !== undefined) ctx.answer(waiting.later, doubt('leader lost', 'the leader changed before the write was decided'))
+  }
+}
+
+function show(ctx: MemberContext, replica: Replica): void {
+  const { raft } = replica
+  const shown = `${raft.term} ${raft.leader}`
+  if (shown === replica.termShown) return
+  replica.termShown = shown
+  ctx.show({ role: raft.isLeader ? 'leader' : 'follower', term: raft.term, leader: raft.leader ?? '' })
+  if (raft.isLeader) ctx.log('became leader', { term: raft.term })
+}

@@ -1,0 +1,83 @@
+// Reading: linearizable reads, batched. All that were asked in one turn of the event loop share one round of
+// heartbeats (Raft §8, ReadIndex), and are answered together once this member has applied that index.
+
+import type { Context, Later } from '../actor/index.js'
+import { refuse } from '../actor/index.js'
+import type { StoreRange } from '../storage/index.js'
+import { rangeAnswer } from './answers.js'
+import type { Replica } from './replica.js'
+
+export type Read =
+  | { readonly kind: 'range'; readonly query: StoreRange; readonly later: Later<any> }
+  | { readonly kind: 'revision'; readonly later: Later<any> }
+  | { readonly kind: 'state'; readonly run: () => void; readonly lost: () => void }
+
+export interface Reads {
+  queued: Read[]
+  readonly confirming: Map<number, Read[]> // By Raft's read context.
+  confirmed: { readonly index: number; readonly reads: readonly Read[] }[]
+  contextLast: number
+}
+
+const readsMax = 100_000
+
+/** False: too many wait already. */
+export function addRead(replica: Replica, read: Read): boolean {
+  if (replica.reads.queued.length >= readsMax) return false
+  replica.reads.queued.push(read)
+  return true
+}
+
+/** Asks Raft for the index that the reads queued so far must see. */
+export function confirmReads(ctx: Context<any, any>, replica: Replica): void {
+  const { reads, raft } = replica
+  if (reads.queued.length === 0) return
+  const batch = reads.queued
+  reads.queued = []
+  const context = ++reads.contextLast
+  const accepted = raft.readIndex(context)
+  if (accepted.accepted) reads.confirming.set(context, batch)
+  else loseReads(ctx, batch, accepted.reason)
+}
+
+export function readsConfirmed(replica: Replica, index: number, contexts: readonly number[]): void {
+  const { reads } = replica
+  for (const context of contexts) {
+    const batch = reads.confirming.get(context)
+    reads.confirming.delete(context)
+    if (batch !== undefined) reads.confirmed.push({ index, reads: batch })
+  }
+}
+
+export function readsLost(ctx: Context<any, any>, replica: Replica, contexts: readonly number[]): void {
+  for (const context of contexts) {
+    const batch = replica.reads.confirming.get(context)
+    replica.reads.confirming.delete(context)
+    if (batch !== undefined) loseReads(ctx, batch, 'no leader')
+  }
+}
+
+/** Answers the reads whose index is applied. */
+export function answerReads(ctx: Context<any, any>, replica: Replica): void {
+  const { reads, applied } = replica
+  if (reads.confirmed.length === 0) return
+  const waiting: Reads['confirmed'] = []
+  for (const batch of reads.confirmed) {
+    if (batch.index > applied.index) waiting.push(batch)
+    else for (const read of batch.reads) answerRead(ctx, replica, read)
+  }
+  reads.confirmed = waiting
+}
+
+function answerRead(ctx: Context<any, any>, { mvcc }: Replica, read: Read): void {
+  if (read.kind === 'state') read.run()
+  else if (read.kind === 'revision') ctx.answer(read.later, { revision: mvcc.revision })
+  else ctx.answer(read.later, rangeAnswer(mvcc, read.query))
+}
+
+function loseReads(ctx: Context<any, any>, batch: readonly Read[], why: string): void {
+  for (const read of batch) {
+    if (read.kind === 'state') read.lost()
+    else ctx.answer(read.later, refuse('no leader', why))
+  }
+}

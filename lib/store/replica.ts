@@ -1,0 +1,62 @@
+// Replica: one member of the replicated store: Raft, its log's bytes, the state machine, and who waits for what.
+//
+// Guarantee: a write is answered once a majority has it on disk and it is applied here; a linearizable read sees
+// every write answered before it was asked; the revision of an answer is the store's at that point. What is told
+// to others that rests on this member's disk is recorded after the save it rests on.
+
+import type { Later } from '../actor/index.js'
+import { CommandWriter, type Mvcc, WatchHub } from '../mvcc/index.js'
+import { Raft, type RaftConfig, type Recovered } from '../raft/index.js'
+import type { StoreTxnAnswer } from '../storage/index.js'
+import type { WalSnapshot, WalWriter } from '../wal/index.js'
+import type { Reads } from './reading.js'
+import type { Watching } from './watching.js'
+
+export interface Replica {
+  readonly raft: Raft
+  readonly wal: WalWriter
+  readonly life: string // Names this life in the commands it proposes.
+  readonly commands: CommandWriter
+  readonly pending: Map<number, Pending> // Proposed commands, by number, that wait to be applied here.
+  readonly reads: Reads
+  readonly watching: Watching
+  readonly segments: { sequence: number; firstIndex: number }[]
+  mvcc: Mvcc
+  numberLast: number
+  termShown: string
+  applied: { index: number; bytesSinceSnapshot: number; snapshotIndex: number }
+  snapshotting: boolean
+}
+
+export type Pending =
+  | { readonly kind: 'txn'; readonly term: number; readonly later: Later<StoreTxnAnswer> }
+  | { readonly kind: 'compact'; readonly term: number; readonly later: Later<{ readonly revision: number }> | undefined }
+
+export interface ReplicaParts {
+  readonly config: RaftConfig
+  readonly recovered: Recovered | null
+  readonly snapshot: WalSnapshot | undefined
+  readonly mvcc: Mvcc
+  readonly wal: WalWriter
+  readonly segments: readonly { readonly sequence: number; readonly firstIndex: number }[]
+  readonly life: string
+}
+
+export function newReplica({ config, recovered, snapshot, mvcc, wal, segments, life }: ReplicaParts): Replica {
+  const snapshotIndex = snapshot?.index ?? 0
+  return {
+    raft: new Raft(config, recovered, snapshotIndex),
+    wal,
+    life,
+    commands: new CommandWriter(life),
+    pending: new Map(),
+    reads: { queued: [], confirming: new Map(), confirmed: [], contextLast: 0 },
+    watching: { hub: new WatchHub(mvcc), sinks: new Map(), idLast: 0 },
+    segments: [...segments],
+    mvcc,
+    numberLast: 0,
+    termShown: '',
+    applied: { index: snapshotIndex, bytesSinceSnapshot: 0, snapshotIndex },
+    snapshotting: false
+  }
+}
