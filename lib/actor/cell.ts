@@ -65,6 +65,11 @@ export class Cell implements SinkOwner {
     return this.#served.size
   }
 
+  /** Whether it waits for others, or others for it. */
+  get engaged(): boolean {
+    return this.#served.size > 0 || this.#asks.size > 0 || this.#inflows.size > 0
+  }
+
   start(args: unknown): void {
     this.#turn(undefined, () => {
       this.#state = this.actor.init(this.#ctx, args)
@@ -93,6 +98,8 @@ export class Cell implements SinkOwner {
         return this.#cancelled(envelope)
       case 'down':
         return this.#turn(undefined, () => this.actor.down?.(this.#ctx, this.#state, envelope.from, envelope.body as string))
+      case 'lost':
+        return this.#lost(envelope.from, envelope.body as string)
       default:
         throw new Error(`a dispatcher handles ${envelope.kind} itself`)
     }
@@ -113,8 +120,8 @@ export class Cell implements SinkOwner {
     this.#turn(undefined, () => this.actor.stopping?.(this.#ctx, this.#state, reason))
   }
 
-  /** That address died, or can no longer be reached: whatever waits for it fails. */
-  lost(address: string, reason: string): void {
+  // That address died, or can no longer be reached: whatever waits for it fails.
+  #lost(address: string, reason: string): void {
     const error: Failure = { code: 'down', definite: false, detail: `${address}: ${reason}` }
     for (const wait of [...this.#asks.values()]) if (wait.to === address) this.#resumeAsk(wait.id, { ok: false, error })
     for (const [id, { arrivals }] of [...this.#inflows]) if (arrivals.producer === address) this.#failed(id, error)
@@ -291,8 +298,10 @@ export class Cell implements SinkOwner {
     const inflow = this.#inflows.get(envelope.id)
     if (inflow === undefined || inflow.arrivals.ended !== undefined) return
     const { arrivals } = inflow
-    if (envelope.kind === 'end') arrivals.ended = { kind: 'end' }
-    else if (!arrivals.arrived(envelope.body as readonly unknown[], envelope.count)) {
+    const ends = envelope.kind === 'end'
+    if (ends ? arrivals.whole(envelope.count) : arrivals.arrived(envelope.body as readonly unknown[], envelope.count)) {
+      if (ends) arrivals.ended = { kind: 'end' }
+    } else {
       arrivals.ended = { kind: 'failed', error: { code: 'gap', definite: false, detail: 'items of the stream were lost' } }
       this.effects.push(this.#cancel(envelope.from, envelope.id))
     }

@@ -22,7 +22,6 @@ export class Dispatcher {
   readonly #members = new Map<string, Member>()
   #queue: Member[] = []
   #unsettled: Member[] = []
-  readonly #monitored = new Map<string, Set<string>>() // elsewhere -> the watchers here
   readonly #alarms = new Alarms()
   readonly #shell: Shell
   readonly #expired = (): void => void this.counters.expired++
@@ -83,10 +82,13 @@ export class Dispatcher {
         if (member.mailbox.full) return this.#undeliverable(envelope, 'overloaded', `the mailbox of ${envelope.to} is full`)
         member.mailbox.push(envelope, this.#shell.nowMs())
         break
-      case 'down':
-        member.children.delete(envelope.from)
+      case 'down': {
+        // Told once, and never to a life that did not ask: a parent that also monitors, a notice for an earlier life.
+        const monitors = member.monitors.delete(envelope.from)
+        if (!member.children.delete(envelope.from) && !monitors) return true
         member.mailbox.push(envelope, 0)
         break
+      }
       default:
         member.mailbox.push(envelope, 0)
     }
@@ -156,10 +158,14 @@ export class Dispatcher {
 
   /** Those addresses died with their thread, or their thread cannot be reached any more. */
   lost(addresses: readonly string[], reason: string): void {
-    for (const address of addresses) {
-      for (const member of [...this.#members.values()]) this.#turn(member, () => member.cell.lost(address, reason), false)
-      for (const watcher of this.#monitored.get(address) ?? []) this.deliver(downNotice(address, watcher, reason))
-      this.#monitored.delete(address)
+    // By way of the mailbox: after what the dead sent, and not while the actor is paused or waits for a save.
+    const notice = { kind: 'lost', life: 0, id: 0, type: '', body: reason, count: 0 } as const
+    for (const member of this.#members.values()) {
+      const engaged = member.cell.engaged || member.mailbox.size > 0
+      for (const from of addresses) {
+        if (engaged) this.deliver({ ...notice, from, to: member.cell.address })
+        if (member.children.has(from) || member.monitors.has(from)) this.deliver(downNotice(from, member.cell.address, reason))
+      }
     }
   }
 
@@ -305,7 +311,7 @@ export class Dispatcher {
         return true
       case 'monitor':
       case 'demonitor':
-        this.#monitor(effect)
+        this.#monitor(member, effect)
         return true
       default:
         this.#route(effect)
@@ -347,17 +353,21 @@ export class Dispatcher {
 
   #spawn(member: Member, spawn: SpawnEffect): void {
     const { address } = member.cell
+    const again = member.children.has(spawn.address)
     member.children.add(spawn.address)
+    if (again) {
+      this.deliver(downNotice(spawn.address, address, 'runs already'))
+      member.children.add(spawn.address) // The one that runs is still its child.
+      return
+    }
     if (spawn.thread !== undefined) return this.#shell.spawn(address, spawn, spawn.thread)
     if (this.#members.has(spawn.address)) return void this.deliver(downNotice(spawn.address, address, 'runs already'))
     this.start(spawn.address, spawn.actor, spawn.args, address)
   }
 
-  #monitor(envelope: Envelope): void {
-    if (this.#members.has(envelope.to)) return void this.deliver(envelope)
-    const watchers = this.#monitored.get(envelope.to) ?? new Set<string>()
-    if (envelope.kind === 'monitor') this.#monitored.set(envelope.to, watchers.add(envelope.from))
-    else if (watchers.delete(envelope.from) && watchers.size === 0) this.#monitored.delete(envelope.to)
+  #monitor(member: Member, envelope: Envelope): void {
+    if (envelope.kind === 'monitor') member.monitors.add(envelope.to)
+    else member.monitors.delete(envelope.to)
     this.#route(envelope)
   }
 

@@ -9,7 +9,7 @@ import type { Failure } from './contract.js'
  * - `answer`, `failure`: close an ask; `failure` also closes a stream, from its producer.
  * - `cancel`: the caller no longer waits, or the consumer closed its stream.
  * - `opened`, `items`, `end`: a stream accepted, its items, its end. `credit`: the consumer took items.
- * - `stop`, `monitor`, `demonitor`, `down`: supervision.
+ * - `stop`, `monitor`, `demonitor`, `down`: supervision. `lost`: within a thread: `from` died with its thread.
  */
 export type Kind =
   | 'tell'
@@ -26,6 +26,7 @@ export type Kind =
   | 'monitor'
   | 'demonitor'
   | 'down'
+  | 'lost'
 
 export interface Envelope {
   readonly kind: Kind
@@ -37,7 +38,7 @@ export interface Envelope {
   readonly id: number
   readonly type: string
   readonly body: unknown
-  /** ask, open: milliseconds the caller still waits (0: for ever). items: items sent before these. credit: items taken so far. */
+  /** ask, open: milliseconds the caller still waits (0: for ever). items, end: items sent before. credit: items taken so far. */
   readonly count: number
 }
 

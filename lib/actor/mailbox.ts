@@ -6,6 +6,7 @@
 import type { Envelope } from './envelope.js'
 
 export const mailboxMaxDefault = 4096
+const waitedMsMin = 1 // Less is not worth a copy of the envelope.
 
 export class Mailbox {
   #items: Envelope[] = []
@@ -45,8 +46,10 @@ export class Mailbox {
       this.#head++
       if (this.#head === this.#items.length) this.#clear()
       else if (this.#head >= 1024 && this.#head * 2 > this.#items.length) this.#compact()
-      const asks = envelope.kind === 'ask' || envelope.kind === 'open'
-      if (!asks || envelope.count === 0 || nowMs <= arrivedMs + envelope.count) return envelope
+      if ((envelope.kind !== 'ask' && envelope.kind !== 'open') || envelope.count === 0) return envelope
+      const waitedMs = nowMs - arrivedMs
+      if (waitedMs < waitedMsMin) return envelope
+      if (waitedMs < envelope.count) return { ...envelope, count: envelope.count - waitedMs }
       expired(envelope)
     }
     return undefined

@@ -16,7 +16,8 @@ export class Member {
   readonly mailbox: Mailbox
   readonly parent: string | undefined
   readonly children = new Set<string>()
-  readonly watchers = new Set<string>() // Monitors of this life.
+  readonly watchers = new Set<string>() // Who is told of the end of this life.
+  readonly monitors = new Set<string>() // Whose end this life asked to be told, and was not yet.
   readonly alarms: { readonly real: Alarm; readonly cluster: Alarm }
   queued = false
   unsettled = false

@@ -46,7 +46,7 @@ export class SinkState implements Sink<unknown> {
     this.flush()
     this.open = false
     const error: Failure | undefined = reason && { code: reason.code, definite: false, detail: reason.detail }
-    this.#send(error === undefined ? 'end' : 'failure', error, 0)
+    this.#send(error === undefined ? 'end' : 'failure', error, this.#sent)
     this.#owner.ended(this)
   }
 
@@ -104,6 +104,11 @@ export class Arrivals {
     for (let i = known; i < items.length; i++) this.#buffer.push(items[i])
     if (items.length > known) this.#received += items.length - known
     return true
+  }
+
+  /** Whether nothing is missing of what the producer sent. */
+  whole(sent: number): boolean {
+    return this.#received >= sent
   }
 
   take(): readonly unknown[] {

@@ -39,8 +39,8 @@ export interface ThreadControl {
   kill(address: string, reason: string): Promise<boolean>
   pause(address: string): Promise<boolean>
   resume(address: string): Promise<boolean>
-  /** Delivers the notice of a death to an actor of this thread. */
-  down(address: string, watcher: string, reason: string): Promise<void>
+  /** An actor died with its thread: its parent, and whoever waits for it, are here. */
+  down(address: string, reason: string): Promise<void>
   inspect(): Promise<ThreadReport>
   setFaults(faults: NetworkFaults): Promise<void>
   /** Parks the thread if its pause flag is set: a busy thread sees the flag itself, an idle one needs the call. */

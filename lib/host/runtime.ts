@@ -416,7 +416,7 @@ export class Runtime implements Directory {
       else if (!dead.has(parent))
         void this.#places
           .get(parent)
-          ?.remote.down(address, parent, reason)
+          ?.remote.down(address, reason)
           .catch(() => undefined)
     }
     this.#stopChildren(new Set(dead.keys()), record)

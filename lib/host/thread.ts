@@ -227,9 +227,9 @@ export class Thread implements Shell, ThreadControl, PortServices, LinkEvents {
     return resumed
   }
 
-  async down(address: string, watcher: string, reason: string): Promise<void> {
+  async down(address: string, reason: string): Promise<void> {
     this.dispatcher.lost([address], reason)
-    this.#deliver(downNotice(address, watcher, reason))
+    this.#schedule()
   }
 
   async inspect(): Promise<ThreadReport> {
@@ -352,7 +352,7 @@ export class Thread implements Shell, ThreadControl, PortServices, LinkEvents {
     this.#ticking = false
     this.#inside = true
     this.#busy(true)
-    if (this.dispatcher.drain(turnsPerDrain)) this.dispatcher.settle()
+    if (this.dispatcher.drain(turnsPerDrain)) this.dispatcher.settle(turnsPerDrain)
     this.#ran()
   }
 

@@ -2,8 +2,10 @@
 
 export { Client, type ClientContext, type Pending } from './client.js'
 export { Disk, type DiskOptions, Volume } from './disk.js'
+export { type Fault, type FaultName, heal, inflict } from './fault.js'
 export { Lane } from './link.js'
 export type { Machine } from './machine.js'
+export { Nemesis, type NemesisOptions, type Trouble, troubles } from './nemesis.js'
 export { detectionUs, type NetworkOptions } from './network.js'
 export { type LogListener, type LogRecord, Trace } from './trace.js'
 export { type PortMaker, type PortServices, rootMachine, World, type WorldOptions } from './world.js'

@@ -39,7 +39,7 @@ export class Timeline {
   }
 
   plan(event: Event, atUs: number): Event {
-    event.atUs = atUs < this.nowUs ? this.nowUs : atUs
+    event.atUs = Math.max(atUs, this.nowUs)
     event.order = ++this.#order
     if (event.heapIndex >= 0) this.#heap.moved(event)
     else this.#heap.push(event)

@@ -247,8 +247,9 @@ export class World {
   killActor(address: string, reason = 'killed'): void {
     const thread = this.#places.get(address)
     if (thread === undefined) return
-    // Between turns, but ahead of everything that waits.
-    if (thread.dispatcher?.kill(address, reason) !== true) return
+    const kill = (): void => void thread.dispatcher?.kill(address, reason)
+    if (thread.held) return thread.job(kill) // Between turns: a thread that holds still has none.
+    kill()
     thread.job(() => {})
   }
 
