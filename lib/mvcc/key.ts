@@ -27,7 +27,12 @@ export function textOfKey(key: string): string {
 }
 
 export function keyOfBytes(bytes: Uint8Array, start = 0, end: number = bytes.length): string {
-  if (end - start <= charactersPerCall) return String.fromCharCode(...bytes.subarray(start, end))
+  if (end - start <= charactersPerCall) {
+    // Six times as fast as spreading the bytes.
+    const codes = new Array<number>(end - start)
+    for (let at = start; at < end; at++) codes[at - start] = bytes[at] as number
+    return String.fromCharCode.apply(null, codes)
+  }
   let key = ''
   for (let at = start; at < end; at += charactersPerCall) key += keyOfBytes(bytes, at, Math.min(end, at + charactersPerCall))
   return key

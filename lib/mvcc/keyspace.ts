@@ -71,6 +71,11 @@ export class Keyspace {
     return this.#log[position - this.#logStart] as KeyValue
   }
 
+  /** All changes of the log up to `revision`. */
+  changes(revision: number): KeyValue[] {
+    return this.#log.slice(0, lowerBound(this.#log, revision + 1))
+  }
+
   /** The position of the first change at or after `revision`. */
   positionOf(revision: number): number {
     return this.#logStart + lowerBound(this.#log, revision)

@@ -46,7 +46,7 @@ export class Mvcc {
     this.#compactRevision = compactRevision
   }
 
-  /** Applies the commands of one Raft entry. `answer` is told each result, in order. */
+  /** Applies the commands of one Raft entry. `answer` is told each result, in order; it must not apply anything. */
   applyEntry(bytes: Uint8Array, answer?: Answer): void {
     const commands = this.#commands
     commands.read(bytes)

@@ -26,35 +26,38 @@ export interface StoreHash {
   readonly compactRevision: number
 }
 
-/** Chunks of about a MiB. The store must not be changed before the last is taken. */
-export function* snapshot(store: Mvcc): Generator<Uint8Array, void, undefined> {
-  const writer = new ByteWriter()
-  writer.byte(kind.header)
-  for (const number of [formatVersion, store.revision, store.compactRevision]) writer.number(number)
-  yield chunk(writer)
-  writer.byte(kind.leases)
-  for (const lease of store.leases.list()) {
-    for (const number of [lease.id, lease.ttlSeconds, lease.remainingTtlSeconds]) writer.number(number)
-  }
-  yield chunk(writer)
-  const versions = yield* history(store, store.revision, writer, chunk)
-  writer.byte(kind.end)
-  writer.number(versions)
-  yield chunk(writer)
+/** What there is to be written, held fast: versions never change, so the store may go on meanwhile. */
+interface Capture {
+  readonly numbers: readonly number[]
+  readonly leases: readonly (readonly number[])[]
+  readonly base: readonly KeyValue[]
+  readonly changes: readonly KeyValue[]
+}
+
+/** Chunks of about a MiB, of the store as it is at the call. Taking them may be spread over many turns. */
+export function snapshot(store: Mvcc): Generator<Uint8Array, void, undefined> {
+  const leases = store.leases.list().map(({ id, ttlSeconds, remainingTtlSeconds }) => [id, ttlSeconds, remainingTtlSeconds])
+  const numbers = [formatVersion, store.revision, store.compactRevision]
+  return chunksOf({ numbers, leases, base: baseOf(store), changes: store.keyspace.changes(store.revision) })
 }
 
 /** Of all that can be read up to `revision` (0: the current one). Members at the same revisions must agree. */
 export function hashOf(store: Mvcc, revision = 0): StoreHash {
   const upTo = revision === 0 ? store.revision : revision
-  let hash = 0
   const writer = new ByteWriter()
-  const add = (): Uint8Array => {
+  let hash = 0
+  const add = (): void => {
     const body = writer.view()
     hash = crc32c(body, 0, body.length, hash)
     writer.cut(0)
-    return body
   }
-  for (const _ of history(store, upTo, writer, add));
+  for (const versions of [baseOf(store), store.keyspace.changes(upTo)]) {
+    for (const version of versions) {
+      writeVersion(writer, version)
+      if (writer.length >= chunkBytesMin) add()
+    }
+    add()
+  }
   return { hash, revision: upTo, compactRevision: store.compactRevision }
 }
 
@@ -83,26 +86,33 @@ interface Restoring {
   ended: boolean
 }
 
-/** Gives the number of versions. `seal` makes a chunk of what was written. */
-function* history(store: Mvcc, upTo: number, writer: ByteWriter, seal: (writer: ByteWriter) => Uint8Array): Generator<Uint8Array, number> {
-  const { keyspace } = store
+function baseOf(store: Mvcc): KeyValue[] {
   const base: KeyValue[] = []
-  keyspace.visit({ key: '\0', end: unbounded }, ({ versions }) => {
+  store.keyspace.visit({ key: '\0', end: unbounded }, ({ versions }) => {
     const first = versions[0]
     if (first !== undefined && first.modRevision < store.compactRevision) base.push(first)
   })
-  for (let at = 0; at < base.length; ) {
-    writer.byte(kind.base)
-    while (at < base.length && writer.length < chunkBytesMin) writeVersion(writer, base[at++] as KeyValue)
-    yield seal(writer)
+  return base
+}
+
+function* chunksOf({ numbers, leases, base, changes }: Capture): Generator<Uint8Array, void, undefined> {
+  const writer = new ByteWriter()
+  writer.byte(kind.header)
+  for (const number of numbers) writer.number(number)
+  yield chunk(writer)
+  writer.byte(kind.leases)
+  for (const lease of leases) for (const number of lease) writer.number(number)
+  yield chunk(writer)
+  for (const [what, versions] of [[kind.base, base] as const, [kind.changes, changes] as const]) {
+    for (let at = 0; at < versions.length; ) {
+      writer.byte(what)
+      while (at < versions.length && writer.length < chunkBytesMin) writeVersion(writer, versions[at++] as KeyValue)
+      yield chunk(writer)
+    }
   }
-  const end = keyspace.positionOf(upTo + 1)
-  for (let at = keyspace.logStart; at < end; ) {
-    writer.byte(kind.changes)
-    while (at < end && writer.length < chunkBytesMin) writeVersion(writer, keyspace.change(at++))
-    yield seal(writer)
-  }
-  return base.length + end - keyspace.logStart
+  writer.byte(kind.end)
+  writer.number(base.length + changes.length)
+  yield chunk(writer)
 }
 
 function chunk(writer: ByteWriter): Uint8Array {

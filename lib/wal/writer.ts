@@ -25,6 +25,7 @@ import {
   writeSegmentHeader
 } from './format.js'
 
+/** A hard state that commits entries or a snapshot belongs in their batch or a later one: recovery checks it. */
 export interface WalBatch {
   readonly entries?: readonly WalEntry[]
   readonly hardState?: WalHardState | undefined

@@ -186,6 +186,23 @@ t.test('a snapshot that is cut short or changed is refused; one cut anywhere els
   }
 })
 
+t.test('a snapshot is of the store as it was when it was asked for', async t => {
+  const store = new Mvcc()
+  for (let i = 0; i < 3000; i++) store.apply({ type: 'put', key: `k${i % 700}`, value: new Uint8Array(1000).fill(i) })
+  store.apply({ type: 'leaseGrant', id: 1, ttlSeconds: 3 })
+  store.apply({ type: 'compact', revision: 900 })
+  const atOnce = Buffer.concat([...snapshot(store)])
+  const pieces: Uint8Array[] = []
+  for (const piece of snapshot(store)) {
+    pieces.push(piece)
+    for (let i = 0; i < 50; i++) store.apply({ type: 'delete', key: `k${i + pieces.length * 50}` })
+    store.apply({ type: 'leaseRevoke', id: 1 })
+    store.apply({ type: 'compact', revision: store.revision })
+  }
+  t.ok(pieces.length > 4)
+  t.ok(Buffer.concat(pieces).equals(atOnce))
+})
+
 t.test('the hash at a revision is the same however much came after it', async t => {
   const store = new Mvcc()
   for (let i = 0; i < 10; i++) store.apply(put('a', i))
