@@ -135,6 +135,7 @@ export class Core {
   becomeCandidate(): void {
     assert(this.role !== 'leader', 'a leader does not campaign')
     this.#reset(this.term + 1)
+    this.#loseReads()
     this.role = 'candidate'
     this.leader = null
     this.vote = this.id

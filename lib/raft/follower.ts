@@ -66,9 +66,11 @@ export function acceptReadIndex(core: Core, { batch, index }: ReadIndexResponse)
   if (contexts.length > 0) core.readStates.push({ index, contexts })
 }
 
+export const hasToForward = (core: Core): boolean => core.forwards.hasWaiting && core.leader !== null && core.role === 'follower'
+
 /** All reads since the last ready travel as one. */
 export function forwardReads(core: Core): void {
-  if (!core.forwards.hasWaiting || core.leader === null || core.role === 'leader') return
+  if (!hasToForward(core) || core.leader === null) return
   const batch = core.forwards.send(core.ticks + core.settings.electionTicks)
   core.send({ type: 'readIndex', from: core.id, to: core.leader, term: core.term, batch })
 }

@@ -30,7 +30,7 @@ import { assert } from '../std/index.js'
 import type { RaftConfig } from './config.js'
 import { Core, type ReadState, type Recovered, type Role } from './core.js'
 import { campaign, hintElection, ownVoteSaved, tickElection } from './election.js'
-import { forwardReads } from './follower.js'
+import { forwardReads, hasToForward } from './follower.js'
 import { addRead, flush, hasToFlush, ownLogSaved, tickLeader } from './leader.js'
 import type { Entry, EntryKind, HardState, Message, Snapshot, SnapshotMeta } from './message.js'
 import type { ProgressState } from './progress.js'
@@ -163,7 +163,7 @@ export class Raft {
       core.vote !== core.savedVote ||
       core.readStates.length > 0 ||
       core.readsLost.length > 0 ||
-      (core.forwards.hasWaiting && core.leader !== null) ||
+      hasToForward(core) ||
       hasToFlush(core)
     )
   }
