@@ -138,8 +138,8 @@ function normalizeClusterIPs(spec: ServiceSpec, old?: ServiceSpec): void {
     return
   }
   const singleChanged = (spec.clusterIP ?? '') !== (old.clusterIP ?? '')
-  const listSame = (spec.clusterIPs ?? []).join() === (old.clusterIPs ?? []).join()
-  if (!singleChanged || !listSame) return
+  const listUntouched = (spec.clusterIPs ?? []).length === 0 || spec.clusterIPs?.join() === old.clusterIPs?.join()
+  if (!singleChanged || !listUntouched) return
   if (spec.clusterIP) spec.clusterIPs = [spec.clusterIP]
   else delete spec.clusterIPs
 }
