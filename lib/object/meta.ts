@@ -83,7 +83,8 @@ export function validateMetadata(meta: ObjectMeta, rule: MetadataRule, path = 'm
 export function validateMetadataUpdate(meta: ObjectMeta, old: ObjectMeta, path = 'metadata'): FieldError[] {
   const errors: FieldError[] = []
   if (old.deletionTimestamp !== undefined) {
-    const added = (meta.finalizers ?? []).filter(name => !(old.finalizers ?? []).includes(name))
+    const before = new Set(old.finalizers)
+    const added = (meta.finalizers ?? []).filter(name => !before.has(name))
     if (added.length > 0) {
       const names = `[]string{${[...new Set(added)]
         .sort()

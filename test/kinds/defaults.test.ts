@@ -6,11 +6,13 @@ import {
   beforeCreate,
   beforeStatusUpdate,
   beforeUpdate,
+  bindPod,
   configMapKind,
   type Deployment,
   defaultTolerations,
   deploymentKind,
   endpointSliceKind,
+  finalizeNamespace,
   type Kind,
   kindOf,
   kindOfResource,
@@ -293,6 +295,44 @@ t.test('graceful deletion of pods', async t => {
     const pod = defaulted(podKind, { spec: { containers: [], ...spec }, status })
     t.equal(podKind.graceSeconds?.(pod, requested), seconds)
   }
+})
+
+t.test('binding and finalizing', async t => {
+  const pod = created(podKind, { spec: { containers: [{ name: 'c', image: 'i' }] } })
+  pod.status = { ...pod.status, conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: 'no room' }] }
+  const binding = (name: string, kind = 'Node') => ({
+    apiVersion: 'v1',
+    kind: 'Binding',
+    metadata: { annotations: { a: 'b' } },
+    target: { kind, name }
+  })
+  const outcome = (of: Pod, name: string, kind?: string): unknown => {
+    const result = bindPod(of, binding(name, kind), 0)
+    return result.ok ? result.pod : `${result.error.code} ${result.error.message}`
+  }
+  const bound = outcome(pod, 'n1') as Pod
+  t.same([bound.spec.nodeName, bound.metadata.annotations, pod.spec.nodeName], ['n1', { a: 'b' }, undefined])
+  t.strictSame(bound.status?.conditions, [{ type: 'PodScheduled', status: 'True', lastTransitionTime: '1970-01-01T00:00:00Z' }])
+  t.equal(outcome(bound, 'n2'), '409 Operation cannot be fulfilled on pods/binding "x": pod x is already assigned to node "n1"')
+  t.equal(
+    outcome({ ...pod, metadata: { ...pod.metadata, deletionTimestamp: '1970-01-01T00:00:00Z' } }, 'n1'),
+    '409 Operation cannot be fulfilled on pods/binding "x": pod x is being deleted, cannot be assigned to a host'
+  )
+  t.equal(outcome(pod, ''), '422 Binding "x" is invalid: target.name: Required value')
+  t.match(outcome(pod, 'n', 'Pod'), /target.kind: Unsupported value: "Pod"/)
+
+  const namespace = created(namespaceKind, {})
+  const edited = {
+    ...namespace,
+    metadata: { ...namespace.metadata, labels: { z: 'z' } },
+    spec: { finalizers: [] },
+    status: { phase: 'Odd' }
+  }
+  const finalized = finalizeNamespace(edited, namespace)
+  t.strictSame(
+    [finalized.spec, finalized.status, finalized.metadata.labels],
+    [{ finalizers: [] }, namespace.status, namespace.metadata.labels]
+  )
 })
 
 t.test('scale, fields, the registry and the two events', async t => {

@@ -30,6 +30,7 @@ export const endpointsKind: Kind<Endpoints> = defineKind<Endpoints>({
   shortNames: ['ep'],
   namespaced: true,
   schemaName: 'io.k8s.api.core.v1.Endpoints',
+  allowCreateOnUpdate: true,
   defaults: endpoints => {
     for (const port of endpoints.subsets?.flatMap(subset => subset.ports ?? []) ?? []) port.protocol ||= 'TCP'
   },

@@ -78,6 +78,16 @@ export const namespaceKind: Kind<Namespace> = defineKind<Namespace>({
   ]
 })
 
+/** PUT namespaces/finalize: only the spec's finalizers are taken from the request. Neither object is changed. */
+export const finalizeNamespace = (namespace: Namespace, old: Namespace): Namespace => ({
+  ...old,
+  metadata: {
+    ...old.metadata,
+    ...(namespace.metadata.resourceVersion === undefined ? {} : { resourceVersion: namespace.metadata.resourceVersion })
+  },
+  spec: { ...old.spec, finalizers: namespace.spec?.finalizers ?? [] }
+})
+
 function validateFinalizer(finalizer: string, path: string): FieldError[] {
   const errors = matches(finalizer, qualifiedNameFaults, path)
   if (errors.length === 0 && !finalizer.includes('/') && finalizer !== 'kubernetes') {

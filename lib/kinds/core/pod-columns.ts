@@ -145,6 +145,7 @@ const later = (a: number | undefined, b: number | undefined): number | undefined
 function readinessGates(pod: Pod): string {
   const gates = pod.spec.readinessGates ?? []
   if (gates.length === 0) return '<none>'
-  const met = gates.filter(gate => findCondition(pod.status?.conditions, gate.conditionType)?.status === 'True')
+  const held = new Set((pod.status?.conditions ?? []).filter(condition => condition.status === 'True').map(condition => condition.type))
+  const met = gates.filter(gate => held.has(gate.conditionType))
   return `${met.length}/${gates.length}`
 }

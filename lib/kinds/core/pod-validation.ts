@@ -4,7 +4,6 @@
 
 import {
   cloneJson,
-  deepEqual,
   dns1123LabelFaults,
   dns1123SubdomainFaults,
   type FieldError,
@@ -154,9 +153,9 @@ export function validatePodUpdate(pod: Pod, old: Pod): FieldError[] {
   }
   errors.push(...validateDeadlineUpdate(pod.spec.activeDeadlineSeconds, old.spec.activeDeadlineSeconds))
   errors.push(...validateAddedTolerations(pod.spec.tolerations ?? [], old.spec.tolerations ?? []))
-  const oldGates = (old.spec.schedulingGates ?? []).map(gate => gate.name)
+  const oldGates = new Set((old.spec.schedulingGates ?? []).map(gate => gate.name))
   for (const { name } of pod.spec.schedulingGates ?? []) {
-    if (oldGates.includes(name)) continue
+    if (oldGates.has(name)) continue
     errors.push(field.forbidden('spec.schedulingGates', `only deletion is allowed, but found new scheduling gate '${name}'`))
   }
   if (errors.length > 0) return errors
@@ -216,9 +215,9 @@ function validateDeadlineUpdate(seconds: number | undefined, old: number | undef
 }
 
 function validateAddedTolerations(tolerations: readonly Toleration[], old: readonly Toleration[]): FieldError[] {
-  const bare = ({ tolerationSeconds: _seconds, ...rest }: Toleration): Toleration => rest
-  const kept = (was: Toleration): boolean => tolerations.some(one => deepEqual(bare(one), bare(was)))
-  if (!old.every(kept)) {
+  const identity = ({ key, operator, value, effect }: Toleration): string => JSON.stringify([key, operator, value, effect])
+  const given = new Set(tolerations.map(identity))
+  if (!old.every(toleration => given.has(identity(toleration)))) {
     return [field.forbidden('spec.tolerations', 'existing toleration can not be modified except its tolerationSeconds')]
   }
   return validateTolerations(tolerations, 'spec.tolerations')
@@ -231,9 +230,9 @@ export function validatePodStatusUpdate(pod: Pod, old: Pod): FieldError[] {
     errors.push(...matches(pod.status.nominatedNodeName, dns1123SubdomainFaults, 'status.nominatedNodeName'))
   }
   if (pod.spec.restartPolicy === 'Always') return errors
-  const before = old.status?.containerStatuses ?? []
+  const before = new Map((old.status?.containerStatuses ?? []).map(status => [status.name, status]))
   pod.status?.containerStatuses?.forEach((container, index) => {
-    const was = before.find(status => status.name === container.name)
+    const was = before.get(container.name)
     if (was === undefined || !endedForGood(was, pod.spec.restartPolicy) || container.state?.terminated !== undefined) return
     errors.push(field.forbidden(`status.containerStatuses[${index}].state`, 'may not be transitioned to non-terminated state'))
   })

@@ -68,6 +68,7 @@ export const serviceKind: Kind<Service> = defineKind<Service>({
   namespaced: true,
   schemaName: 'io.k8s.api.core.v1.Service',
   nameFaults: dns1035Name,
+  allowCreateOnUpdate: true,
   subresources: [
     { name: 'proxy', kind: 'ServiceProxyOptions', verbs: ['create', 'delete', 'get', 'patch', 'update'] },
     statusSubresource('Service')

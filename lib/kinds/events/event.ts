@@ -23,6 +23,8 @@ export interface EventsEvent extends ApiObject {
   type?: string
 }
 
+const regardingFields = ['kind', 'namespace', 'name', 'uid', 'apiVersion', 'resourceVersion', 'fieldPath'] as const
+
 export const eventsEventKind: Kind<EventsEvent> = defineKind<EventsEvent>({
   group: 'events.k8s.io',
   version: 'v1',
@@ -49,12 +51,9 @@ export const eventsEventKind: Kind<EventsEvent> = defineKind<EventsEvent>({
     return [...errors, ...eventKind.validate(core)]
   },
   validateUpdate: (event, old) => eventKind.validateUpdate(toCoreEvent(event), toCoreEvent(old)),
-  selectableFields: ['regarding.kind', 'regarding.namespace', 'regarding.name', 'regarding.uid', 'reason', 'reportingController', 'type'],
+  selectableFields: [...regardingFields.map(name => `regarding.${name}`), 'reason', 'reportingController', 'type'],
   fields: event => ({
-    'regarding.kind': event.regarding?.kind ?? '',
-    'regarding.namespace': event.regarding?.namespace ?? '',
-    'regarding.name': event.regarding?.name ?? '',
-    'regarding.uid': event.regarding?.uid ?? '',
+    ...Object.fromEntries(regardingFields.map(name => [`regarding.${name}`, event.regarding?.[name] ?? ''])),
     reason: event.reason ?? '',
     reportingController: event.reportingController ?? '',
     type: event.type ?? ''
