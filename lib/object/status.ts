@@ -236,8 +236,9 @@ export function disruptionBudget(detail: string, retryAfterSeconds = 10): Status
   })
 }
 
-export function requestEntityTooLarge(limitBytes: number): StatusError {
-  return failure(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${limitBytes}`)
+/** `why`: `limit is 3145728`. */
+export function requestEntityTooLarge(why: string): StatusError {
+  return failure(413, 'RequestEntityTooLarge', `Request entity too large: ${why}`)
 }
 
 export function internalError(message: string): StatusError {

@@ -33,11 +33,8 @@ export function unprocessable(): StatusError {
   })
 }
 
-export function tooManyOperations(count: number): StatusError {
-  const error = requestEntityTooLarge(0)
-  error.status.message = `Request entity too large: The allowed maximum operations in a JSON patch is ${patchOperationsMax}, got ${count}`
-  return error
-}
+export const tooManyOperations = (count: number): StatusError =>
+  requestEntityTooLarge(`The allowed maximum operations in a JSON patch is ${patchOperationsMax}, got ${count}`)
 
 export const faultError = (fault: PatchFault): StatusError => (fault.malformed ? badRequest(fault.message) : unprocessable())
 
