@@ -12,6 +12,7 @@ import {
   type Ref,
   type Refusal,
   refuse,
+  sleep,
   type Turn
 } from '../lib/actor/index.js'
 import { hashOf } from '../lib/mvcc/index.js'
@@ -72,6 +73,8 @@ const raftTicks = {
 const txnBytesMaxDefault = 4 << 20 // Above the apiserver's own limit of 3 MiB a body.
 const compactEveryMsDefault = 5 * 60_000
 const pendingMax = 100_000
+const firstElectionMs = 300
+const firstElectionRetryMs = 5
 const starting = (): Refusal => refuse('no leader', 'this member is recovering')
 
 export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer> = {
@@ -191,6 +194,21 @@ function* recoverFlow(ctx: StoreContext, state: StoreState): Flow<void> {
   ctx.timer('tick', 'real', args.tickMs ?? tickMsDefault)
   ctx.timer('compact', 'real', args.compactEveryMs ?? compactEveryMsDefault)
   ctx.log('recovered', { term: replica.raft.term, index: replica.applied.index, revision: replica.mvcc.revision })
+  if (args.members[0] === ctx.self) yield* firstElection(ctx, replica, args.members)
+}
+
+/** A cluster that starts need not wait for an election timeout: its first member campaigns once it has company. */
+function* firstElection(ctx: StoreContext, replica: Replica, members: readonly string[]): Flow<void> {
+  const untilMs = ctx.nowMs + firstElectionMs
+  for (const other of members.slice(1) as Ref<StoreMemberProtocol>[]) {
+    while (replica.raft.leader === null && ctx.nowMs < untilMs) {
+      const answer = yield* ask(other, firstElectionMs, 'currentTerm')
+      if (answer.ok) break
+      yield* sleep('real', firstElectionRetryMs)
+    }
+    if (members.length <= 3) break // With this one they are a majority.
+  }
+  if (replica.raft.leader === null && ctx.nowMs < untilMs) replica.raft.campaign() // With pre-vote: a leader we have not heard of stays.
 }
 
 function propose(ctx: Turn<StoreMemberProtocol, StoreTimer, any>, replica: Replica, txn: StoreTxn): any {
