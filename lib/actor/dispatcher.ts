@@ -305,6 +305,7 @@ export class Dispatcher {
         return false
       case 'show':
         member.cell.facts = effect.facts
+        this.#shell.shown?.(member.cell.address, effect.facts)
         return true
       case 'log':
         this.#shell.log(member.cell.address, effect.event, effect.fields)

@@ -18,6 +18,8 @@ export interface Shell extends Clocks {
   started?(address: string, actor: string, parent: string | undefined): void
   /** That life is over: its ports close, children elsewhere are stopped. */
   ended(address: string, life: number, reason: string): void
+  /** What an actor shows of itself changed. */
+  shown?(address: string, facts: Facts): void
   log(address: string, event: string, fields: Readonly<Record<string, unknown>>): void
   /** A port has a message for itself from outside any turn: the host is to drain soon. */
   posted(): void

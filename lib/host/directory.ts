@@ -3,7 +3,7 @@
 //
 // Both sides are plain asynchronous calls: by comlink between a worker and the main thread, directly within it.
 
-import type { ActorMetrics, Counters } from '../actor/index.js'
+import type { ActorMetrics, Counters, Facts } from '../actor/index.js'
 import type { LinkSide } from './wire.js'
 
 /** What the main thread does for a thread. */
@@ -14,6 +14,8 @@ export interface Directory {
   spawn(request: SpawnRequest): Promise<void>
   /** An actor of that thread started another in the same thread. */
   started(thread: number, address: string, actor: string, parent: string): Promise<void>
+  /** What an actor shows of itself changed. */
+  shown(address: string, facts: Facts): Promise<void>
   ended(thread: number, address: string, reason: string): Promise<void>
   /** The thread is about to end by itself: nothing more may start in it. */
   exiting(thread: number, reason: string): Promise<void>

@@ -6,7 +6,7 @@ import * as os from 'node:os'
 import * as path from 'node:path'
 import { MessageChannel, Worker } from 'node:worker_threads'
 import { nanoid } from 'nanoid'
-import { machineOf, ownerOf } from '../actor/index.js'
+import { type Facts, machineOf, ownerOf } from '../actor/index.js'
 import { ClusterClock, clockBytes } from './clock.js'
 import { expose, moving, remote } from './control.js'
 import {
@@ -76,6 +76,8 @@ export class Runtime implements Directory {
   readonly #places = new Map<string, ThreadRecord>() // actor -> its thread
   readonly #epitaphs = new Map<number, string>()
   readonly #starts = new Map<string, number>() // actor -> how often it was started
+  readonly #facts = new Map<string, Facts>()
+  readonly #factsListeners = new Set<(address: string, facts: Facts) => void>()
   readonly #journals = new Map<string, { directory: string; synced: SharedArrayBuffer }>()
   readonly #log: LogFile
   readonly #watchdog: Watchdog
@@ -168,6 +170,11 @@ export class Runtime implements Directory {
     record.actors.set(address, { actor, parent })
     this.#places.set(address, record)
     this.#starts.set(address, (this.#starts.get(address) ?? 0) + 1)
+  }
+
+  async shown(address: string, facts: Facts): Promise<void> {
+    this.#facts.set(address, facts)
+    for (const listener of this.#factsListeners) listener(address, facts)
   }
 
   async ended(thread: number, address: string, _reason: string): Promise<void> {
@@ -283,6 +290,17 @@ export class Runtime implements Directory {
     return this.#byName.has(name)
   }
 
+  /** What that actor last showed of itself, in this life; undefined if it does not run. */
+  factsOf(actor: string): Facts | undefined {
+    return this.#facts.get(actor)
+  }
+
+  /** Calls `listener` at every change of what an actor shows; returns how to stop. */
+  onFacts(listener: (address: string, facts: Facts) => void): () => void {
+    this.#factsListeners.add(listener)
+    return () => this.#factsListeners.delete(listener)
+  }
+
   restartsOf(actor: string): number {
     return Math.max(0, (this.#starts.get(actor) ?? 0) - 1)
   }
@@ -394,7 +412,9 @@ export class Runtime implements Directory {
 
   #forget(record: ThreadRecord, address: string): void {
     record.actors.delete(address)
-    if (this.#places.get(address) === record) this.#places.delete(address)
+    if (this.#places.get(address) !== record) return
+    this.#places.delete(address)
+    this.#facts.delete(address)
   }
 
   #threadEnded(record: ThreadRecord): void {

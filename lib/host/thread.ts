@@ -11,6 +11,7 @@ import {
   Dispatcher,
   downNotice,
   type Envelope,
+  type Facts,
   machineOf,
   type PortFactory,
   type Shell,
@@ -139,6 +140,10 @@ export class Thread implements Shell, ThreadControl, PortServices, LinkEvents {
 
   started(address: string, actor: string, parent: string | undefined): void {
     void this.#options.directory.started(this.#options.ordinal, address, actor, parent ?? '').catch(() => undefined)
+  }
+
+  shown(address: string, facts: Facts): void {
+    void this.#options.directory.shown(address, facts).catch(() => undefined)
   }
 
   ended(address: string, _life: number, reason: string): void {
