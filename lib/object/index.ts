@@ -65,3 +65,14 @@ export * as errors from './status.js'
 export { StatusError } from './status.js'
 export * from './table.js'
 export { formatMicroTime, formatTime, parseTime } from './timestamp.js'
+export { findDuplicateFields } from './validate-duplicates.js'
+export {
+  createValidators,
+  decodeErrorText,
+  duplicateFieldText,
+  type Failure,
+  strictErrorText,
+  unknownFieldText,
+  type Validate,
+  type Validation
+} from './validate-schema.js'

@@ -60,9 +60,11 @@ export function updateManagedFields(
   return cap([...kept, entry])
 }
 
-/** Every field of a value. */
-export function fieldsOf(value: unknown, schema: Schema, schemas: Schemas, depth = 0): FieldsV1 {
-  return children(value, resolve(schema, schemas), schemas, depth, (child, childSchema) => fieldsOf(child, childSchema, schemas, depth + 1))
+/** Every field of a value, as if it were set where nothing was. `inNew`: what holds it is new, too. */
+export function fieldsOf(value: unknown, schema: Schema, schemas: Schemas, depth = 0, inNew = false): FieldsV1 {
+  const fields: FieldsV1 = {}
+  for (const part of parts(value, resolve(schema, schemas), depth)) fields[part.step] = newPart(part, schemas, depth, inNew)
+  return fields
 }
 
 /** Fields of `value` that `old` has not, or has otherwise. */
@@ -74,7 +76,7 @@ export function changedFields(value: unknown, old: unknown, schema: Schema, sche
     const was = before.get(part.step)
     if (was !== undefined && deepEqual(was.value, part.value)) continue
     if (was === undefined) {
-      changed[part.step] = withSelf(part, fieldsOf(part.value, part.schema, schemas, depth + 1))
+      changed[part.step] = newPart(part, schemas, depth, false)
       continue
     }
     const inner = changedFields(part.value, was.value, part.schema, schemas, depth + 1)
@@ -91,7 +93,7 @@ export function removedFields(value: unknown, old: unknown, schema: Schema, sche
   for (const part of parts(old, resolved, depth)) {
     const now = after.get(part.step)
     if (now === undefined) {
-      removed[part.step] = withSelf(part, fieldsOf(part.value, part.schema, schemas, depth + 1))
+      removed[part.step] = newPart(part, schemas, depth, false)
       continue
     }
     const inner = removedFields(now.value, part.value, part.schema, schemas, depth + 1)
@@ -125,51 +127,47 @@ interface Part {
   readonly value: unknown
   readonly schema: Schema
   readonly isItem: boolean
+  readonly isAlwaysThere: boolean
 }
+
+// Fields that are structs, not pointers, in Go: an object that says nothing of them has them empty.
+const structFields = ['metadata', 'spec', 'status', 'strategy']
 
 /** What a value falls into, by its schema; nothing if it is a leaf. */
 function parts(value: unknown, schema: Schema, depth: number): Part[] {
   if (typeof value !== 'object' || value === null || depth >= depthMax) return []
   if (Array.isArray(value)) return items(value, schema)
-  if (schema.listType === 'atomic') return []
+  if (schema.mapType === 'atomic') return []
   const granular = schema.properties !== undefined || schema.additionalProperties !== undefined
   if (!granular) return []
   return Object.entries(value).flatMap(([name, child]) => {
     if (child === undefined) return []
     const childSchema = schema.properties?.[name] ?? schema.additionalProperties ?? {}
-    return [{ step: `f:${name}`, value: child, schema: childSchema, isItem: false }]
+    const isAlwaysThere = structFields.includes(name) || schema.required?.includes(name) === true
+    return [{ step: `f:${name}`, value: child, schema: childSchema, isItem: false, isAlwaysThere }]
   })
 }
 
 function items(list: readonly unknown[], schema: Schema): Part[] {
   const item = schema.items ?? {}
   if (schema.listType === 'set')
-    return list.map(value => ({ step: `v:${JSON.stringify(value)}`, value: undefined, schema: {}, isItem: false }))
+    return list.map(value => ({ step: `v:${JSON.stringify(value)}`, value: undefined, schema: {}, isItem: false, isAlwaysThere: false }))
   const keys = schema.listMapKeys ?? (schema.patchMergeKey === undefined ? undefined : [schema.patchMergeKey])
   if (schema.listType !== 'map' || keys === undefined) return []
   return list.flatMap(value => {
     if (typeof value !== 'object' || value === null) return []
     const record = value as Record<string, unknown>
     const key = Object.fromEntries([...keys].sort().flatMap(name => (record[name] === undefined ? [] : [[name, record[name]]])))
-    return [{ step: `k:${JSON.stringify(key)}`, value, schema: item, isItem: true }]
+    return [{ step: `k:${JSON.stringify(key)}`, value, schema: item, isItem: true, isAlwaysThere: false }]
   })
 }
 
-function children(
-  value: unknown,
-  schema: Schema,
-  _schemas: Schemas,
-  depth: number,
-  of: (value: unknown, schema: Schema) => FieldsV1
-): FieldsV1 {
-  const fields: FieldsV1 = {}
-  for (const part of parts(value, schema, depth)) fields[part.step] = withSelf(part, of(part.value, part.schema))
-  return fields
-}
-
-const withSelf = (part: Part, inner: FieldsV1): FieldsV1 => {
-  const isMapOrItem = part.isItem || (typeof part.value === 'object' && part.value !== null && !isEmpty(inner))
-  return isMapOrItem ? { '.': {}, ...inner } : inner
+/** A part that was not there: `.` says so of what has parts itself, unless Go would have written it empty. */
+function newPart(part: Part, schemas: Schemas, depth: number, inNew: boolean): FieldsV1 {
+  const isNew = inNew || !part.isAlwaysThere
+  const inner = fieldsOf(part.value, part.schema, schemas, depth + 1, isNew)
+  const hasSelf = part.isItem || (isNew && !isEmpty(inner))
+  return hasSelf ? { '.': {}, ...inner } : inner
 }
 
 function resolve(schema: Schema, schemas: Schemas): Schema {

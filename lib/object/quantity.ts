@@ -26,7 +26,7 @@ const decimalExponents: Readonly<Record<string, number>> = { n: -9, u: -6, m: -3
 const decimalSuffixes = new Map(Object.entries(decimalExponents).map(([suffix, exponent]) => [exponent, suffix]))
 const binarySuffixes = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei']
 
-const pattern = /^([+-]?)([0-9]*)(?:\.([0-9]*))?([a-zA-Z]*)([+-]?[0-9]*)$/
+const pattern = /^([+-]?)([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*)([+-]?[0-9]*)$/
 
 export function parseQuantity(text: string): QuantityResult {
   if (text === '' || text.length > quantityTextMax) return { ok: false, fault: formatFault }
@@ -34,10 +34,9 @@ export function parseQuantity(text: string): QuantityResult {
   const match = pattern.exec(text)
   if (match === null) return { ok: false, fault: formatFault }
   const [, sign = '', whole = '', fraction = '', letters = '', exponentText = ''] = match
-  if (whole === '' && fraction === '') return { ok: false, fault: formatFault }
   const unit = unitOf(letters, exponentText)
   if (unit === undefined) return { ok: false, fault: suffixFault }
-  const digits = BigInt(whole + fraction)
+  const digits = BigInt(`0${whole}${fraction}`) // As upstream: no digits are zero.
   const exact = unit.binary
     ? scaled(digits << BigInt(10 * unit.exponent), 9 - fraction.length)
     : scaled(digits, 9 + unit.exponent - fraction.length)

@@ -24,7 +24,7 @@ import {
 import { type ApiObject, cloneJson } from '../../lib/object/index.js'
 import { seededRandom } from '../../lib/std/index.js'
 
-// biome-ignore lint/suspicious/noExplicitAny: edits reach anywhere into JSON
+// Edits reach anywhere into JSON.
 type Edit = (object: any) => void
 
 const creation = { namespace: 'ns', nowMs: 0, uid: 'u', random: seededRandom(1) }

@@ -222,7 +222,6 @@ t.test('managed fields', async t => {
       fieldsV1: {
         'f:metadata': { 'f:labels': { '.': {}, 'f:l': {} } },
         'f:spec': {
-          '.': {},
           'f:atoms': {},
           'f:list': { '.': {}, 'k:{"name":"p"}': { '.': {}, 'f:name': {}, 'f:value': {} } },
           'f:replicas': {}
@@ -249,7 +248,7 @@ t.test('managed fields', async t => {
         'alice',
         {
           'f:metadata': { 'f:labels': { '.': {}, 'f:l': {} } },
-          'f:spec': { '.': {}, 'f:list': { '.': {}, 'k:{"name":"p"}': { '.': {}, 'f:name': {}, 'f:value': {} } } }
+          'f:spec': { 'f:list': { '.': {}, 'k:{"name":"p"}': { '.': {}, 'f:name': {}, 'f:value': {} } } }
         }
       ],
       ['bob', { 'f:spec': { 'f:list': { 'k:{"name":"q"}': { '.': {}, 'f:name': {}, 'f:value': {} } }, 'f:replicas': {} } }]

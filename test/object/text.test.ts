@@ -48,6 +48,8 @@ t.test('quantities take their canonical form', async t => {
     ['-0', '0'],
     ['0.0', '0'],
     ['0Ki', '0'],
+    ['.', '0'],
+    ['k', '0'],
     ['1', '1'],
     ['+1', '1'],
     ['1000', '1k'],
@@ -98,8 +100,9 @@ t.test('what is no quantity is refused in upstream words', async t => {
     ['1..5', regexp],
     ['1 ', regexp],
     [' 1', regexp],
-    ['.', regexp],
-    ['1Kib', suffix],
+    ['1Kib', regexp],
+    ['1i', suffix],
+    ['K', suffix],
     ['1K', suffix],
     ['1kk', suffix],
     ['1Mi5', suffix],
@@ -337,7 +340,7 @@ t.test('field selectors', async t => {
 t.test('errors are what clients know', async t => {
   const pods = { group: '', resource: 'pods' }
   const deployments = { group: 'apps', resource: 'deployments' }
-  const table: readonly [() => errors_, number, string, string][] = [
+  const table: readonly [() => ApiError, number, string, string][] = [
     [() => errors.notFound(pods, 'x'), 404, 'NotFound', 'pods "x" not found'],
     [() => errors.alreadyExists(deployments, 'x'), 409, 'AlreadyExists', 'deployments.apps "x" already exists'],
     [
@@ -396,7 +399,7 @@ t.test('errors are what clients know', async t => {
   ])
   t.equal(errors.continueTooOld('abc').status.metadata.continue, 'abc')
 })
-type errors_ = ReturnType<typeof errors.badRequest>
+type ApiError = ReturnType<typeof errors.badRequest>
 
 t.test('field errors', async t => {
   const table: readonly [ReturnType<typeof field.required>, string][] = [
