@@ -6,7 +6,7 @@ import * as os from 'node:os'
 import * as path from 'node:path'
 import { MessageChannel, Worker } from 'node:worker_threads'
 import { nanoid } from 'nanoid'
-import { type Facts, machineOf, ownerOf } from '../actor/index.js'
+import { type Envelope, type Facts, machineOf, ownerOf } from '../actor/index.js'
 import { ClusterClock, clockBytes } from './clock.js'
 import { expose, moving, remote } from './control.js'
 import {
@@ -133,6 +133,11 @@ export class Runtime implements Directory {
   /** Starts a root actor. Resolves when its first turn has been taken. */
   async startActor(address: string, actor: string, args: unknown, thread: string = mainThread): Promise<void> {
     await this.spawn({ address, actor, args, thread, parent: '' })
+  }
+
+  /** Puts a message into the mailbox of an actor of the main thread: a supervisor. */
+  deliver(envelope: Envelope): void {
+    ;(this.#main.remote as Thread).accept(envelope)
   }
 
   // Directory ---------------------------------------------------------------------------------------

@@ -183,6 +183,10 @@ export class Thread implements Shell, ThreadControl, PortServices, LinkEvents {
     return journal
   }
 
+  accept(envelope: Envelope): void {
+    this.#deliver(envelope)
+  }
+
   // What the main thread asks (ThreadControl) -------------------------------------------------------
 
   async start({ address, actor: name, args, parent }: SpawnRequest): Promise<void> {
