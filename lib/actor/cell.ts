@@ -183,7 +183,7 @@ export class Cell implements SinkOwner {
     for (const sink of this.#sinksTouched) sink.rollback()
     this.#sinksTouched = []
     if (this.actor.guarded === undefined) {
-      if (request !== undefined && request.id !== 0 && !this.#isServed(request)) this.#register(request) // The epitaph answers it.
+      if (request !== undefined && request.id !== 0 && !this.#served.has(request)) this.#served.add(request) // The epitaph answers it.
       throw error
     }
     this.guardedThrows++

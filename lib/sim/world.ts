@@ -287,7 +287,9 @@ export class World {
           tell()
           return true
         }
-        this.network.convey(this.network.link(thread, other), tell, this.timeline.nowUs + lostUs, expired)
+        const link = this.network.link(thread, other)
+        this.network.convey(link, tell, this.timeline.nowUs + lostUs, expired)
+        thread.toldUs = Math.max(thread.toldUs, link.lastUs)
       }
     }
   }
