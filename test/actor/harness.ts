@@ -34,8 +34,8 @@ export interface Harness {
   advanceCluster(ms: number): Promise<void>
   /** Messages to that thread's actors that nobody took. */
   counters(thread: string): Promise<{ readonly deadLetters: number; readonly refused: number; readonly expired: number }>
-  /** Loses all between two machines, one way, until called with false. Only a host that can lose single messages has it. */
-  readonly lose?: (from: string, to: string, on: boolean) => Promise<void>
+  /** Loses that share of the messages between two machines, one way; 0 ends it. Only a host that can lose single messages has it. */
+  readonly lose?: (from: string, to: string, share: number) => Promise<void>
   /** Makes saves of a machine fail, or succeed again. */
   readonly fillDisk?: (machine: string, full: boolean) => Promise<void>
   /** Makes saves of a machine slow, to see what leaves before they are done. */

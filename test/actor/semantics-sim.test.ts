@@ -80,8 +80,8 @@ class SimHarness implements Harness {
     return counters
   }
 
-  async lose(from: string, to: string, on: boolean): Promise<void> {
-    inflict(this.#world, { fault: 'lose', from, to, share: on ? 1 : 0 })
+  async lose(from: string, to: string, share: number): Promise<void> {
+    inflict(this.#world, { fault: 'lose', from, to, share })
   }
 
   async fillDisk(machine: string, full: boolean): Promise<void> {
@@ -100,5 +100,5 @@ class SimHarness implements Harness {
 }
 
 let seed = 0
-for (const round of [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30])
-  semantics(`simulator, round ${round}`, async () => new SimHarness(++seed))
+const rounds = 3
+for (let round = 1; round <= rounds; round++) semantics(`simulator, round ${round}`, async () => new SimHarness(++seed))

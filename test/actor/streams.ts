@@ -126,20 +126,44 @@ export const streams: readonly Case[] = [
     }
   ]),
   {
-    name: 'lost items fail the stream: noticed at the next items, and at the end',
+    name: 'items lost in silence leave the consumer waiting, and nothing is skipped',
     needs: 'lose',
     async run(t, h) {
       await both(h)
       await play(h, a, { do: 'open', to: b, body: { items: forever, how: 'flow' }, window: 4, tag: 'f' })
       await h.until('items', () => read(h).length > 8)
-      await h.lose?.('m2', 'm1', true)
+      await h.lose?.('m2', 'm1', 1)
       await h.pass(20)
-      await h.lose?.('m2', 'm1', false)
+      await h.lose?.('m2', 'm1', 0)
       const before = read(h).length
       t.equal(linesOf(h, a, 'failed').length, 0, 'it waits: nobody can know yet')
       await play(h, a, { do: 'giveUp' })
       await h.until('the producer ended', () => linesOf(h, b, 'feed over').length === 1)
       t.same(read(h), upTo(before), 'nothing was skipped')
+    }
+  },
+  {
+    name: 'whatever is lost, no stream goes on or ends as if it were whole',
+    needs: 'lose',
+    async run(t, h) {
+      await both(h)
+      await h.lose?.('m2', 'm1', 0.25)
+      const seen = { end: 0, failed: 0, other: 0 }
+      for (let n = 0; n < 60; n++) {
+        const tag = `s${n}`
+        const of = (...events: string[]) => h.lines().filter(line => events.includes(line.event) && line.fields.tag === tag)
+        const body = { items: 12, how: n % 2 === 0 ? 'push' : 'flow' } as const
+        await play(h, a, { do: 'open', to: b, body, window: n % 2 === 0 ? 16 : 4, tag, batches: 20, idleMs: 5 })
+        await h.until(`${tag} is over`, () => of('end', 'failed', 'stream failed').length > 0 || of('idle').length > 3)
+        await play(h, a, { do: 'giveUp' })
+        const items = of('items').flatMap(line => line.fields.items as number[])
+        t.same(items, upTo(items.length), 'a prefix')
+        const kind = of('end').length > 0 ? 'end' : of('failed').length > 0 ? 'failed' : 'other'
+        if (kind === 'end') t.equal(items.length, 12, 'the whole')
+        if (kind === 'failed') t.match(of('failed')[0]?.fields.code, /^(gap|down)$/)
+        seen[kind]++
+      }
+      t.ok(seen.end > 2 && seen.failed > 2, JSON.stringify(seen))
     }
   },
   {
@@ -150,10 +174,10 @@ export const streams: readonly Case[] = [
       await play(h, a, { do: 'open', to: b, body: { items: 4, how: 'push', finish: 'open' }, window: 8, tag: 's', idleMs: 10 })
       await h.until('idle', () => linesOf(h, a, 'idle').length > 2)
       t.same(linesOf(h, a, 'failed'), [])
-      await h.lose?.('m2', 'm1', true)
+      await h.lose?.('m2', 'm1', 1)
       await h.kill({ actor: b })
       await h.start(b)
-      await h.lose?.('m2', 'm1', false)
+      await h.lose?.('m2', 'm1', 0)
       await h.until('the failure', () => linesOf(h, a, 'failed').length === 1)
       t.match(linesOf(h, a, 'failed'), [{ fields: { code: 'down' } }])
     }

@@ -252,6 +252,33 @@ t.test('what was sent is frozen, bytes are copied', async t => {
   t.equal(got?.bytes[0], 1)
 })
 
+t.test('a spawn on a machine that is down, and a thread killed before it began, are told to the parent', async t => {
+  const world = new World({ seed: 10, startUsMin: 20_000 })
+  world.start('root/parent', puppet)
+  const told: unknown[] = []
+  world.onLog(({ event, fields }) => void (event === 'down' && told.push(fields)))
+  const parent = 'root/parent' as PuppetRef
+  const spawn = (): unknown => world.client.call(parent, 1000, 'play', [{ do: 'spawn', name: 'm1/x', actor: 'puppet', thread: 'm1/x' }])
+  const ran = (): number => world.count('started')
+  spawn()
+  inflict(world, { fault: 'crashThread', thread: 'm1/x' })
+  world.run(world.nowMs + 100)
+  t.match(told, [{ actor: 'm1/x', reason: 'killed' }])
+  inflict(world, { fault: 'crashMachine', machine: 'm1', power: true })
+  spawn()
+  world.run(world.nowMs + 100)
+  t.match(told[1], { actor: 'm1/x', reason: 'machine down' })
+  t.equal(ran(), 1, 'only the parent')
+  inflict(world, { fault: 'restartMachine', machine: 'm1' })
+  spawn()
+  world.run(world.nowMs + 100)
+  t.equal(ran(), 2)
+  t.ok(world.lives('m1/x'))
+  world.client.call(parent, 1000, 'play', [{ do: 'spawn', name: 'm1/y', actor: 'puppet', thread: 'm2/y' }])
+  world.run(world.nowMs + 100)
+  t.match(told[2], { actor: 'm1/y', reason: /not a thread of its machine/ })
+})
+
 t.test('two actors that keep each other busy do not stop time', async t => {
   const world = new World({ seed: 9 })
   const busy = {
