@@ -1,6 +1,6 @@
 // Death: who is told, when, and why; children, ports and placement.
 
-import { type Case, type Harness, linesOf, play, playThrough, texts } from './harness.js'
+import { type Case, type Harness, linesOf, outcome, play, playThrough, texts } from './harness.js'
 
 const a = 'm1/a'
 const b = 'm2/b'
@@ -229,23 +229,14 @@ export const death: readonly Case[] = [
     async run(t, h) {
       await h.start(a)
       await h.start(b)
+      await h.start('m2/c', 'puppet', {}, b)
       await play(h, a, { do: 'ask', to: b, type: 'hold', timeoutMs: 60_000, tag: 'begun' })
       await h.until('b holds', () => linesOf(h, b, 'held').length === 1)
       await h.pause({ actor: b })
-      await play(h, a, { do: 'ask', to: b, type: 'hold', timeoutMs: 60_000, tag: 'waiting' })
-      await h.pass(10)
+      await playThrough(h, a, 'm2/c', { do: 'ask', to: b, type: 'hold', timeoutMs: 60_000, tag: 'waiting' })
       await h.kill({ actor: b })
-      await h.until('both failed', () => h.lines().filter(line => line.event === 'outcome').length === 2)
-      t.match(
-        h
-          .lines()
-          .filter(line => line.event === 'outcome')
-          .map(line => line.fields),
-        [
-          { tag: 'begun', code: 'down', definite: false },
-          { tag: 'waiting', code: 'down', definite: true }
-        ]
-      )
+      t.match(await outcome(h, 'begun'), { code: 'down', definite: false })
+      t.match(await outcome(h, 'waiting'), { code: 'down', definite: true })
     }
   }
 ]

@@ -90,7 +90,7 @@ export const messages: readonly Case[] = [
       await h.pause({ actor: b })
       await play(h, a, { do: 'ask', to: b, type: 'hold', timeoutMs: 10, tag: 'stale' })
       t.match(await outcome(h, 'stale'), { code: 'timeout', definite: false })
-      await h.pass(10)
+      await h.pass(30)
       await h.resume({ actor: b })
       await h.ask(b, 'echo', 'x')
       t.same(linesOf(h, b, 'held'), [])
@@ -168,14 +168,8 @@ export const messages: readonly Case[] = [
       await h.ask(b, 'echo', 'x')
       const before = await h.ask(b, 'life')
       await h.pause({ actor: b })
-      await play(
-        h,
-        a,
-        { do: 'tell', to: b, text: 'n#', times: 3 },
-        { do: 'ask', to: b, type: 'echo', body: 'x', timeoutMs: 60_000, tag: 'q' }
-      )
-      await h.ask('m2/c', 'echo', 'later than those')
-      await h.pass(5)
+      const question = { do: 'ask', to: b, type: 'echo', body: 'x', timeoutMs: 60_000, tag: 'q' } as const
+      await playThrough(h, a, 'm2/c', { do: 'tell', to: b, text: 'n#', times: 3 }, question)
       await h.kill({ actor: b })
       t.match(await outcome(h, 'q'), { code: 'down', definite: true })
       await h.start(b, 'puppet', {}, b)
@@ -208,9 +202,9 @@ export const messages: readonly Case[] = [
     async run(t, h) {
       await h.start(a)
       await h.start(b, 'puppet', { settles: true })
+      await h.start('m2/c', 'puppet', {}, b)
       await h.pause({ actor: b })
-      await play(h, a, { do: 'tell', to: b, text: 'n#', times: 20 })
-      await h.pass(10)
+      await playThrough(h, a, 'm2/c', { do: 'tell', to: b, text: 'n#', times: 20 })
       const before = linesOf(h, b, 'settled').length
       await h.resume({ actor: b })
       await h.until('b has settled', () => linesOf(h, b, 'settled').at(-1)?.fields.handled === 20)

@@ -77,10 +77,11 @@ export const time: readonly Case[] = [
     async run(t, h) {
       await h.start(a)
       await h.start(b)
+      await h.start('m2/c', 'puppet', {}, b)
       await playThrough(h, a, b, { do: 'monitor', actor: b })
       await h.pause({ actor: b })
-      await play(h, a, { do: 'tell', to: b, text: 'n#', times: 3 }, { do: 'stopActor', actor: b, reason: 'enough' })
-      await h.pass(10)
+      const stop = { do: 'stopActor', actor: b, reason: 'enough' } as const
+      await playThrough(h, a, 'm2/c', { do: 'tell', to: b, text: 'n#', times: 3 }, stop)
       await h.resume({ actor: b })
       await h.until('it stopped', () => linesOf(h, a, 'down').length === 1)
       t.match(linesOf(h, b, 'stopping'), [{ fields: { reason: 'enough' } }])
