@@ -247,10 +247,7 @@ export class World {
   killActor(address: string, reason = 'killed'): void {
     const thread = this.#places.get(address)
     if (thread === undefined) return
-    const kill = (): void => void thread.dispatcher?.kill(address, reason)
-    if (thread.held) return thread.job(kill) // Between turns: a thread that holds still has none.
-    kill()
-    thread.job(() => {})
+    if (thread.dispatcher?.kill(address, reason) === true) thread.job(() => {})
   }
 
   killThread(name: string, reason = 'killed'): void {
