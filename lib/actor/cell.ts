@@ -182,7 +182,10 @@ export class Cell implements SinkOwner {
     this.effects.length = mark
     for (const sink of this.#sinksTouched) sink.rollback()
     this.#sinksTouched = []
-    if (this.actor.guarded === undefined) throw error
+    if (this.actor.guarded === undefined) {
+      if (request !== undefined && request.id !== 0 && !this.#served.has(request)) this.#served.add(request) // The epitaph answers it.
+      throw error
+    }
     this.guardedThrows++
     const detail = error instanceof Error ? (error.stack ?? error.message) : String(error)
     this.effects.push({ kind: 'log', event: 'guarded handler threw', fields: { type: request?.type, detail } })

@@ -150,8 +150,8 @@ export class Dispatcher {
     const member = this.#members.get(address)
     if (member === undefined || member.cell.life !== life || member.blocked === undefined) return
     const rest = member.blocked
-    member.blocked = undefined
     if (error !== undefined) return this.#end(member, `save failed: ${error}`)
+    member.blocked = undefined
     this.#perform(member, rest)
     if (!member.gone && member.blocked === undefined) this.#continue(member)
   }
@@ -301,6 +301,11 @@ export class Dispatcher {
         this.#spawn(member, effect)
         return true
       case 'exit':
+        // The turn that asked for it is performed whole: its answer may come behind.
+        if (effects?.slice(index + 1).some(later => later.kind !== 'exit')) {
+          effects.push(effect)
+          return true
+        }
         this.#end(member, effect.reason)
         return false
       case 'show':
@@ -347,6 +352,7 @@ export class Dispatcher {
       if (this.#shell.save(address, life, bytes, segment)) return true
       member.blocked = rest
     } catch (error) {
+      member.blocked = rest
       this.#end(member, `save failed: ${error instanceof Error ? error.message : String(error)}`)
     }
     return false
@@ -418,6 +424,7 @@ export class Dispatcher {
     if (port === undefined) return
     try {
       port.cell.stop(reason)
+      this.#after(port, false)
     } catch (error) {
       this.#shell.log(address, 'failed', { detail: String(error) })
     }
@@ -431,7 +438,13 @@ export class Dispatcher {
     this.#members.delete(cell.address)
     this.#alarms.remove(member)
     for (const effect of cell.epitaph(reason)) this.#route(effect as Envelope)
-    const error: Failure = { code: 'down', definite: true, detail: `${cell.address}: ${reason}` }
+    const detail = `${cell.address}: ${reason}`
+    for (const unsaid of member.blocked ?? []) {
+      // An answer that waited for its save will not come.
+      if (unsaid.kind !== 'answer' && unsaid.kind !== 'failure' && unsaid.kind !== 'end') continue
+      this.#route({ ...unsaid, kind: 'failure', body: { code: 'down', definite: false, detail }, count: 0 })
+    }
+    const error: Failure = { code: 'down', definite: true, detail }
     for (const waiting of member.mailbox.drain()) {
       if (waiting.kind === 'ask' || waiting.kind === 'open') this.#route(failureFor(waiting, error))
     }

@@ -13,7 +13,7 @@
 import type { PortKind } from '../actor/index.js'
 
 export interface Segment {
-  readonly sequence: number // From 1; ascending by one.
+  readonly sequence: number // From 1, ascending.
   readonly bytes: Uint8Array
 }
 

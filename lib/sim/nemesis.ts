@@ -36,7 +36,10 @@ export type Trouble = (typeof troubles)[number]
 
 export interface NemesisOptions {
   readonly seed: number
-  /** What may happen at all. Default: everything but `corrupt`, which breaks promises that replicas rely on, and `duplicate`. */
+  /**
+   * What may happen at all. Default: everything but `corrupt`, which breaks the promises of a disk, and `duplicate`, which
+   * no link of ours does and under which no failure is definite: the copy refused may follow one that was handled.
+   */
   readonly troubles?: readonly Trouble[]
   /** Machines it may touch; default: all but root. */
   readonly machines?: readonly string[]

@@ -36,6 +36,9 @@ export class SimThread implements Shell {
   starting = false
   held = false // Paused.
   touched = false
+  /** When the last of those that can be reached has heard of the end of a generation: a notice that came
+   * after the next one began would be taken for its end. */
+  toldUs = 0
   #inbox: Event[] = []
   #spentUs = 0 // By the turns of this batch.
   #busyUntilUs = 0
@@ -90,7 +93,7 @@ export class SimThread implements Shell {
     this.starting = true
     const generation = ++this.generation
     const { timeline } = this.#world
-    timeline.call(timeline.nowUs + this.#world.startUs(), () => {
+    timeline.call(Math.max(timeline.nowUs + this.#world.startUs(), this.toldUs + 1), () => {
       if (this.generation !== generation) return
       this.starting = false
       this.dispatcher = new Dispatcher(this)

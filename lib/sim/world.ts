@@ -247,10 +247,7 @@ export class World {
   killActor(address: string, reason = 'killed'): void {
     const thread = this.#places.get(address)
     if (thread === undefined) return
-    const kill = (): void => void thread.dispatcher?.kill(address, reason)
-    if (thread.held) return thread.job(kill) // Between turns: a thread that holds still has none.
-    kill()
-    thread.job(() => {})
+    if (thread.dispatcher?.kill(address, reason) === true) thread.job(() => {})
   }
 
   killThread(name: string, reason = 'killed'): void {
@@ -287,7 +284,9 @@ export class World {
           tell()
           return true
         }
-        this.network.convey(this.network.link(thread, other), tell, this.timeline.nowUs + lostUs, expired)
+        const link = this.network.link(thread, other)
+        this.network.convey(link, tell, this.timeline.nowUs + lostUs, expired)
+        thread.toldUs = Math.max(thread.toldUs, link.lastUs)
       }
     }
   }
