@@ -17,6 +17,7 @@ import {
   type SpawnEffect
 } from '../actor/index.js'
 import { type Random, seededRandom } from '../std/index.js'
+import type { AddressTable } from './address-table.js'
 import type { ClusterClock } from './clock.js'
 import {
   busyAt,
@@ -37,7 +38,10 @@ import { Link, type LinkEvents, type LinkSide } from './wire.js'
 export interface PortServices {
   journal(owner: string): Journal
   readonly faults: NetworkFaults
+  /** Calls back whenever `faults` changed, until the function returned is called. */
+  onFaults(changed: () => void): () => void
   readonly clock: ClusterClock
+  readonly addresses: AddressTable
   log(address: string, event: string, fields: Readonly<Record<string, unknown>>): void
 }
 export type PortLoader = () => Promise<(services: PortServices) => PortFactory>
@@ -47,6 +51,7 @@ export interface ThreadOptions {
   readonly name: string
   readonly directory: Directory
   readonly clock: ClusterClock
+  readonly addresses: AddressTable
   readonly control: SharedArrayBuffer
   readonly load: (actor: string) => Promise<AnyActor>
   readonly ports: Readonly<Record<string, PortLoader>>
@@ -68,7 +73,9 @@ const timerSlackMs = 0.5
 export class Thread implements Shell, ThreadControl, PortServices, LinkEvents {
   readonly dispatcher = new Dispatcher(this)
   readonly clock: ClusterClock
+  readonly addresses: AddressTable
   faults: NetworkFaults = noFaults
+  readonly #faultListeners = new Set<() => void>()
   readonly #options: ThreadOptions
   readonly #control: Int32Array
   readonly #links = new Map<number, Link>()
@@ -90,6 +97,7 @@ export class Thread implements Shell, ThreadControl, PortServices, LinkEvents {
   constructor(options: ThreadOptions) {
     this.#options = options
     this.clock = options.clock
+    this.addresses = options.addresses
     this.#control = new Int32Array(options.control)
   }
 
@@ -241,6 +249,12 @@ export class Thread implements Shell, ThreadControl, PortServices, LinkEvents {
     this.faults = faults
     this.#cuts = new Set(faults.cut)
     this.#faulty = faults.cut.length > 0 || Object.keys(faults.slowMs).length > 0
+    for (const changed of this.#faultListeners) changed()
+  }
+
+  onFaults(changed: () => void): () => void {
+    this.#faultListeners.add(changed)
+    return () => this.#faultListeners.delete(changed)
   }
 
   async hold(): Promise<void> {

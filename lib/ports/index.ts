@@ -22,4 +22,18 @@ export {
   type ShellVolume,
   shellPort
 } from './shell.js'
-export { type FetchRequest, type SocketAddress, type SocketsOwner, type SocketsProtocol, socketsPort, type Transport } from './sockets.js'
+export {
+  connectionsMax,
+  decisionTimeoutMs,
+  type ExchangeRequest,
+  type FetchRequest,
+  type FetchResponse,
+  type Listener,
+  type ListenOptions,
+  type SocketAddress,
+  type SocketsMetrics,
+  type SocketsOwner,
+  type SocketsProtocol,
+  socketsPort,
+  type Transport
+} from './sockets.js'
