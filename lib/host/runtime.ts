@@ -7,6 +7,7 @@ import * as path from 'node:path'
 import { MessageChannel, Worker } from 'node:worker_threads'
 import { nanoid } from 'nanoid'
 import { type Envelope, type Facts, machineOf, ownerOf } from '../actor/index.js'
+import { AddressTable, addressTableBytes } from './address-table.js'
 import { ClusterClock, clockBytes } from './clock.js'
 import { expose, moving, remote } from './control.js'
 import {
@@ -70,6 +71,8 @@ export class Runtime implements Directory {
   readonly dataDir: string
   readonly clock: ClusterClock
   readonly #clockShared = new SharedArrayBuffer(clockBytes)
+  readonly #addressesShared = new SharedArrayBuffer(addressTableBytes)
+  readonly addresses = new AddressTable(this.#addressesShared)
   readonly #options: RuntimeOptions
   readonly #threads = new Map<number, ThreadRecord>()
   readonly #byName = new Map<string, ThreadRecord>()
@@ -105,6 +108,7 @@ export class Runtime implements Directory {
       name: mainThread,
       directory: runtime,
       clock: runtime.clock,
+      addresses: runtime.addresses,
       control,
       load: actor => roster.load(actor),
       ports,
@@ -357,6 +361,7 @@ export class Runtime implements Directory {
       name,
       directory: port2,
       clock: this.#clockShared,
+      addresses: this.#addressesShared,
       control,
       rosterUrl,
       journalRoot: this.#journalRoot,

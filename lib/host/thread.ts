@@ -18,6 +18,7 @@ import {
   type SpawnEffect
 } from '../actor/index.js'
 import { type Random, seededRandom } from '../std/index.js'
+import type { AddressTable } from './address-table.js'
 import type { ClusterClock } from './clock.js'
 import {
   busyAt,
@@ -38,7 +39,10 @@ import { Link, type LinkEvents, type LinkSide } from './wire.js'
 export interface PortServices {
   journal(owner: string): Journal
   readonly faults: NetworkFaults
+  /** Calls back whenever `faults` changed, until the function returned is called. */
+  onFaults(changed: () => void): () => void
   readonly clock: ClusterClock
+  readonly addresses: AddressTable
   log(address: string, event: string, fields: Readonly<Record<string, unknown>>): void
 }
 export type PortLoader = () => Promise<(services: PortServices) => PortFactory>
@@ -48,6 +52,7 @@ export interface ThreadOptions {
   readonly name: string
   readonly directory: Directory
   readonly clock: ClusterClock
+  readonly addresses: AddressTable
   readonly control: SharedArrayBuffer
   readonly load: (actor: string) => Promise<AnyActor>
   readonly ports: Readonly<Record<string, PortLoader>>
@@ -69,7 +74,9 @@ const timerSlackMs = 0.5
 export class Thread implements Shell, ThreadControl, PortServices, LinkEvents {
   readonly dispatcher = new Dispatcher(this)
   readonly clock: ClusterClock
+  readonly addresses: AddressTable
   faults: NetworkFaults = noFaults
+  readonly #faultListeners = new Set<() => void>()
   readonly #options: ThreadOptions
   readonly #control: Int32Array
   readonly #links = new Map<number, Link>()
@@ -91,6 +98,7 @@ export class Thread implements Shell, ThreadControl, PortServices, LinkEvents {
   constructor(options: ThreadOptions) {
     this.#options = options
     this.clock = options.clock
+    this.addresses = options.addresses
     this.#control = new Int32Array(options.control)
   }
 
@@ -250,6 +258,12 @@ export class Thread implements Shell, ThreadControl, PortServices, LinkEvents {
     this.faults = faults
     this.#cuts = new Set(faults.cut)
     this.#faulty = faults.cut.length > 0 || Object.keys(faults.slowMs).length > 0
+    for (const changed of this.#faultListeners) changed()
+  }
+
+  onFaults(changed: () => void): () => void {
+    this.#faultListeners.add(changed)
+    return () => this.#faultListeners.delete(changed)
   }
 
   async hold(): Promise<void> {

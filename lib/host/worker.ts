@@ -2,6 +2,7 @@
 
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import type { AnyActor } from '../actor/index.js'
+import { AddressTable } from './address-table.js'
 import { ClusterClock } from './clock.js'
 import { expose, remote } from './control.js'
 import type { Directory } from './directory.js'
@@ -14,6 +15,7 @@ export interface WorkerSetup {
   readonly name: string
   readonly directory: MessagePort
   readonly clock: SharedArrayBuffer
+  readonly addresses: SharedArrayBuffer
   readonly control: SharedArrayBuffer
   readonly rosterUrl: string
   readonly journalRoot: string
@@ -27,7 +29,7 @@ export interface RosterModule {
   load(actor: string): Promise<AnyActor>
 }
 
-const { directory, clock, rosterUrl, logFile, ...setup } = workerData as WorkerSetup
+const { directory, clock, addresses, rosterUrl, logFile, ...setup } = workerData as WorkerSetup
 const log = new LogFile(logFile)
 const roster: Promise<RosterModule> = import(rosterUrl)
 const main = remote<Directory>(directory)
@@ -41,6 +43,7 @@ const thread = new Thread({
   ...setup,
   directory: main,
   clock: new ClusterClock(clock),
+  addresses: new AddressTable(addresses),
   load: async actor => (await roster).load(actor),
   ports,
   log: log.write,

@@ -10,4 +10,31 @@ export {
   type HttpResponse,
   httpPort
 } from './http.js'
-export { type FetchRequest, type SocketAddress, type SocketsOwner, type SocketsProtocol, socketsPort, type Transport } from './sockets.js'
+export {
+  execOutputBytesMax,
+  type ShellExec,
+  type ShellFiles,
+  type ShellMount,
+  type ShellOwner,
+  type ShellProtocol,
+  type ShellResult,
+  type ShellRun,
+  type ShellSignal,
+  type ShellVolume,
+  shellPort
+} from './shell.js'
+export {
+  connectionsMax,
+  decisionTimeoutMs,
+  type ExchangeRequest,
+  type FetchRequest,
+  type FetchResponse,
+  type Listener,
+  type ListenOptions,
+  type SocketAddress,
+  type SocketsMetrics,
+  type SocketsOwner,
+  type SocketsProtocol,
+  socketsPort,
+  type Transport
+} from './sockets.js'
