@@ -10,4 +10,5 @@ export {
   type HttpResponse,
   httpPort
 } from './http.js'
+export { type ResourcesProtocol, resourcesPort } from './resources.js'
 export { type FetchRequest, type SocketAddress, type SocketsOwner, type SocketsProtocol, socketsPort, type Transport } from './sockets.js'
