@@ -8,7 +8,7 @@ export type KindDefinition<T extends ApiObject> = Pick<Kind<T>, Required> & Part
 
 const allVerbs: readonly Verb[] = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch']
 
-/** Kinds with a status subresource reset status on create, keep it on update, and count changes of spec as generations. */
+/** Kinds with a status subresource reset status on create and keep it on update. Generations are counted by those that say so. */
 export function defineKind<T extends ApiObject>(definition: KindDefinition<T>): Kind<T> {
   const subresources = definition.subresources ?? []
   const hasStatus = subresources.some(subresource => subresource.name === 'status')
@@ -24,7 +24,6 @@ export function defineKind<T extends ApiObject>(definition: KindDefinition<T>): 
     prepareForCreate: hasStatus ? resetStatus : none,
     prepareForUpdate: hasStatus ? keepStatus : none,
     prepareForStatusUpdate: keepAllButStatus,
-    ...(hasStatus ? { generationChanged: specChanged } : {}),
     validate: () => [],
     validateUpdate: object => definition.validate?.(object) ?? [],
     validateStatusUpdate: () => [],

@@ -4,8 +4,8 @@ import ipaddr from 'ipaddr.js'
 import {
   type FieldError,
   field,
-  immutableFault,
   type IntOrString,
+  immutableFault,
   percentFaults,
   portFaults,
   portNameFaults,
@@ -71,3 +71,11 @@ export const ipFaults = (text: string): string[] =>
 
 export const cidrFaults = (text: string): string[] =>
   ipaddr.isValidCIDR(text) ? [] : ['must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)']
+
+/** How many bytes a base64 text stands for. */
+export function base64Bytes(text: string): number {
+  const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0
+  return Math.max(0, Math.floor((text.length * 3) / 4) - padding)
+}
+
+export const isBase64 = (text: string): boolean => text.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(text)

@@ -10,7 +10,18 @@ import {
   parseQuantity,
   qualifiedNameFaults
 } from '../../object/index.js'
-import { duplicates, inRange, ipFaults, matches, nonNegative, oneOf, protocols, requiredMatch, validPort, validPortOrName } from '../validation.js'
+import {
+  duplicates,
+  inRange,
+  ipFaults,
+  matches,
+  nonNegative,
+  oneOf,
+  protocols,
+  requiredMatch,
+  validPort,
+  validPortOrName
+} from '../validation.js'
 import type { Container, EnvVar, Handler, Lifecycle, Probe, ResourceRequirements } from './pod-spec.js'
 
 const { at, child } = field
@@ -171,7 +182,8 @@ export function validateResources(resources: ResourceRequirements | undefined, p
   if (resources === undefined) return []
   const errors: FieldError[] = []
   for (const list of ['limits', 'requests'] as const) {
-    for (const [name, text] of Object.entries(resources[list] ?? {})) errors.push(...validateAmount(name, text, at(child(path, list), name)))
+    for (const [name, text] of Object.entries(resources[list] ?? {}))
+      errors.push(...validateAmount(name, text, at(child(path, list), name)))
   }
   for (const [name, text] of Object.entries(resources.requests ?? {})) {
     const limitText = resources.limits !== undefined && Object.hasOwn(resources.limits, name) ? resources.limits[name] : undefined
@@ -213,7 +225,11 @@ function validateProbes(container: Container, path: string): FieldError[] {
     }
     if (name === 'readinessProbe' && probe.terminationGracePeriodSeconds !== undefined) {
       errors.push(
-        field.invalid(child(here, 'terminationGracePeriodSeconds'), probe.terminationGracePeriodSeconds, 'must not be set for readinessProbes')
+        field.invalid(
+          child(here, 'terminationGracePeriodSeconds'),
+          probe.terminationGracePeriodSeconds,
+          'must not be set for readinessProbes'
+        )
       )
     }
     return errors

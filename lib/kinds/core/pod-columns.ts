@@ -1,6 +1,6 @@
 // Pod columns: READY, STATUS and RESTARTS of `kubectl get pods`, by the rules of upstream's printPod.
 
-import { age, ageColumn, type Cell, column, findCondition, nameColumn, humanDuration, parseTime, wideColumn } from '../../object/index.js'
+import { age, ageColumn, type Cell, column, findCondition, humanDuration, nameColumn, parseTime, wideColumn } from '../../object/index.js'
 import type { Container, Pod } from './pod-spec.js'
 import type { ContainerStatus } from './pod-status.js'
 
@@ -8,7 +8,10 @@ export const podColumns = [
   nameColumn,
   column('Ready', 'The aggregate readiness state of this pod for accepting traffic.'),
   column('Status', 'The aggregate status of the containers in this pod.'),
-  column('Restarts', 'The number of times the containers in this pod have been restarted and when the last container in this pod has restarted.'),
+  column(
+    'Restarts',
+    'The number of times the containers in this pod have been restarted and when the last container in this pod has restarted.'
+  ),
   ageColumn,
   wideColumn('IP', 'The address of the pod, reachable within the cluster; empty until one is allocated.'),
   wideColumn('Node', 'The node this pod is scheduled to.'),

@@ -7,7 +7,8 @@ export type Quality = 'Guaranteed' | 'Burstable' | 'BestEffort'
 
 /** Guaranteed: every container limits CPU and memory and requests as much. BestEffort: none says anything of either. */
 export function podQuality(spec: PodSpec): Quality {
-  const wholes = spec.resources === undefined ? [...spec.containers, ...(spec.initContainers ?? [])].map(one => one.resources) : [spec.resources]
+  const wholes =
+    spec.resources === undefined ? [...spec.containers, ...(spec.initContainers ?? [])].map(one => one.resources) : [spec.resources]
   const asks = wholes.map(resources => ({ requests: amounts(resources?.requests), limits: amounts(resources?.limits) }))
   if (asks.every(({ requests, limits }) => requests.size === 0 && limits.size === 0)) return 'BestEffort'
   const guaranteed = asks.every(({ requests, limits }) =>

@@ -4,9 +4,9 @@
 
 import {
   cloneJson,
+  deepEqual,
   dns1123LabelFaults,
   dns1123SubdomainFaults,
-  deepEqual,
   type FieldError,
   field,
   qualifiedNameFaults,
