@@ -108,15 +108,18 @@ export function validateMetadataUpdate(meta: ObjectMeta, old: ObjectMeta, path =
   return [...errors, ...validateCommon(meta, path)]
 }
 
-/** What a client may leave out of an update, or may not set by it, comes from the old object. Changes `meta`. */
+/**
+ * What a client may leave out of an update, or cannot set by it, comes from the old object. Changes `meta`.
+ * As upstream, a wrong creationTimestamp or generation is ignored, while a wrong uid or deletionTimestamp stays and is refused.
+ */
 export function carryOverMetadata(meta: ObjectMeta, old: ObjectMeta): void {
-  // ValidateObjectMetaAccessorUpdate's caller (rest.BeforeUpdate) fills these in before it compares.
-  const required = ['uid', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds', 'generation'] as const
-  for (const field of required) {
+  for (const field of ['creationTimestamp', 'generation'] as const) {
     if (old[field] === undefined) delete meta[field]
-    else if (meta[field] === undefined || field.startsWith('deletion') || field === 'generation')
-      Object.assign(meta, { [field]: old[field] })
+    else Object.assign(meta, { [field]: old[field] })
   }
+  if (old.deletionTimestamp !== undefined) meta.deletionTimestamp = old.deletionTimestamp
+  if (old.deletionGracePeriodSeconds !== undefined) meta.deletionGracePeriodSeconds ??= old.deletionGracePeriodSeconds
+  if (old.uid !== undefined && (meta.uid === undefined || meta.uid === '')) meta.uid = old.uid
   delete meta.selfLink
 }
 
