@@ -16,7 +16,10 @@ export interface HttpProtocol {
   respond(response: HttpResponse): void
   /** The head of an answer whose body follows by `write` and `end`. */
   begin(response: Omit<HttpResponse, 'body'>): void
-  /** The same bytes to every stream: one call, whatever their number. */
+  /**
+   * The same bytes to every stream: one call, whatever their number. Told, a stream over `bufferedBytesMax` is stalled.
+   * Asked, it is answered once every stream has taken the bytes: how one writes much without stalling anybody.
+   */
   write(fanout: { readonly ids: readonly number[]; readonly bytes: Uint8Array }): void
   end(streams: { readonly ids: readonly number[] }): void
   abort(streams: { readonly ids: readonly number[] }): void
@@ -44,7 +47,7 @@ export interface HttpResponse {
 /** What the owner must accept. All of it comes as tells. */
 export interface HttpOwner {
   httpRequest(request: HttpRequest): void
-  /** The client went away, or the stream ended. Nothing more will be sent to it. */
+  /** The client went away before it was answered whole (by `respond` or `end`). Nothing more will be sent to it. */
   httpClosed(stream: { readonly id: number }): void
   /** The stream's client does not read: `bufferedBytes` wait for it. */
   httpStalled(stream: { readonly id: number; readonly bufferedBytes: number }): void

@@ -10,6 +10,7 @@ export {
   type HttpResponse,
   httpPort
 } from './http.js'
+<<<<<<< HEAD
 export {
   execOutputBytesMax,
   type ShellExec,
@@ -38,3 +39,7 @@ export {
   socketsPort,
   type Transport
 } from './sockets.js'
+=======
+export { type ResourcesProtocol, resourcesPort } from './resources.js'
+export { type FetchRequest, type SocketAddress, type SocketsOwner, type SocketsProtocol, socketsPort, type Transport } from './sockets.js'
+>>>>>>> server
