@@ -97,10 +97,15 @@ export class WorkQueue<K extends string = string> {
     return this.#delayed[clock].heap.peek()?.atMs ?? Number.POSITIVE_INFINITY
   }
 
-  /** The oldest key that nobody works on, to be closed with `done`. */
-  take(): K | undefined {
+  /** Queues the keys whose delay is over; `take` does so too. */
+  wake(): void {
     this.#wake('real')
     this.#wake('cluster')
+  }
+
+  /** The oldest key that nobody works on, to be closed with `done`. */
+  take(): K | undefined {
+    this.wake()
     for (const key of this.#queued) {
       this.#queued.delete(key)
       this.#processing.add(key)
