@@ -10,4 +10,17 @@ export {
   type HttpResponse,
   httpPort
 } from './http.js'
+export {
+  execOutputBytesMax,
+  type ShellExec,
+  type ShellFiles,
+  type ShellMount,
+  type ShellOwner,
+  type ShellProtocol,
+  type ShellResult,
+  type ShellRun,
+  type ShellSignal,
+  type ShellVolume,
+  shellPort
+} from './shell.js'
 export { type FetchRequest, type SocketAddress, type SocketsOwner, type SocketsProtocol, socketsPort, type Transport } from './sockets.js'
