@@ -19,6 +19,8 @@ export interface ChildSpec {
   readonly actor: string // Its name in the roster.
   readonly args: unknown
   readonly thread: string
+  /** Not started before somebody needs it. */
+  readonly onDemand?: true
 }
 
 export interface SupervisorArgs {
@@ -31,6 +33,8 @@ export interface SupervisorProtocol {
   hold(held: { readonly addresses?: readonly string[] }): void
   release(held: { readonly addresses?: readonly string[] }): void
   children(): readonly ChildStatus[]
+  /** Starts a child that is started on demand, if it was not yet. */
+  need(child: { readonly address: string }): void
 }
 
 export interface ChildStatus {
@@ -56,6 +60,8 @@ interface SupervisorState {
   readonly children: Map<string, Child>
   stopping: boolean
 }
+
+const unneeded = Number.POSITIVE_INFINITY
 
 type SupervisorContext = Context<SupervisorProtocol, 'restart'>
 
@@ -83,7 +89,7 @@ export const supervisorOf = (find: (name: string) => AnyActor): Actor<Supervisor
         children: new Map(children.map(spec => [spec.address, newChild(spec)])),
         stopping: false
       }
-      for (const child of state.children.values()) start(ctx, child)
+      for (const child of state.children.values()) if (child.spec.onDemand !== true) start(ctx, child)
       return state
     },
     on: {
@@ -93,9 +99,15 @@ export const supervisorOf = (find: (name: string) => AnyActor): Actor<Supervisor
       release(ctx, state, { addresses }) {
         for (const child of chosen(state, addresses)) {
           child.held = false
-          child.dueMs = ctx.nowMs
+          if (child.dueMs !== unneeded) child.dueMs = ctx.nowMs
           if (child.state === 'given up') child.state = 'down'
         }
+        startDue(ctx, state)
+      },
+      need(ctx, state, { address }) {
+        const child = state.children.get(address)
+        if (child?.state !== 'down' || child.dueMs !== unneeded) return
+        child.dueMs = ctx.nowMs
         startDue(ctx, state)
       },
       children: (_ctx, state) =>
@@ -137,7 +149,8 @@ function died(ctx: SupervisorContext, policy: RestartPolicy, child: Child, reaso
 }
 
 function schedule(ctx: SupervisorContext, state: SupervisorState): void {
-  const dues = [...state.children.values()].filter(child => child.state === 'down' && !child.held).map(child => child.dueMs)
+  const waiting = [...state.children.values()].filter(child => child.state === 'down' && !child.held && child.dueMs !== unneeded)
+  const dues = waiting.map(child => child.dueMs)
   if (dues.length > 0) ctx.timer('restart', 'real', Math.min(...dues) - ctx.nowMs)
 }
 
@@ -146,7 +159,7 @@ const newChild = (spec: ChildSpec): Child => ({
   state: 'down',
   held: false,
   upSinceMs: 0,
-  dueMs: 0,
+  dueMs: spec.onDemand === true ? unneeded : 0,
   deaths: noDeaths,
   restarts: 0,
   lastDeath: ''

@@ -10,7 +10,7 @@ export {
   type HttpResponse,
   httpPort
 } from './http.js'
-<<<<<<< HEAD
+export { type ResourcesProtocol, resourcesPort } from './resources.js'
 export {
   execOutputBytesMax,
   type ShellExec,
@@ -39,7 +39,3 @@ export {
   socketsPort,
   type Transport
 } from './sockets.js'
-=======
-export { type ResourcesProtocol, resourcesPort } from './resources.js'
-export { type FetchRequest, type SocketAddress, type SocketsOwner, type SocketsProtocol, socketsPort, type Transport } from './sockets.js'
->>>>>>> server
