@@ -2,7 +2,18 @@
 //
 // Containers outlive it. A kubelet that starts takes over what it finds; pods whose objects are gone are cleaned up.
 
-import { type Actor, type Context, type Flow, machineOf, open, type Ref, type Refusal, refuse, sleep, type Stream } from '../lib/actor/index.js'
+import {
+  type Actor,
+  type Context,
+  type Flow,
+  machineOf,
+  open,
+  type Ref,
+  type Refusal,
+  refuse,
+  type Stream,
+  sleep
+} from '../lib/actor/index.js'
 import { ApiClient, type ApiRef, type ClientContext, Informer, Recorder, resources } from '../lib/client/index.js'
 import { type ModuleImage, resolveImage } from '../lib/images/index.js'
 import type { Pod, ResourceList } from '../lib/kinds/index.js'
@@ -102,7 +113,13 @@ export const kubelet: Actor<KubeletProtocol, KubeletArgs, KubeletState, 'pods'> 
       facts
     }
     const workers = new PodWorkers(ctx as ClientContext, host, delayMs => ctx.timer('pods', 'cluster', delayMs))
-    const state: KubeletState = { args, runtime, workers, containers: containersThread(machineOf(ctx.self)) as Ref<ContainersProtocol>, watched: false }
+    const state: KubeletState = {
+      args,
+      runtime,
+      workers,
+      containers: containersThread(machineOf(ctx.self)) as Ref<ContainersProtocol>,
+      watched: false
+    }
     const { leaseRenewMs = nodeAgentDefaults.leaseRenewMs, statusReportMs = nodeAgentDefaults.statusReportMs } = args
     new NodeAgent(ctx as ClientContext, client, recorder, { ...nodeAgentDefaults, facts, leaseRenewMs, statusReportMs }).start()
     ctx.run(begin(ctx, state, client))

@@ -65,6 +65,7 @@ const mib = 1 << 20
 const heapBudgetDefault = 256 * mib
 const mainThread = 'root/main'
 const epitaphsKept = 1024
+const clockStepMs = 1000
 
 export class Runtime implements Directory {
   readonly id = nanoid()
@@ -281,6 +282,13 @@ export class Runtime implements Directory {
     this.clock.set(clusterMs, scale)
     const running = [...this.#threads.values()].filter(record => !this.#isPaused(record))
     await Promise.all(running.map(record => Promise.race([record.remote.clockMoved(), record.ended.then(() => undefined)])))
+  }
+
+  /** Moves cluster time on by that much, in steps, each waiting until what fell due has run. */
+  async advanceClock(byMs: number): Promise<void> {
+    for (let leftMs = byMs; leftMs > 0; leftMs -= clockStepMs) {
+      await this.setClock(this.clock.nowMs() + Math.min(leftMs, clockStepMs), this.clock.scale)
+    }
   }
 
   threadsOf(machine: string): string[] {

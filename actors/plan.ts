@@ -1,0 +1,130 @@
+// Plan: from a cluster's options to which actor runs in which thread on which machine, in which order. Placement is data.
+
+import type { Ref } from '../lib/actor/index.js'
+import type { ApiRef } from '../lib/client/index.js'
+import type { StoreRef } from '../lib/storage/index.js'
+import type { ControllerManagerArgs } from './controller-manager.js'
+import type { KubeletArgs } from './kubelet.js'
+import type { StoreArgs } from './store.js'
+import type { ChildSpec } from './supervisor.js'
+
+/** What a user chooses of a cluster. */
+export interface ClusterShape {
+  readonly nodes: number
+  readonly stores: number
+  readonly apiservers: number
+  readonly controllerManagers: number
+  readonly schedulers: number
+  readonly runtime: 'stand-in' | 'simulated'
+  readonly unknownImages: 'fail' | 'simulate'
+  /** How long a node may be silent before it counts as NotReady; cluster clock. */
+  readonly nodeGraceMs: number
+}
+
+export const defaultShape: ClusterShape = {
+  nodes: 3,
+  stores: 3,
+  apiservers: 1,
+  controllerManagers: 1,
+  schedulers: 1,
+  runtime: 'stand-in',
+  unknownImages: 'fail',
+  nodeGraceMs: 40_000
+}
+
+/** What the process provides. */
+export interface ClusterGround {
+  readonly clusterId: string
+  readonly podOctet: number // Node N is 127.P.N.1.
+  readonly serviceOctet: number // Services are 127.S.0.0/16.
+  readonly manyLoopbacks: boolean
+  readonly apiPort: number
+  readonly tls: { readonly certPem: string; readonly keyPem: string; readonly clientCaPem: string }
+}
+
+export interface MachinePlan {
+  readonly name: string
+  readonly children: readonly ChildSpec[]
+}
+
+export interface ClusterPlan {
+  readonly machines: readonly MachinePlan[] // In the order of their start.
+}
+
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index)
+const control = (index: number): string => `control-${index}`
+const worker = (index: number): string => `worker-${index + 1}`
+const own = (address: string, actor: string, args: unknown): ChildSpec => ({ address, actor, args, thread: address })
+
+export function plan(shape: ClusterShape, ground: ClusterGround): ClusterPlan {
+  const controls = Math.max(shape.stores, shape.apiservers, shape.controllerManagers, shape.schedulers)
+  const machines: MachinePlan[] = [
+    ...upTo(controls).map(index => ({ name: control(index), children: controlPlane(shape, ground, index) })),
+    ...upTo(shape.nodes).map(index => ({ name: worker(index), children: workerMachine(shape, ground, index) }))
+  ]
+  return { machines: [...machines, { name: 'root', children: fabric(shape, ground) }] }
+}
+
+const storesOf = (shape: ClusterShape): string[] => upTo(shape.stores).map(index => `${control(index)}/store`)
+const apiserversOf = (shape: ClusterShape): ApiRef[] =>
+  upTo(shape.apiservers).map(index => `${control(index)}/apiserver` as string as ApiRef)
+
+function controlPlane(shape: ClusterShape, ground: ClusterGround, index: number): ChildSpec[] {
+  const machine = control(index)
+  const stores = storesOf(shape)
+  const apiservers = apiserversOf(shape)
+  const children: ChildSpec[] = []
+  if (index < shape.stores) {
+    const args: StoreArgs = { clusterId: ground.clusterId, members: stores }
+    children.push(own(`${machine}/store`, 'store', args))
+  }
+  if (index < shape.apiservers) children.push(own(`${machine}/apiserver`, 'apiserver', apiserverArgs(shape, ground, index)))
+  if (index < shape.controllerManagers) {
+    const args: ControllerManagerArgs = { apiservers, options: { nodeMonitorGracePeriodMs: shape.nodeGraceMs } }
+    children.push(own(`${machine}/controller-manager`, 'controller-manager', args))
+  }
+  if (index < shape.schedulers) children.push(own(`${machine}/scheduler`, 'scheduler', { apiservers }))
+  return children
+}
+
+/** One apiserver listens where clients look for it; several have an address each, and the fabric passes connections on. */
+function apiserverArgs(shape: ClusterShape, ground: ClusterGround, index: number): unknown {
+  const alone = shape.apiservers === 1
+  return {
+    stores: storesOf(shape).map(store => store as string as StoreRef),
+    listen: alone ? { address: '127.0.0.1', port: ground.apiPort } : { address: apiAddress(ground, index), port: ground.apiPort },
+    tls: ground.tls,
+    serviceCidr: `127.${ground.serviceOctet}.0.0/16`
+  }
+}
+
+const apiAddress = (ground: ClusterGround, index: number): string => `127.${ground.podOctet}.0.${10 + index}`
+
+function workerMachine(shape: ClusterShape, ground: ClusterGround, index: number): ChildSpec[] {
+  const machine = worker(index)
+  const podPrefix = shape.runtime === 'simulated' ? `10.${(index + 1) >> 8}.${(index + 1) & 255}` : `127.${ground.podOctet}.${index + 1}`
+  const kubelet: KubeletArgs = {
+    node: machine,
+    podPrefix,
+    apiservers: apiserversOf(shape),
+    runtime: shape.runtime,
+    unknownImages: shape.unknownImages === 'fail' ? 'refuse' : 'simulate',
+    supervisor: `root/${machine}`
+  }
+  const children = [own(`${machine}/kubelet`, 'kubelet', kubelet)]
+  if (shape.runtime === 'simulated') return children
+  return [
+    ...children,
+    { ...own(`${machine}/containers`, 'containers', {}), onDemand: true },
+    own(`${machine}/kube-proxy`, 'kube-proxy', {
+      node: machine,
+      apiservers: apiserversOf(shape),
+      fabric: 'root/fabric' as string as Ref<never>
+    })
+  ]
+}
+
+function fabric(shape: ClusterShape, ground: ClusterGround): ChildSpec[] {
+  if (shape.runtime === 'simulated') return []
+  return [own('root/fabric', 'fabric', { ground: ground.podOctet })]
+}

@@ -1,0 +1,199 @@
+// Cluster: a whole cluster in this process: addresses, certificates, clock, plan and supervisors put together.
+
+import * as fs from 'node:fs'
+import * as os from 'node:os'
+import * as path from 'node:path'
+import { nanoid } from 'nanoid'
+import { type ClusterPlan, type ClusterShape, defaultShape, plan } from '../actors/plan.js'
+import {
+  Chaos,
+  type ClaimedAddresses,
+  type ClusterFacts,
+  claimAddresses,
+  claimDataDir,
+  controlSocketPath,
+  ensurePki,
+  freePort,
+  Runtime,
+  readFacts,
+  resumeClusterMs,
+  serveControl,
+  writeFacts,
+  writeKubeconfig
+} from '../lib/host/index.js'
+import { answerControl } from './control.js'
+import { missingOf, readinessOf } from './readiness.js'
+
+export interface ClusterOptions extends Partial<ClusterShape> {
+  /** Undefined: a temporary directory that goes with the cluster. */
+  readonly dataDir?: string
+  /** The first port to try for the API; the next free one is taken. */
+  readonly port?: number
+  readonly seed?: number
+  readonly timeScale?: number
+  readonly rosterUrl: string
+  readonly workerUrl: string
+  readonly onProgress?: (step: string) => void
+}
+
+const portDefault = 6443
+const readyTimeoutMs = 60_000
+const rootSupervisor = 'root/cluster'
+
+export class Cluster {
+  readonly id: string
+  readonly dataDir: string
+  readonly apiUrl: string
+  readonly kubeconfig: string
+  readonly runtime: Runtime
+  readonly chaos: Chaos
+  readonly plan: ClusterPlan
+  readonly startedMs = performance.now()
+  readonly #ephemeral: boolean
+  readonly #addresses: ClaimedAddresses
+  #closeControl: () => Promise<void> = async () => undefined
+  #stopped: Promise<void> | undefined
+  #ended: () => void = () => undefined
+  /** Resolves when the cluster has stopped, for whatever reason. */
+  readonly ended = new Promise<void>(resolve => {
+    this.#ended = resolve
+  })
+
+  private constructor(parts: {
+    facts: ClusterFacts
+    dataDir: string
+    ephemeral: boolean
+    port: number
+    runtime: Runtime
+    plan: ClusterPlan
+    addresses: ClaimedAddresses
+  }) {
+    this.id = parts.facts.id
+    this.dataDir = parts.dataDir
+    this.apiUrl = `https://127.0.0.1:${parts.port}`
+    this.kubeconfig = path.join(parts.dataDir, 'kubeconfig')
+    this.runtime = parts.runtime
+    this.plan = parts.plan
+    this.#ephemeral = parts.ephemeral
+    this.#addresses = parts.addresses
+    const components = new Map(parts.plan.machines.flatMap(machine => machine.children.map(child => [child.address, child.thread])))
+    this.chaos = new Chaos({
+      runtime: parts.runtime,
+      machines: parts.plan.machines.map(machine => machine.name).filter(name => name !== 'root'),
+      supervisorOf: machine => `root/${machine}`,
+      components
+    })
+  }
+
+  /** Starts it; `ready` tells when it serves. Throws an Error that says what to do. */
+  static async start(options: ClusterOptions): Promise<Cluster> {
+    const progress = options.onProgress ?? (() => undefined)
+    const ephemeral = options.dataDir === undefined
+    const dataDir = path.resolve(options.dataDir ?? fs.mkdtempSync(path.join(os.tmpdir(), 'kabuki-')))
+    await claimDataDir(dataDir)
+    const shape: ClusterShape = { ...defaultShape, ...definedOf(options) }
+    const facts = readFacts(dataDir) ?? { id: nanoid(12), clockOffsetMs: 0, clusterMs: 0 }
+    const addresses = await claimAddresses({ dataDir, startAt: Math.random() })
+    const port = await freePort('127.0.0.1', options.port ?? portDefault)
+    if (port !== (options.port ?? portDefault)) progress(`port ${options.port ?? portDefault} is taken: the API is on ${port}`)
+    if (addresses.loopback === 'one')
+      progress('this system has no loopback address but 127.0.0.1: pods and services are reached by NodePort only')
+    const apiAddress = `127.${addresses.serviceOctet}.0.1`
+    const pki = await ensurePki({ directory: path.join(dataDir, 'pki'), hosts: [apiAddress], nowMs: Date.now() })
+    progress('certificates ready')
+    const made = plan(shape, {
+      clusterId: facts.id,
+      podOctet: addresses.podOctet,
+      serviceOctet: addresses.serviceOctet,
+      manyLoopbacks: addresses.loopback === 'many',
+      apiPort: port,
+      tls: { certPem: pki.server.certPem, keyPem: pki.server.keyPem, clientCaPem: pki.caPem }
+    })
+    const runtime = await Runtime.start({
+      dataDir,
+      rosterUrl: options.rosterUrl,
+      workerUrl: options.workerUrl,
+      clusterMs: resumeClusterMs(facts, Date.now()),
+      scale: options.timeScale ?? 1,
+      ...(options.seed === undefined ? {} : { seed: options.seed })
+    })
+    const cluster = new Cluster({ facts, dataDir, ephemeral, port, runtime, plan: made, addresses })
+    writeKubeconfig(cluster.kubeconfig, {
+      cluster: 'kabuki',
+      user: 'kubernetes-admin',
+      server: cluster.apiUrl,
+      caPem: pki.caPem,
+      client: pki.admin
+    })
+    cluster.#closeControl = await serveControl(controlSocketPath(dataDir), request => answerControl(cluster, request))
+    await runtime.startActor(rootSupervisor, 'supervisor', {
+      children: made.machines.map(machine => ({
+        address: `root/${machine.name}`,
+        actor: 'supervisor',
+        args: { children: machine.children },
+        thread: 'root/main'
+      }))
+    })
+    progress(`${made.machines.length - 1} machines started`)
+    cluster.keepFacts()
+    return cluster
+  }
+
+  /** Resolves when the API serves, controllers and scheduler have leaders, and every node is Ready; tells progress on the way. */
+  async ready(onProgress: (step: string) => void = () => undefined, timeoutMs = readyTimeoutMs): Promise<void> {
+    const told = new Set<string>()
+    const startedMs = performance.now()
+    await new Promise<void>((resolve, reject) => {
+      const look = (): void => {
+        const readiness = readinessOf(this.plan, address => this.runtime.factsOf(address))
+        for (const { name, ready } of readiness) {
+          if (!ready || told.has(name)) continue
+          told.add(name)
+          onProgress(`${name} (${Math.round(performance.now() - startedMs)} ms)`)
+        }
+        if (readiness.every(({ ready }) => ready)) finish(resolve)
+      }
+      const finish = (then: () => void): void => {
+        clearTimeout(timer)
+        stopListening()
+        then()
+      }
+      const stopListening = this.runtime.onFacts(look)
+      const timer = setTimeout(() => {
+        const missing = missingOf(readinessOf(this.plan, address => this.runtime.factsOf(address)))
+        finish(() =>
+          reject(new Error(`not ready after ${timeoutMs / 1000} s: ${missing}; the logs are in ${path.join(this.dataDir, 'logs')}`))
+        )
+      }, timeoutMs)
+      look()
+    })
+  }
+
+  /** Cluster time's distance to the machine's clock survives restarts. */
+  keepFacts(): void {
+    const clusterMs = this.runtime.clock.nowMs()
+    writeFacts(this.dataDir, { id: this.id, clockOffsetMs: clusterMs - Date.now(), clusterMs })
+  }
+
+  /** Ends it cleanly; a temporary data directory goes too. Once begun, further calls wait for the same end. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop()
+    return this.#stopped
+  }
+
+  async #stop(): Promise<void> {
+    this.chaos.stop()
+    this.keepFacts()
+    await this.runtime.stopActor(rootSupervisor, 'the cluster stops')
+    await this.runtime.stop()
+    await this.#addresses.release()
+    await this.#closeControl()
+    fs.rmSync(controlSocketPath(this.dataDir), { force: true })
+    if (this.#ephemeral) fs.rmSync(this.dataDir, { recursive: true, force: true })
+    this.#ended()
+  }
+}
+
+function definedOf(options: ClusterOptions): Partial<ClusterShape> {
+  return Object.fromEntries(Object.entries(options).filter(([name, value]) => name in defaultShape && value !== undefined))
+}

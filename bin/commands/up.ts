@@ -1,0 +1,122 @@
+// kabuki up: starts a cluster, says how to reach it, and keeps it until Ctrl-C or `kabuki down`.
+
+import { spawn } from 'node:child_process'
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { callControl, claimDataDir, controlSocketPath } from '../../lib/host/index.js'
+import { Cluster } from '../cluster.js'
+import { rosterUrl, workerUrl } from '../modules.js'
+import { type CommandOptions, print } from './call.js'
+
+export interface UpOptions extends CommandOptions {
+  readonly nodes: number
+  readonly stores: number
+  readonly apiservers: number
+  readonly controllerManagers: number
+  readonly schedulers: number
+  readonly port: number
+  readonly ephemeral?: boolean
+  readonly seed?: number
+  readonly timeScale: number
+  readonly detach?: boolean
+  readonly nodeGrace?: number
+  readonly runtime: 'stand-in' | 'simulated'
+  readonly unknownImages: 'fail' | 'simulate'
+}
+
+const detachTimeoutMs = 60_000
+
+export async function up(options: UpOptions): Promise<void> {
+  if (options.detach === true) return detach(options)
+  const startedMs = performance.now()
+  const quiet = options.output === 'json'
+  const progress = (step: string): void => void (quiet || process.stdout.write(`  ${step}\n`))
+  const cluster = await Cluster.start({
+    nodes: options.nodes,
+    stores: options.stores,
+    apiservers: options.apiservers,
+    controllerManagers: options.controllerManagers,
+    schedulers: options.schedulers,
+    port: options.port,
+    timeScale: options.timeScale,
+    runtime: options.runtime,
+    unknownImages: options.unknownImages,
+    rosterUrl,
+    workerUrl,
+    onProgress: progress,
+    ...(options.nodeGrace === undefined ? {} : { nodeGraceMs: options.nodeGrace }),
+    ...(options.ephemeral === true ? {} : { dataDir: options.dataDir }),
+    ...(options.seed === undefined ? {} : { seed: options.seed })
+  })
+  stopOnSignals(cluster)
+  await cluster.ready(progress).catch(async error => {
+    await cluster.stop()
+    throw error
+  })
+  const where = { api: cluster.apiUrl, kubeconfig: cluster.kubeconfig, logs: path.join(cluster.dataDir, 'logs'), pid: process.pid }
+  print(options, where, summary(where, Math.round(performance.now() - startedMs), options.dataDir))
+  await cluster.ended
+  process.exit(0)
+}
+
+function summary(where: { api: string; kubeconfig: string; logs: string }, ms: number, dataDir: string): string {
+  const here = dataDir === './.kabuki' ? '' : ` --data-dir ${dataDir}`
+  return [
+    `kabuki is up (${ms} ms)`,
+    `  api         ${where.api}`,
+    `  kubeconfig  ${where.kubeconfig}`,
+    `  logs        ${where.logs}`,
+    `  try         export KUBECONFIG=${where.kubeconfig}; kubectl get nodes`,
+    `              kabuki status${here}; kabuki chaos kill control-0/store${here}; kabuki down${here}`
+  ].join('\n')
+}
+
+/** The first signal stops cleanly, a second one at once. */
+function stopOnSignals(cluster: Cluster): void {
+  let asked = false
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      if (asked) process.exit(130)
+      asked = true
+      void cluster.stop()
+    })
+  }
+}
+
+/** The same command again, as a process of its own, with its output in the logs. */
+async function detach(options: UpOptions): Promise<void> {
+  if (options.ephemeral === true) throw new Error('--detach needs a data directory, to be found again: leave --ephemeral out')
+  await claimDataDir(options.dataDir)
+  const log = path.resolve(options.dataDir, 'logs', 'kabuki.log')
+  fs.mkdirSync(path.dirname(log), { recursive: true, mode: 0o700 })
+  const output = fs.openSync(log, 'a', 0o600)
+  const args = process.argv.slice(2).filter(arg => arg !== '--detach')
+  const child = spawn(process.execPath, [process.argv[1] as string, ...args], { detached: true, stdio: ['ignore', output, output] })
+  let ended: number | undefined
+  child.on('exit', code => {
+    ended = code ?? 1
+  })
+  const untilMs = performance.now() + detachTimeoutMs
+  for (;;) {
+    const ready = await callControl(controlSocketPath(options.dataDir), { method: 'ready', params: {} }, detachTimeoutMs).catch(
+      () => undefined
+    )
+    if (ready !== undefined) {
+      const { api, kubeconfig } = ready as { api: string; kubeconfig: string }
+      const where = { api, kubeconfig, logs: path.dirname(log), pid: child.pid }
+      child.unref()
+      print(
+        options,
+        where,
+        `kabuki is up, in the background (pid ${child.pid})\n  api         ${api}\n  kubeconfig  ${kubeconfig}\n  logs        ${where.logs}`
+      )
+      return
+    }
+    if (ended !== undefined || performance.now() > untilMs) {
+      const tail = fs.readFileSync(log, 'utf8').trimEnd().split('\n').slice(-5).join('\n')
+      throw new Error(`the cluster did not start; the last lines of ${log}:\n${tail}`)
+    }
+    await sleep(10)
+  }
+}

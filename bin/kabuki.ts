@@ -1,0 +1,154 @@
+#!/usr/bin/env node
+// kabuki: the command.
+
+import { readFileSync } from 'node:fs'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { parseDuration } from '../lib/cli/index.js'
+import { chaos } from './commands/chaos.js'
+import { clock } from './commands/clock.js'
+import { demo } from './commands/demo.js'
+import { down } from './commands/down.js'
+import { kubectl } from './commands/kubectl.js'
+import { status } from './commands/status.js'
+import { up } from './commands/up.js'
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+
+const count = (least: number, most: number) => (text: string) => {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < least || value > most) throw new InvalidArgumentError(`a whole number from ${least} to ${most}`)
+  return value
+}
+const scale = (text: string): number => {
+  const value = Number(text)
+  if (!(value > 0 && value <= 60)) throw new InvalidArgumentError('a number above 0 and up to 60')
+  return value
+}
+const duration = (text: string): number => {
+  const ms = parseDuration(text)
+  if (ms === undefined) throw new InvalidArgumentError('a duration such as 500ms, 30s, 5m or 1h30m')
+  return ms
+}
+const odd = (text: string): number => {
+  const value = count(1, 7)(text)
+  if (value % 2 === 0) throw new InvalidArgumentError('an odd number: a store needs a majority')
+  return value
+}
+
+const dataDir = (): Option => new Option('--data-dir <directory>', 'where the cluster keeps its data').default('./.kabuki')
+const output = (): Option => new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text')
+
+const program = new Command('kabuki')
+  .description('A whole Kubernetes, played by actors: start it, drive it with kubectl, break any part of it on purpose.')
+  .version(version)
+  .showHelpAfterError('(kabuki --help, or kabuki <command> --help, says what there is)')
+  .enablePositionalOptions()
+
+program
+  .command('up')
+  .description('start a cluster and keep it running; Ctrl-C stops it')
+  .addOption(dataDir())
+  .option('--nodes <n>', 'worker machines', count(0, 1000), 3)
+  .option('--stores <n>', 'members of the store: an odd number', odd, 3)
+  .option('--apiservers <n>', 'apiservers', count(1, 3), 1)
+  .option('--controller-managers <n>', 'controller-managers, one of which leads', count(1, 3), 1)
+  .option('--schedulers <n>', 'schedulers, one of which leads', count(1, 3), 1)
+  .option('--port <port>', 'the port of the API; the next free one if it is taken', count(1, 65535), 6443)
+  .option('--ephemeral', 'keep nothing: a temporary data directory that goes with the cluster')
+  .option('--seed <n>', 'seed of every choice the components make by chance', count(0, 2 ** 32 - 1))
+  .option('--time-scale <x>', 'how fast the cluster clock runs, up to 60', scale, 1)
+  .option('--detach', 'start in the background and return when it is ready')
+  .option('--node-grace <duration>', 'how long a node may be silent before it counts as NotReady', duration)
+  .option('--runtime <name>', 'how containers run: stand-in or simulated', /^(stand-in|simulated)$/, 'stand-in')
+  .option('--unknown-images <how>', 'what an unknown image does: fail or simulate', /^(fail|simulate)$/, 'fail')
+  .addOption(output())
+  .action(up)
+
+program.command('down').description('stop the cluster').addOption(dataDir()).addOption(output()).action(down)
+
+program.command('status').description('show machines, threads, actors, leaders').addOption(dataDir()).addOption(output()).action(status)
+
+program.command('demo').description('start a temporary cluster and show what it does, step by step').action(demo)
+
+program
+  .command('kubectl')
+  .description('the kubectl on PATH, pointed at the cluster; put --data-dir before kubectl’s own arguments')
+  .addOption(dataDir())
+  .argument('[arguments...]', 'passed on as they are')
+  .allowUnknownOption()
+  .passThroughOptions()
+  .helpOption(false)
+  .action(kubectl)
+
+const breaking = program.command('chaos').description('break an actor, a thread, a machine, or the links between machines')
+const target = '<actor|thread|machine>'
+breaking
+  .command('kill')
+  .argument(target)
+  .description('end it at once; its supervisor brings it back')
+  .option('--for <duration>', 'bring it back after that long', duration)
+  .option('--stay-down', 'bring it back only on `chaos resume`')
+  .option('--power', 'and lose what its disk had not synced')
+  .addOption(dataDir())
+  .addOption(output())
+  .action((name, options) => chaos('kill', [name], options))
+breaking
+  .command('pause')
+  .argument(target)
+  .description('hold it still')
+  .option('--for <duration>', 'let it go on after that long', duration)
+  .addOption(dataDir())
+  .addOption(output())
+  .action((name, options) => chaos('pause', [name], options))
+breaking
+  .command('resume')
+  .argument(target)
+  .description('let it go on, or bring back what was to stay down')
+  .addOption(dataDir())
+  .addOption(output())
+  .action((name, options) => chaos('resume', [name], options))
+breaking
+  .command('cut')
+  .argument('<machine>')
+  .argument('[machine]', 'default: all others')
+  .description('cut the link between two machines, both ways')
+  .addOption(dataDir())
+  .addOption(output())
+  .action((a, b, options) => chaos('cut', b === undefined ? [a] : [a, b], options))
+breaking
+  .command('heal')
+  .argument('[machine]', 'default: everything')
+  .argument('[other]')
+  .description('mend cut links')
+  .addOption(dataDir())
+  .addOption(output())
+  .action((a, b, options) =>
+    chaos(
+      'heal',
+      [a, b].filter((name): name is string => name !== undefined),
+      options
+    )
+  )
+
+const time = program.command('clock').description('move or scale the cluster’s time')
+time
+  .command('advance')
+  .argument('<duration>', 'such as 5m', duration)
+  .description('move cluster time on; everything that falls due runs on the way')
+  .addOption(dataDir())
+  .addOption(output())
+  .action((advanceMs, options) => clock({ advanceMs }, options))
+time
+  .command('scale')
+  .argument('<factor>', 'from above 0 to 60; 1 is real time', scale)
+  .description('let cluster time run faster or slower')
+  .addOption(dataDir())
+  .addOption(output())
+  .action((factor, options) => clock({ scale: factor }, options))
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.stderr.write(`kabuki: ${error instanceof Error ? error.message : String(error)}\n`)
+  process.exitCode = 1
+}

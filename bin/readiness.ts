@@ -1,0 +1,33 @@
+// Readiness: what a cluster lacks before it serves, from what its components show of themselves.
+
+import type { ClusterPlan } from '../actors/plan.js'
+import type { Facts } from '../lib/actor/index.js'
+
+export interface Readiness {
+  readonly name: string
+  readonly ready: boolean
+}
+
+/** One entry for each thing to be waited for, in the order it usually comes. */
+export function readinessOf(plan: ClusterPlan, factsOf: (address: string) => Facts | undefined): Readiness[] {
+  const children = plan.machines.flatMap(machine => machine.children)
+  const some = (actor: string, fact: string, value: unknown): boolean =>
+    children.some(child => child.actor === actor && factsOf(child.address)?.[fact] === value)
+  const each = (actor: string): Readiness[] =>
+    children
+      .filter(child => child.actor === actor)
+      .map(child => ({ name: `${child.address} is ready`, ready: factsOf(child.address)?.ready === true }))
+  return [
+    { name: 'the store has a leader', ready: some('store', 'role', 'leader') },
+    ...each('apiserver'),
+    { name: 'the controller-manager leads', ready: some('controller-manager', 'leader', true) },
+    { name: 'the scheduler leads', ready: some('scheduler', 'leader', true) },
+    ...each('kubelet')
+  ]
+}
+
+export const missingOf = (readiness: readonly Readiness[]): string =>
+  readiness
+    .filter(({ ready }) => !ready)
+    .map(({ name }) => `not yet: ${name}`)
+    .join(', ')
