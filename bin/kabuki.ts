@@ -59,8 +59,8 @@ program
   .option('--time-scale <x>', 'how fast the cluster clock runs, up to 60', scale, 1)
   .option('--detach', 'start in the background and return when it is ready')
   .option('--node-grace <duration>', 'how long a node may be silent before it counts as NotReady', duration)
-  .option('--runtime <name>', 'how containers run: stand-in or simulated', /^(stand-in|simulated)$/, 'stand-in')
-  .option('--unknown-images <how>', 'what an unknown image does: fail or simulate', /^(fail|simulate)$/, 'fail')
+  .addOption(new Option('--runtime <name>', 'how containers run').choices(['stand-in', 'simulated']).default('stand-in'))
+  .addOption(new Option('--unknown-images <how>', 'what an unknown image does').choices(['fail', 'simulate']).default('fail'))
   .addOption(output())
   .action(up)
 

@@ -109,14 +109,9 @@ export class TestCluster {
 
 export function run(file: string, args: readonly string[], env: Record<string, string>): Promise<Output> {
   return new Promise(resolve => {
-    execFile(
-      file,
-      [...args],
-      { env: { ...process.env, ...env }, maxBuffer: 32 << 20, timeout: 60_000 },
-      (error: (Error & { code?: number | string }) | null, stdout, stderr) => {
-        resolve({ code: typeof error?.code === 'number' ? error.code : error === null ? 0 : 1, stdout, stderr })
-      }
-    )
+    execFile(file, [...args], { env: { ...process.env, ...env }, maxBuffer: 32 << 20, timeout: 60_000 }, (error, stdout, stderr) => {
+      resolve({ code: typeof error?.code === 'number' ? error.code : error === null ? 0 : 1, stdout, stderr })
+    })
   })
 }
 
