@@ -4,6 +4,8 @@ import type { Ref } from '../lib/actor/index.js'
 import type { ApiRef } from '../lib/client/index.js'
 import type { StoreRef } from '../lib/storage/index.js'
 import type { ControllerManagerArgs } from './controller-manager.js'
+import type { FabricArgs, FabricProtocol } from './fabric.js'
+import type { KubeProxyArgs, KubeProxyProtocol } from './kube-proxy.js'
 import type { KubeletArgs } from './kubelet.js'
 import type { StoreArgs } from './store.js'
 import type { ChildSpec } from './supervisor.js'
@@ -102,7 +104,7 @@ const apiAddress = (ground: ClusterGround, index: number): string => `127.${grou
 
 function workerMachine(shape: ClusterShape, ground: ClusterGround, index: number): ChildSpec[] {
   const machine = worker(index)
-  const podPrefix = shape.runtime === 'simulated' ? `10.${(index + 1) >> 8}.${(index + 1) & 255}` : `127.${ground.podOctet}.${index + 1}`
+  const podPrefix = shape.runtime === 'simulated' ? `10.${(index + 1) >> 8}.${(index + 1) & 255}` : nodePrefix(ground, index)
   const kubelet: KubeletArgs = {
     node: machine,
     podPrefix,
@@ -116,15 +118,34 @@ function workerMachine(shape: ClusterShape, ground: ClusterGround, index: number
   return [
     ...children,
     { ...own(`${machine}/containers`, 'containers', {}), onDemand: true },
-    own(`${machine}/kube-proxy`, 'kube-proxy', {
-      node: machine,
-      apiservers: apiserversOf(shape),
-      fabric: 'root/fabric' as string as Ref<never>
-    })
+    own(`${machine}/kube-proxy`, 'kube-proxy', kubeProxyArgs(shape, ground, index))
   ]
 }
 
+function kubeProxyArgs(shape: ClusterShape, ground: ClusterGround, index: number): KubeProxyArgs {
+  const nodeAddresses = ground.manyLoopbacks ? ['127.0.0.1', `${nodePrefix(ground, index)}.1`] : ['127.0.0.1']
+  return { node: worker(index), nodeAddresses, apiservers: apiserversOf(shape), fabric: 'root/fabric' as string as Ref<FabricProtocol> }
+}
+
+const nodePrefix = (ground: ClusterGround, index: number): string => `127.${ground.podOctet}.${index + 1}`
+
 function fabric(shape: ClusterShape, ground: ClusterGround): ChildSpec[] {
   if (shape.runtime === 'simulated') return []
-  return [own('root/fabric', 'fabric', { ground: ground.podOctet })]
+  const args: FabricArgs = {
+    nodes: upTo(shape.nodes).map(index => ({
+      machine: worker(index),
+      proxy: `${worker(index)}/kube-proxy` as string as Ref<KubeProxyProtocol>,
+      prefix: nodePrefix(ground, index)
+    })),
+    ...(shape.apiservers === 1 ? {} : { api: apiListeners(shape, ground) })
+  }
+  return [own('root/fabric', 'fabric', args)]
+}
+
+function apiListeners(shape: ClusterShape, ground: ClusterGround): NonNullable<FabricArgs['api']> {
+  const port = ground.apiPort
+  return {
+    listen: { address: '127.0.0.1', port },
+    apiservers: upTo(shape.apiservers).map(index => ({ address: apiAddress(ground, index), port }))
+  }
 }

@@ -1,0 +1,4 @@
+// proxy: what a kube-proxy thinks with: the rules of services, and who gets the next connection.
+
+export { Balancer } from './balancer.js'
+export { type NodeView, type Rule, ruleName, rulesOf, serviceNameLabel } from './rules.js'
