@@ -10,7 +10,14 @@ export interface Process {
   readonly argv: readonly string[] // ENTRYPOINT and CMD as overridden; never empty.
   readonly env: Readonly<Record<string, string>>
   readonly image: string
-  readonly pod: { readonly namespace: string; readonly name: string; readonly uid: string; readonly node: string; readonly ip: string; readonly hostname: string }
+  readonly pod: {
+    readonly namespace: string
+    readonly name: string
+    readonly uid: string
+    readonly node: string
+    readonly ip: string
+    readonly hostname: string
+  }
   readonly container: string
   readonly nowMs: number // The cluster's clock.
   out(line: string): void

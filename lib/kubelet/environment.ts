@@ -60,7 +60,8 @@ export function environment(
 function fromSources(container: Container, sources: Sources): Record<string, string> {
   const env: Record<string, string> = {}
   for (const { configMapRef, secretRef, prefix = '' } of container.envFrom ?? []) {
-    const data = configMapRef !== undefined ? configMapData(configMapRef, sources) : secretRef !== undefined ? secretData(secretRef, sources) : {}
+    const data =
+      configMapRef !== undefined ? configMapData(configMapRef, sources) : secretRef !== undefined ? secretData(secretRef, sources) : {}
     for (const [name, value] of Object.entries(data)) env[prefix + name] = value
   }
   return env

@@ -7,7 +7,16 @@ import { type Flow, type Running, sleep } from '../actor/index.js'
 import { type ApiClient, type ClientContext, isAlreadyExists, isNotFound, type Recorder, resources } from '../client/index.js'
 import type { Node } from '../kinds/index.js'
 import { formatMicroTime } from '../object/index.js'
-import { leaseDurationSeconds, leaseNamespace, type NodeFacts, newNode, nodeLabels, nodeLease, nodeStatus, nodeStatusChanged } from './node-status.js'
+import {
+  leaseDurationSeconds,
+  leaseNamespace,
+  type NodeFacts,
+  newNode,
+  nodeLabels,
+  nodeLease,
+  nodeStatus,
+  nodeStatusChanged
+} from './node-status.js'
 
 export interface NodeAgentOptions {
   readonly facts: NodeFacts
@@ -51,7 +60,12 @@ export class NodeAgent {
 
   *#keepNode(): Flow<void> {
     while (!(yield* this.#register())) yield* sleep('real', retryMs)
-    this.#recorder.event({ kind: 'Node', name: this.#options.facts.name, uid: this.#options.facts.name }, 'Normal', 'Starting', 'Starting kubelet.')
+    this.#recorder.event(
+      { kind: 'Node', name: this.#options.facts.name, uid: this.#options.facts.name },
+      'Normal',
+      'Starting',
+      'Starting kubelet.'
+    )
     this.#runs.push(this.#ctx.run(this.#keepLease()))
     for (;;) {
       yield* sleep('cluster', this.#options.statusCheckMs)
@@ -92,7 +106,12 @@ export class NodeAgent {
     this.#node = found.value
     const status = nodeStatus(facts, found.value.status, nowMs)
     if (!always && nowMs - this.#reportedAtMs < statusReportMs && !nodeStatusChanged(found.value.status, status)) return true
-    const result = yield* this.#client.patch(resources.nodes, { name: facts.name }, { status }, { type: 'strategic', subresource: 'status' })
+    const result = yield* this.#client.patch(
+      resources.nodes,
+      { name: facts.name },
+      { status },
+      { type: 'strategic', subresource: 'status' }
+    )
     if (result.ok) this.#reportedAtMs = nowMs
     else this.#ctx.log('node status refused', { node: facts.name, reason: result.error.reason, message: result.error.message })
     return result.ok

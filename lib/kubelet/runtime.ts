@@ -141,6 +141,7 @@ export interface ContainerRuntime {
 }
 
 /** The address of a container: short, and unique as its id is. */
-export const containerAddress = (machine: string, id: string): string => `${machine}/container-${id.slice(id.indexOf('//') + 2).slice(0, 20)}`
+export const containerAddress = (machine: string, id: string): string =>
+  `${machine}/container-${id.slice(id.indexOf('//') + 2).slice(0, 20)}`
 
 export const containersThread = (machine: string): string => `${machine}/containers`

@@ -106,7 +106,9 @@ function keyed({ name, items, optional }: KeyedSource, data: Files, pod: Pod): F
 function downwardFiles(items: readonly DownwardFile[], pod: Pod, facts: DownwardFacts): Files {
   const files: Files = {}
   for (const { path, fieldRef, resourceFieldRef } of items) {
-    const container = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].find(({ name }) => name === resourceFieldRef?.containerName)
+    const container = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].find(
+      ({ name }) => name === resourceFieldRef?.containerName
+    )
     const value =
       fieldRef !== undefined
         ? fieldValue(pod, fieldRef.fieldPath, facts)
@@ -124,7 +126,8 @@ function projectedFiles(source: ProjectedSource, pod: Pod, sources: VolumeSource
   if (downwardAPI !== undefined) return downwardFiles(downwardAPI.items ?? [], pod, facts)
   if (serviceAccountToken !== undefined) {
     const token = sources.token(serviceAccountToken.audience ?? '')
-    if (token === undefined) throw new Unmountable(`failed to fetch token for service account "${pod.spec.serviceAccountName ?? 'default'}"`)
+    if (token === undefined)
+      throw new Unmountable(`failed to fetch token for service account "${pod.spec.serviceAccountName ?? 'default'}"`)
     return { [serviceAccountToken.path]: token }
   }
   throw new Unmountable(`projected volumes of ${Object.keys(source).join(', ')} are not supported by this node's runtime`)
