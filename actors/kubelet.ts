@@ -34,7 +34,8 @@ import {
   nodeAgentDefaults,
   PodAddresses,
   PodWorkers,
-  SimulatedRuntime
+  SimulatedRuntime,
+  simulatedStatusCheckMs
 } from '../lib/kubelet/index.js'
 import { socketsPort } from '../lib/ports/index.js'
 import type { SupervisorProtocol } from './supervisor.js'
@@ -121,7 +122,9 @@ export const kubelet: Actor<KubeletProtocol, KubeletArgs, KubeletState, 'pods'> 
       watched: false
     }
     const { leaseRenewMs = nodeAgentDefaults.leaseRenewMs, statusReportMs = nodeAgentDefaults.statusReportMs } = args
-    new NodeAgent(ctx as ClientContext, client, recorder, { ...nodeAgentDefaults, facts, leaseRenewMs, statusReportMs }).start()
+    const statusCheckMs = runtime.kind === 'simulated' ? simulatedStatusCheckMs : nodeAgentDefaults.statusCheckMs
+    new NodeAgent(ctx as ClientContext, client, recorder, { facts, leaseRenewMs, statusCheckMs, statusReportMs }).start()
+    if (runtime.kind !== 'simulated') ctx.tell(ctx.port(socketsPort), 'place', { address: args.podPrefix, machine: machineOf(ctx.self) })
     ctx.run(begin(ctx, state, client))
     return state
   },

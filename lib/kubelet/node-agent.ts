@@ -26,6 +26,7 @@ export interface NodeAgentOptions {
 }
 
 export const nodeAgentDefaults = { leaseRenewMs: 10_000, statusCheckMs: 10_000, statusReportMs: 300_000 } as const
+export const simulatedStatusCheckMs = 60_000 // By the thousand, looking is what costs.
 
 const retryMs = 200 // Real: between attempts to register.
 const leaseTimeoutMs = 10_000
@@ -37,6 +38,7 @@ export class NodeAgent {
   readonly #options: NodeAgentOptions
   #node: Node | undefined
   #reportedAtMs = 0
+  #renewedAtMs = 0
   #runs: Running[] = []
 
   constructor(ctx: ClientContext, client: ApiClient, recorder: Recorder, options: NodeAgentOptions) {
@@ -119,19 +121,31 @@ export class NodeAgent {
 
   *#keepLease(): Flow<void> {
     for (;;) {
-      yield* this.#renew()
-      yield* sleep('cluster', this.#options.leaseRenewMs)
+      if (yield* this.#renew()) {
+        const nowMs = this.#ctx.clusterMs
+        // So late that others may have taken the node for dead, and said so in its conditions.
+        const late = nowMs - this.#renewedAtMs > (leaseDurationSeconds * 1000) / 2
+        if (late && this.#renewedAtMs > 0) this.#ctx.run(this.#check())
+        this.#renewedAtMs = nowMs
+      }
+      // Jitter as upstream's, so that nodes started together do not renew together.
+      yield* sleep('cluster', this.#options.leaseRenewMs * (1 + 0.04 * this.#ctx.random()))
     }
   }
 
-  *#renew(): Flow<void> {
+  *#check(): Flow<void> {
+    yield* this.#report()
+  }
+
+  *#renew(): Flow<boolean> {
     const { name } = this.#options.facts
     const spec = { holderIdentity: name, leaseDurationSeconds, renewTime: formatMicroTime(this.#ctx.clusterMs) }
     const at = { namespace: leaseNamespace, name }
     const renewed = yield* this.#client.patch(resources.leases, at, { spec }, { timeoutMs: leaseTimeoutMs })
-    if (renewed.ok || !isNotFound(renewed)) return
+    if (renewed.ok || !isNotFound(renewed)) return renewed.ok
     const lease = nodeLease(name, this.#node?.metadata.uid ?? '', this.#ctx.clusterMs)
     const created = yield* this.#client.create(resources.leases, lease, { timeoutMs: leaseTimeoutMs })
     if (!created.ok) this.#ctx.log('no lease', { node: name, reason: created.error.reason, message: created.error.message })
+    return created.ok
   }
 }

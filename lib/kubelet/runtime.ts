@@ -47,6 +47,7 @@ export interface Mount {
 export interface VolumeFiles {
   readonly name: string
   readonly files: Readonly<Record<string, Uint8Array | string>> // By path relative to its root.
+  readonly kept: boolean // It is written by containers (emptyDir and the like): made once, then left alone.
 }
 
 export interface ExitScript {
@@ -116,6 +117,8 @@ export interface ContainersProtocol {
   remove(container: { readonly id: string }): void
   /** From a container that is over. */
   exited(report: ContainerReport): void
+  /** From a container: of these volumes, those nobody has made yet in its thread. The asker makes them. */
+  claim(volumes: { readonly names: readonly string[] }): readonly string[]
 }
 
 /** What a kubelet must accept. */

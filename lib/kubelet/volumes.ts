@@ -32,7 +32,7 @@ export function podVolumes(pod: Pod, sources: VolumeSources, facts: DownwardFact
   const volumes: VolumeFiles[] = []
   for (const volume of pod.spec.volumes ?? []) {
     try {
-      volumes.push({ name: volumeName(pod, volume), files: filesOf(pod, volume, sources, facts) })
+      volumes.push({ name: volumeName(pod, volume), files: filesOf(pod, volume, sources, facts), kept: isKept(volume) })
     } catch (error) {
       if (!(error instanceof Unmountable)) throw error
       return { ok: false, volume: volume.name, message: error.message }
@@ -59,9 +59,12 @@ export function volumeSources(pod: Pod): { configMaps: Set<string>; secrets: Set
   return found
 }
 
+const isKept = (volume: Volume): boolean =>
+  volume.emptyDir !== undefined || volume.hostPath !== undefined || volume.persistentVolumeClaim !== undefined
+
 function filesOf(pod: Pod, volume: Volume, sources: VolumeSources, facts: DownwardFacts): Files {
   const { configMap, secret, downwardAPI, projected } = volume
-  if (volume.emptyDir !== undefined || volume.hostPath !== undefined || volume.persistentVolumeClaim !== undefined) return {}
+  if (isKept(volume)) return {}
   if (configMap !== undefined) return configMapFiles(configMap, pod, sources)
   if (secret !== undefined) return secretFiles({ ...secret, name: secret.secretName }, pod, sources)
   if (downwardAPI !== undefined) return downwardFiles(downwardAPI.items ?? [], pod, facts)
@@ -69,7 +72,7 @@ function filesOf(pod: Pod, volume: Volume, sources: VolumeSources, facts: Downwa
     return Object.assign({}, ...(projected.sources ?? []).map(source => projectedFiles(source, pod, sources, facts)))
   }
   const kind = Object.keys(volume).find(name => name !== 'name') ?? 'no source'
-  if (kind === 'no source') return {} // Defaults make it an emptyDir.
+  if (kind === 'no source') return {}
   throw new Unmountable(`volumes of kind ${kind} are not supported by this node's runtime`)
 }
 

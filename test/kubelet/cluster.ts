@@ -1,15 +1,21 @@
 // Cluster: one node in the simulator, with a fake API, and what a test does to it.
 
+import { container } from '../../actors/container.js'
+import { type ContainersArgs, containers } from '../../actors/containers.js'
 import { type KubeletArgs, type KubeletProtocol, kubelet } from '../../actors/kubelet.js'
+import { supervisorOf } from '../../actors/supervisor.js'
 import type { AnyActor, Ref } from '../../lib/actor/index.js'
 import type { ApiRef, ApiRequest } from '../../lib/client/index.js'
 import type { ContainerStatus, Event, Pod, PodSpec } from '../../lib/kinds/index.js'
 import type { ApiObject } from '../../lib/object/index.js'
 import { type PortMaker, World } from '../../lib/sim/index.js'
 import { fakeApi } from './fake-api.js'
+import { simulatedPorts } from './ports.js'
 
 export const apiAddress = 'control-0/apiserver' as ApiRef
 export const kubeletAddress = 'worker-1/kubelet' as Ref<KubeletProtocol>
+
+export const containersAddress = 'worker-1/containers'
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
@@ -17,17 +23,29 @@ const decoder = new TextDecoder()
 export interface ClusterOptions {
   readonly seed?: number
   readonly args?: Partial<KubeletArgs>
+  readonly containers?: ContainersArgs
   readonly ports?: Readonly<Record<string, PortMaker>>
+}
+
+const cast: Readonly<Record<string, AnyActor>> = {
+  kubelet: kubelet as AnyActor,
+  containers: containers as AnyActor,
+  container: container as AnyActor
 }
 
 export class Cluster {
   readonly world: World
 
-  constructor({ seed = 1, args = {}, ports = {} }: ClusterOptions = {}) {
+  constructor({ seed = 1, args = {}, containers: containersArgs = {}, ports = simulatedPorts().ports }: ClusterOptions = {}) {
     this.world = new World({ seed, ports })
     this.world.start(apiAddress, fakeApi as AnyActor)
     this.world.run(100)
-    this.world.start(kubeletAddress, kubelet as AnyActor, { node: 'worker-1', podPrefix: '127.9.2', apiservers: [apiAddress], ...args })
+    const kubeletArgs: KubeletArgs = { node: 'worker-1', podPrefix: '127.9.2', apiservers: [apiAddress], ...args }
+    const children = [
+      { address: kubeletAddress, actor: 'kubelet', args: kubeletArgs, thread: kubeletAddress },
+      { address: containersAddress, actor: 'containers', args: containersArgs, thread: containersAddress, onDemand: true as const }
+    ]
+    this.world.start('root/worker-1', supervisorOf(name => cast[name] as AnyActor) as AnyActor, { children })
     this.until('the node is registered', () => this.get('/api/v1/nodes/worker-1') !== undefined)
   }
 
