@@ -313,8 +313,10 @@ function stopped(ctx: ContainerContext, state: ContainerState, signal: SignalNam
   if (state.shellRuns) {
     const known: ShellSignal = signal === 'SIGWINCH' ? 'SIGTERM' : signal
     ctx.tell(ctx.port(shellPort), 'signal', { id: mainRun, signal: known })
-  } else if (state.moduleRuns && signal !== 'SIGKILL') ctx.tell(ctx.port(modulePort), 'signal', { name: signal })
-  else if (signal === 'SIGKILL' || state.running.signal === undefined) finish(ctx, state, killed)
+  } else if (state.moduleRuns) {
+    ctx.tell(ctx.port(modulePort), 'signal', { name: signal })
+    if (signal === 'SIGKILL') finish(ctx, state, killed)
+  } else if (signal === 'SIGKILL' || state.running.signal === undefined) finish(ctx, state, killed)
   else state.running.signal(signal)
 }
 

@@ -31,6 +31,7 @@ const containersMax = 2_000
 
 export const containers: Actor<ContainersProtocol, ContainersArgs, ContainersState> = {
   name: 'containers',
+  ports: container.ports as NonNullable<typeof container.ports>, // Its children run in its thread, and a thread loads ports for who is started in it.
   init: (_ctx, args) => ({ args, known: new Map(), removed: new Set(), volumes: new Set() }),
   on: {
     start: (ctx, state, config) => start(ctx, state, config),

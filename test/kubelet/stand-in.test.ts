@@ -85,7 +85,7 @@ t.test('logs: tail, limit, following line by line, no such container', async t =
   cluster.until('answers', () => tail?.end === 'end' && limited?.end === 'end' && missing?.end !== '')
   t.equal(tail?.lines, 'two\n')
   t.equal(limited?.lines, 'one\nt')
-  t.match(missing?.end, /BadRequest: container "other" in pod "web" is waiting to start/)
+  t.match(missing?.end, /bad request: container "other" in pod "web" is waiting to start/)
   t.equal(follow?.lines, 'one\ntwo\n')
   cluster.until('three', () => follow?.lines === 'one\ntwo\nthree\n', 6_000)
   cluster.until('its end', () => follow?.end === 'end')
