@@ -34,7 +34,8 @@ import {
   nodeAgentDefaults,
   PodAddresses,
   PodWorkers,
-  SimulatedRuntime
+  SimulatedRuntime,
+  simulatedStatusCheckMs
 } from '../lib/kubelet/index.js'
 import { socketsPort } from '../lib/ports/index.js'
 import type { SupervisorProtocol } from './supervisor.js'
@@ -73,7 +74,7 @@ export interface ExecQuery {
 }
 
 export interface KubeletProtocol extends ContainerEvents {
-  /** A container's log as pods/log sends it. Refused `NotFound` (no such pod or run), `BadRequest` (it has not begun). */
+  /** A container's log as pods/log sends it. Refused `not found` (no such pod here), `bad request` (no such run, or it has not begun). */
   logs(query: LogQuery): Stream<Uint8Array>
   /** One command, without a terminal, to its end. */
   exec(command: ExecQuery): ExecResult
@@ -121,7 +122,9 @@ export const kubelet: Actor<KubeletProtocol, KubeletArgs, KubeletState, 'pods'> 
       watched: false
     }
     const { leaseRenewMs = nodeAgentDefaults.leaseRenewMs, statusReportMs = nodeAgentDefaults.statusReportMs } = args
-    new NodeAgent(ctx as ClientContext, client, recorder, { ...nodeAgentDefaults, facts, leaseRenewMs, statusReportMs }).start()
+    const statusCheckMs = runtime.kind === 'simulated' ? simulatedStatusCheckMs : nodeAgentDefaults.statusCheckMs
+    new NodeAgent(ctx as ClientContext, client, recorder, { facts, leaseRenewMs, statusCheckMs, statusReportMs }).start()
+    if (runtime.kind !== 'simulated') ctx.tell(ctx.port(socketsPort), 'place', { address: args.podPrefix, machine: machineOf(ctx.self) })
     ctx.run(begin(ctx, state, client))
     return state
   },
@@ -235,13 +238,13 @@ function containerOf(
   previous: boolean
 ): Ref<ContainerProtocol> | Refusal {
   const worker = state.workers.find(namespace, pod)
-  if (worker === undefined) return refuse('NotFound', `pod ${JSON.stringify(pod)} does not run here`)
-  if (state.runtime.kind === 'simulated') return refuse('NotSupported', 'simulated containers write no log and run no command')
+  if (worker === undefined) return refuse('not found', `pod ${JSON.stringify(pod)} does not run here`)
+  if (state.runtime.kind === 'simulated') return refuse('not supported', 'simulated containers write no log and run no command')
   const id = worker.runId(container, previous)
   if (id !== undefined) return containerAddress(machineOf(ctx.self), id) as Ref<ContainerProtocol>
   const why = previous ? 'previous terminated container' : 'container'
-  if (previous) return refuse('BadRequest', `${why} ${JSON.stringify(container)} in pod ${JSON.stringify(pod)} not found`)
-  return refuse('BadRequest', `${why} ${JSON.stringify(container)} in pod ${JSON.stringify(pod)} is waiting to start`)
+  if (previous) return refuse('bad request', `${why} ${JSON.stringify(container)} in pod ${JSON.stringify(pod)} not found`)
+  return refuse('bad request', `${why} ${JSON.stringify(container)} in pod ${JSON.stringify(pod)} is waiting to start`)
 }
 
 function logOptions({ namespace: _namespace, pod: _pod, container: _container, previous: _previous, ...options }: LogQuery): LogOptions {

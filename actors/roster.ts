@@ -3,6 +3,9 @@
 import type { AnyActor } from '../lib/actor/index.js'
 
 const sources: Readonly<Record<string, () => Promise<unknown>>> = {
+  container: async () => (await import('./container.js')).container,
+  containers: async () => (await import('./containers.js')).containers,
+  kubelet: async () => (await import('./kubelet.js')).kubelet,
   store: async () => (await import('./store.js')).store,
   supervisor: async () => (await import('./supervisor.js')).supervisorOf(find)
 }

@@ -11,7 +11,7 @@ import { alpine, bash, busybox, curl, debian } from './shells.js'
 import { simulated } from './simulated.js'
 
 export type { ModuleImage } from './module.js'
-export { type Answer, argvOf, type Image, type Process, type Program, type Running } from './program.js'
+export { type Answer, argvOf, type Image, type Process, type Program, type Running, responseOf } from './program.js'
 export { formatImage, type ImageReference, parseImage } from './reference.js'
 
 export const images: readonly Image[] = [nginx, httpd, pause, agnhost, busybox, alpine, bash, debian, curl]

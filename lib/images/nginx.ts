@@ -34,7 +34,9 @@ function begin(process: Process): Running {
     signal(signal) {
       if (signal === 'SIGTERM' || signal === 'SIGQUIT' || signal === 'SIGINT') {
         const now = formatTime(process.nowMs).replace(/-/g, '/').replace('T', ' ').replace('Z', '')
-        process.err(`${now} [notice] 1#1: signal ${signal === 'SIGQUIT' ? '3 (SIGQUIT) received, shutting down' : '15 (SIGTERM) received, exiting'}`)
+        process.err(
+          `${now} [notice] 1#1: signal ${signal === 'SIGQUIT' ? '3 (SIGQUIT) received, shutting down' : '15 (SIGTERM) received, exiting'}`
+        )
         process.exit(0)
       }
     }

@@ -3,14 +3,21 @@
 // A program is told of its start, of HTTP requests and of signals; what it wants done it says to its process. It keeps its own
 // state in what `begin` returns, so that one Program serves any number of containers.
 
-import type { HttpRequest } from '../ports/index.js'
+import type { HttpRequest, HttpResponse } from '../ports/index.js'
 
 /** What a program may read and do. */
 export interface Process {
   readonly argv: readonly string[] // ENTRYPOINT and CMD as overridden; never empty.
   readonly env: Readonly<Record<string, string>>
   readonly image: string
-  readonly pod: { readonly namespace: string; readonly name: string; readonly uid: string; readonly node: string; readonly ip: string; readonly hostname: string }
+  readonly pod: {
+    readonly namespace: string
+    readonly name: string
+    readonly uid: string
+    readonly node: string
+    readonly ip: string
+    readonly hostname: string
+  }
   readonly container: string
   readonly nowMs: number // The cluster's clock.
   out(line: string): void
@@ -34,8 +41,7 @@ export interface Answer {
 }
 
 export interface Running {
-  /** `port`: as asked for, whatever it was moved to. */
-  http?(request: HttpRequest, port: number): Answer
+  http?(request: HttpRequest): Answer
   /** Default: the process ends with 128 + the signal's number. SIGKILL never comes here. */
   signal?(signal: string): void
 }
@@ -63,4 +69,11 @@ export function argvOf(
   const has = command !== undefined && command.length > 0
   const rest = args !== undefined && args.length > 0 ? args : has ? [] : image.cmd
   return [...(has ? command : image.entrypoint), ...rest]
+}
+
+const encoder = new TextEncoder()
+
+export function responseOf({ id, method }: HttpRequest, { status, contentType = 'text/plain', headers, body }: Answer): HttpResponse {
+  const bytes = method === 'HEAD' ? new Uint8Array(0) : typeof body === 'string' ? encoder.encode(body) : body
+  return { id, status, headers: { 'content-type': contentType, ...headers }, body: bytes }
 }

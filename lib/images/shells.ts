@@ -19,7 +19,10 @@ const shell = (repositories: readonly string[], cmd: readonly string[], entrypoi
   program: shellProgram
 })
 
-export const busybox = shell(['docker.io/library/busybox', 'registry.k8s.io/e2e-test-images/busybox', 'gcr.io/k8s-staging-e2e-test-images/busybox'], ['sh'])
+export const busybox = shell(
+  ['docker.io/library/busybox', 'registry.k8s.io/e2e-test-images/busybox', 'gcr.io/k8s-staging-e2e-test-images/busybox'],
+  ['sh']
+)
 export const alpine = shell(['docker.io/library/alpine'], ['/bin/sh'])
 export const bash = shell(['docker.io/library/bash'], ['bash'])
 export const debian = shell(['docker.io/library/debian', 'docker.io/library/ubuntu'], ['bash'])

@@ -6,8 +6,8 @@ import type { Container, Pod } from '../kinds/index.js'
 import type { ContainerRun } from './container-view.js'
 import { type BackOffEntry, goDuration, retryAtMs, tried } from './crash-back-off.js'
 import { expand } from './environment.js'
-import { fetchEnvironment } from './pod-inputs.js'
 import { type PodHost, podText, type Subject, subjectOf } from './pod-host.js'
+import { fetchEnvironment } from './pod-inputs.js'
 import { runOf } from './recovery.js'
 import type { ContainerConfig, ExitScript, Pull, VolumeFiles } from './runtime.js'
 import { volumeName } from './volumes.js'
@@ -140,7 +140,11 @@ function containerConfig(
     args: container.args?.map(text => expand(text, env)),
     env: { HOSTNAME: hostname, ...env },
     cwd: container.workingDir,
-    ports: (container.ports ?? []).map(({ containerPort, protocol = 'TCP', name }) => ({ containerPort, protocol, ...(name === undefined ? {} : { name }) })),
+    ports: (container.ports ?? []).map(({ containerPort, protocol = 'TCP', name }) => ({
+      containerPort,
+      protocol,
+      ...(name === undefined ? {} : { name })
+    })),
     mounts: (container.volumeMounts ?? []).map(({ name, mountPath, subPath, subPathExpr, readOnly }) => ({
       path: mountPath,
       volume: names.get(name) ?? name,
@@ -170,12 +174,19 @@ function scriptOf({ metadata }: Pod, init: boolean): ExitScript | undefined {
 
 function newContainerId(random: () => number): string {
   let hex = ''
-  for (let i = 0; i < 8; i++) hex += Math.floor(random() * 0x100000000).toString(16).padStart(8, '0')
+  for (let i = 0; i < 8; i++)
+    hex += Math.floor(random() * 0x100000000)
+      .toString(16)
+      .padStart(8, '0')
   return `kabuki://${hex}`
 }
 
 /** The waiting state of a container that keeps failing, and its event. */
-export const crashBackOffText = (pod: Pod, container: string, delayMs: number): { waiting: { reason: string; message: string }; event: string } => ({
+export const crashBackOffText = (
+  pod: Pod,
+  container: string,
+  delayMs: number
+): { waiting: { reason: string; message: string }; event: string } => ({
   waiting: {
     reason: 'CrashLoopBackOff',
     message: `back-off ${goDuration(delayMs)} restarting failed container=${container} pod=${podText(pod)}`

@@ -50,7 +50,12 @@ function mapText(map: Readonly<Record<string, string>> | undefined): string {
 }
 
 /** Of `limits.cpu`, `requests.memory`, ...; a limit that is not set is the node's. Rounded up to whole divisors, as upstream. */
-export function resourceValue(container: Container, resource: string, divisor: string | undefined, allocatable: ResourceList): string | undefined {
+export function resourceValue(
+  container: Container,
+  resource: string,
+  divisor: string | undefined,
+  allocatable: ResourceList
+): string | undefined {
   const [kind, ...rest] = resource.split('.')
   const name = rest.join('.')
   if ((kind !== 'limits' && kind !== 'requests') || name === '') return undefined

@@ -45,7 +45,7 @@ export function environment(
     const known: Record<string, string> = { ...env }
     for (const variable of container.env ?? []) {
       const { name, value, valueFrom } = variable
-      const found = valueFrom === undefined ? expand(value ?? '', known) : valueOf(pod, container, variable, sources, facts)
+      const found = valueFrom === undefined ? expand(value ?? '', known) : variableValue(pod, container, variable, sources, facts)
       if (found === undefined) continue
       known[name] = found
       env[name] = found
@@ -60,7 +60,8 @@ export function environment(
 function fromSources(container: Container, sources: Sources): Record<string, string> {
   const env: Record<string, string> = {}
   for (const { configMapRef, secretRef, prefix = '' } of container.envFrom ?? []) {
-    const data = configMapRef !== undefined ? configMapData(configMapRef, sources) : secretRef !== undefined ? secretData(secretRef, sources) : {}
+    const data =
+      configMapRef !== undefined ? configMapData(configMapRef, sources) : secretRef !== undefined ? secretData(secretRef, sources) : {}
     for (const [name, value] of Object.entries(data)) env[prefix + name] = value
   }
   return env
@@ -78,7 +79,7 @@ function secretData({ name = '', optional }: { name?: string; optional?: boolean
   return Object.fromEntries(Object.entries(found?.data ?? {}).map(([key, value]) => [key, utf8(value)]))
 }
 
-function valueOf(
+function variableValue(
   pod: Pod,
   container: Container,
   { valueFrom }: NonNullable<Container['env']>[number],

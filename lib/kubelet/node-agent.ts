@@ -7,7 +7,16 @@ import { type Flow, type Running, sleep } from '../actor/index.js'
 import { type ApiClient, type ClientContext, isAlreadyExists, isNotFound, type Recorder, resources } from '../client/index.js'
 import type { Node } from '../kinds/index.js'
 import { formatMicroTime } from '../object/index.js'
-import { leaseDurationSeconds, leaseNamespace, type NodeFacts, newNode, nodeLabels, nodeLease, nodeStatus, nodeStatusChanged } from './node-status.js'
+import {
+  leaseDurationSeconds,
+  leaseNamespace,
+  type NodeFacts,
+  newNode,
+  nodeLabels,
+  nodeLease,
+  nodeStatus,
+  nodeStatusChanged
+} from './node-status.js'
 
 export interface NodeAgentOptions {
   readonly facts: NodeFacts
@@ -17,6 +26,7 @@ export interface NodeAgentOptions {
 }
 
 export const nodeAgentDefaults = { leaseRenewMs: 10_000, statusCheckMs: 10_000, statusReportMs: 300_000 } as const
+export const simulatedStatusCheckMs = 60_000 // By the thousand, looking is what costs.
 
 const retryMs = 200 // Real: between attempts to register.
 const leaseTimeoutMs = 10_000
@@ -28,6 +38,7 @@ export class NodeAgent {
   readonly #options: NodeAgentOptions
   #node: Node | undefined
   #reportedAtMs = 0
+  #renewedAtMs = 0
   #runs: Running[] = []
 
   constructor(ctx: ClientContext, client: ApiClient, recorder: Recorder, options: NodeAgentOptions) {
@@ -51,7 +62,12 @@ export class NodeAgent {
 
   *#keepNode(): Flow<void> {
     while (!(yield* this.#register())) yield* sleep('real', retryMs)
-    this.#recorder.event({ kind: 'Node', name: this.#options.facts.name, uid: this.#options.facts.name }, 'Normal', 'Starting', 'Starting kubelet.')
+    this.#recorder.event(
+      { kind: 'Node', name: this.#options.facts.name, uid: this.#options.facts.name },
+      'Normal',
+      'Starting',
+      'Starting kubelet.'
+    )
     this.#runs.push(this.#ctx.run(this.#keepLease()))
     for (;;) {
       yield* sleep('cluster', this.#options.statusCheckMs)
@@ -92,7 +108,12 @@ export class NodeAgent {
     this.#node = found.value
     const status = nodeStatus(facts, found.value.status, nowMs)
     if (!always && nowMs - this.#reportedAtMs < statusReportMs && !nodeStatusChanged(found.value.status, status)) return true
-    const result = yield* this.#client.patch(resources.nodes, { name: facts.name }, { status }, { type: 'strategic', subresource: 'status' })
+    const result = yield* this.#client.patch(
+      resources.nodes,
+      { name: facts.name },
+      { status },
+      { type: 'strategic', subresource: 'status' }
+    )
     if (result.ok) this.#reportedAtMs = nowMs
     else this.#ctx.log('node status refused', { node: facts.name, reason: result.error.reason, message: result.error.message })
     return result.ok
@@ -100,19 +121,31 @@ export class NodeAgent {
 
   *#keepLease(): Flow<void> {
     for (;;) {
-      yield* this.#renew()
-      yield* sleep('cluster', this.#options.leaseRenewMs)
+      if (yield* this.#renew()) {
+        const nowMs = this.#ctx.clusterMs
+        // So late that others may have taken the node for dead, and said so in its conditions.
+        const late = nowMs - this.#renewedAtMs > (leaseDurationSeconds * 1000) / 2
+        if (late && this.#renewedAtMs > 0) this.#ctx.run(this.#check())
+        this.#renewedAtMs = nowMs
+      }
+      // Jitter as upstream's, so that nodes started together do not renew together.
+      yield* sleep('cluster', this.#options.leaseRenewMs * (1 + 0.04 * this.#ctx.random()))
     }
   }
 
-  *#renew(): Flow<void> {
+  *#check(): Flow<void> {
+    yield* this.#report()
+  }
+
+  *#renew(): Flow<boolean> {
     const { name } = this.#options.facts
     const spec = { holderIdentity: name, leaseDurationSeconds, renewTime: formatMicroTime(this.#ctx.clusterMs) }
     const at = { namespace: leaseNamespace, name }
     const renewed = yield* this.#client.patch(resources.leases, at, { spec }, { timeoutMs: leaseTimeoutMs })
-    if (renewed.ok || !isNotFound(renewed)) return
+    if (renewed.ok || !isNotFound(renewed)) return renewed.ok
     const lease = nodeLease(name, this.#node?.metadata.uid ?? '', this.#ctx.clusterMs)
     const created = yield* this.#client.create(resources.leases, lease, { timeoutMs: leaseTimeoutMs })
     if (!created.ok) this.#ctx.log('no lease', { node: name, reason: created.error.reason, message: created.error.message })
+    return created.ok
   }
 }

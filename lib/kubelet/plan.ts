@@ -60,7 +60,8 @@ export function isIdle(pod: Pod, view: PodView): boolean {
 /** Every regular container is over for good, or an init container failed for good. */
 export function isFinished(pod: Pod, view: PodView): boolean {
   const { spec } = pod
-  if (spec.restartPolicy === 'Never' && (spec.initContainers ?? []).some(one => !isSidecar(one) && failed(viewOf(view, one.name)))) return true
+  if (spec.restartPolicy === 'Never' && (spec.initContainers ?? []).some(one => !isSidecar(one) && failed(viewOf(view, one.name))))
+    return true
   return spec.containers.every(({ name }) => {
     const { run, busy } = viewOf(view, name)
     return busy === undefined && run?.phase === 'exited' && !isToRestart(spec.restartPolicy, run.exitCode ?? 0)

@@ -36,7 +36,8 @@ export function* fetchEnvironment(host: PodHost, pod: Pod, container: Container,
   const { namespace = '' } = pod.metadata
   const links = pod.spec.enableServiceLinks !== false
   const listed = links ? yield* host.client.list(resources.services, { namespace }) : undefined
-  const master = namespace === 'default' && links ? undefined : yield* host.client.get(resources.services, { namespace: 'default', name: 'kubernetes' })
+  const master =
+    namespace === 'default' && links ? undefined : yield* host.client.get(resources.services, { namespace: 'default', name: 'kubernetes' })
   const services = [...(master?.ok === true ? [master.value] : []), ...(listed?.ok === true ? listed.value.items : [])]
   const sources = { configMap: (name: string) => configMaps.get(name), secret: (name: string) => secrets.get(name) }
   return environment(pod, container, serviceVariables(services, links, namespace), sources, downwardFacts(host, podIp))

@@ -226,7 +226,8 @@ export class PodWorker {
     if (this.#volumes !== undefined) return true
     const volumes = yield* fetchVolumes(host, this.#pod, this.#podIp)
     if (volumes.ok) this.#volumes = volumes.volumes
-    else host.recorder.event(subject, 'Warning', 'FailedMount', `MountVolume.SetUp failed for volume "${volumes.volume}" : ${volumes.message}`)
+    else
+      host.recorder.event(subject, 'Warning', 'FailedMount', `MountVolume.SetUp failed for volume "${volumes.volume}" : ${volumes.message}`)
     return volumes.ok || later()
   }
 

@@ -45,7 +45,8 @@ function* exec(host: PodHost, { id }: HandlerTarget, argv: readonly string[], ti
   if (!outcome.ok) return { ok: false, output: outcome.error.detail }
   const { code, stdout, stderr, timedOut } = outcome.value
   const output = (decoder.decode(stdout) + decoder.decode(stderr)).slice(0, outputCharsMax)
-  if (timedOut) return { ok: false, output: `command timed out: ${JSON.stringify(argv.join(' '))} timed out after ${goDuration(timeoutMs)}` }
+  if (timedOut)
+    return { ok: false, output: `command timed out: ${JSON.stringify(argv.join(' '))} timed out after ${goDuration(timeoutMs)}` }
   return { ok: code === 0, output }
 }
 

@@ -43,7 +43,8 @@ function fromStatus(pod: Pod, status: ContainerStatus | undefined, anew: boolean
   if (run === undefined) return { ...newContainerView, restartCount }
   const policy = pod.spec.restartPolicy
   // Where nothing is to be restarted, a lost container is a failed one.
-  if (!anew || policy === 'Never' || !isToRestart(policy, run.exitCode ?? 0)) return { ...newContainerView, run, last: run === last ? undefined : last, restartCount }
+  if (!anew || policy === 'Never' || !isToRestart(policy, run.exitCode ?? 0))
+    return { ...newContainerView, run, last: run === last ? undefined : last, restartCount }
   return { ...newContainerView, last: run, restartCount: restartCount + 1 }
 }
 

@@ -47,6 +47,7 @@ export interface Mount {
 export interface VolumeFiles {
   readonly name: string
   readonly files: Readonly<Record<string, Uint8Array | string>> // By path relative to its root.
+  readonly kept: boolean // It is written by containers (emptyDir and the like): made once, then left alone.
 }
 
 export interface ExitScript {
@@ -116,6 +117,8 @@ export interface ContainersProtocol {
   remove(container: { readonly id: string }): void
   /** From a container that is over. */
   exited(report: ContainerReport): void
+  /** From a container: of these volumes, those nobody has made yet in its thread. The asker makes them. */
+  claim(volumes: { readonly names: readonly string[] }): readonly string[]
 }
 
 /** What a kubelet must accept. */
@@ -141,6 +144,7 @@ export interface ContainerRuntime {
 }
 
 /** The address of a container: short, and unique as its id is. */
-export const containerAddress = (machine: string, id: string): string => `${machine}/container-${id.slice(id.indexOf('//') + 2).slice(0, 20)}`
+export const containerAddress = (machine: string, id: string): string =>
+  `${machine}/container-${id.slice(id.indexOf('//') + 2).slice(0, 20)}`
 
 export const containersThread = (machine: string): string => `${machine}/containers`

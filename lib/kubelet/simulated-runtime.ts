@@ -38,6 +38,7 @@ export class SimulatedRuntime implements ContainerRuntime {
     this.#options = options
   }
 
+  // biome-ignore lint/correctness/useYield: a flow that never has to wait.
   *recover(): Flow<boolean> {
     return true
   }
@@ -96,6 +97,7 @@ export class SimulatedRuntime implements ContainerRuntime {
     this.#containers.delete(id)
   }
 
+  // biome-ignore lint/correctness/useYield: a flow that never has to wait.
   *exec(): Flow<Outcome<ExecResult>> {
     const nothing = new Uint8Array(0)
     return { ok: true, value: { code: 0, stdout: nothing, stderr: nothing, timedOut: false } }

@@ -54,7 +54,10 @@ export class StatusWriter {
       const patch = this.#patch()
       if (patch === undefined) return
       const { namespace, name } = this.#pod.metadata
-      const result = yield* this.#host.client.patch(resources.pods, { namespace, name }, patch, { type: 'strategic', subresource: 'status' })
+      const result = yield* this.#host.client.patch(resources.pods, { namespace, name }, patch, {
+        type: 'strategic',
+        subresource: 'status'
+      })
       this.writes++
       if (result.ok) {
         this.saw(result.value)

@@ -32,7 +32,7 @@ export function podVolumes(pod: Pod, sources: VolumeSources, facts: DownwardFact
   const volumes: VolumeFiles[] = []
   for (const volume of pod.spec.volumes ?? []) {
     try {
-      volumes.push({ name: volumeName(pod, volume), files: filesOf(pod, volume, sources, facts) })
+      volumes.push({ name: volumeName(pod, volume), files: filesOf(pod, volume, sources, facts), kept: isKept(volume) })
     } catch (error) {
       if (!(error instanceof Unmountable)) throw error
       return { ok: false, volume: volume.name, message: error.message }
@@ -59,9 +59,12 @@ export function volumeSources(pod: Pod): { configMaps: Set<string>; secrets: Set
   return found
 }
 
+const isKept = (volume: Volume): boolean =>
+  volume.emptyDir !== undefined || volume.hostPath !== undefined || volume.persistentVolumeClaim !== undefined
+
 function filesOf(pod: Pod, volume: Volume, sources: VolumeSources, facts: DownwardFacts): Files {
   const { configMap, secret, downwardAPI, projected } = volume
-  if (volume.emptyDir !== undefined || volume.hostPath !== undefined || volume.persistentVolumeClaim !== undefined) return {}
+  if (isKept(volume)) return {}
   if (configMap !== undefined) return configMapFiles(configMap, pod, sources)
   if (secret !== undefined) return secretFiles({ ...secret, name: secret.secretName }, pod, sources)
   if (downwardAPI !== undefined) return downwardFiles(downwardAPI.items ?? [], pod, facts)
@@ -69,7 +72,7 @@ function filesOf(pod: Pod, volume: Volume, sources: VolumeSources, facts: Downwa
     return Object.assign({}, ...(projected.sources ?? []).map(source => projectedFiles(source, pod, sources, facts)))
   }
   const kind = Object.keys(volume).find(name => name !== 'name') ?? 'no source'
-  if (kind === 'no source') return {} // Defaults make it an emptyDir.
+  if (kind === 'no source') return {}
   throw new Unmountable(`volumes of kind ${kind} are not supported by this node's runtime`)
 }
 
@@ -106,7 +109,9 @@ function keyed({ name, items, optional }: KeyedSource, data: Files, pod: Pod): F
 function downwardFiles(items: readonly DownwardFile[], pod: Pod, facts: DownwardFacts): Files {
   const files: Files = {}
   for (const { path, fieldRef, resourceFieldRef } of items) {
-    const container = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].find(({ name }) => name === resourceFieldRef?.containerName)
+    const container = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].find(
+      ({ name }) => name === resourceFieldRef?.containerName
+    )
     const value =
       fieldRef !== undefined
         ? fieldValue(pod, fieldRef.fieldPath, facts)
@@ -124,7 +129,8 @@ function projectedFiles(source: ProjectedSource, pod: Pod, sources: VolumeSource
   if (downwardAPI !== undefined) return downwardFiles(downwardAPI.items ?? [], pod, facts)
   if (serviceAccountToken !== undefined) {
     const token = sources.token(serviceAccountToken.audience ?? '')
-    if (token === undefined) throw new Unmountable(`failed to fetch token for service account "${pod.spec.serviceAccountName ?? 'default'}"`)
+    if (token === undefined)
+      throw new Unmountable(`failed to fetch token for service account "${pod.spec.serviceAccountName ?? 'default'}"`)
     return { [serviceAccountToken.path]: token }
   }
   throw new Unmountable(`projected volumes of ${Object.keys(source).join(', ')} are not supported by this node's runtime`)

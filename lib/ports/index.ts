@@ -10,6 +10,7 @@ export {
   type HttpResponse,
   httpPort
 } from './http.js'
+export { type ModuleOwner, type ModuleProtocol, type ModuleRun, modulePort } from './module.js'
 export { type ResourcesProtocol, resourcesPort } from './resources.js'
 export {
   execOutputBytesMax,

@@ -5,5 +5,7 @@ import type { PortLoader } from '../thread.js'
 export const ports: Readonly<Record<string, PortLoader>> = {
   disk: async () => (await import('./disk.js')).disk,
   http: async () => (await import('./http.js')).http,
-  resources: async () => (await import('./resources.js')).resources
+  module: async () => (await import('./module.js')).module,
+  resources: async () => (await import('./resources.js')).resources,
+  sockets: async () => (await import('./sockets.js')).loadSockets()
 }
