@@ -3,6 +3,7 @@
 import type { AnyActor } from '../lib/actor/index.js'
 
 const sources: Readonly<Record<string, () => Promise<unknown>>> = {
+  scheduler: async () => (await import('./scheduler.js')).scheduler,
   store: async () => (await import('./store.js')).store,
   supervisor: async () => (await import('./supervisor.js')).supervisorOf(find)
 }

@@ -46,13 +46,13 @@ export class Cluster {
     return node?.node === undefined ? undefined : node
   }
 
-  /** Returns what was known of the node before; undefined: it is new. */
+  /** Returns what was known of the node before, which is what is known now if nothing of it changed; undefined: it is new. */
   setNode(object: Node): NodeFacts | undefined {
     const node = this.#at(object.metadata.name ?? '')
     const before = node.node === undefined ? undefined : node.facts
     this.#countImages(node.facts, -1)
     node.node = object
-    node.facts = factsOf(object)
+    node.facts = factsOf(object, before)
     this.#countImages(node.facts, 1)
     if (before === undefined || zoneOf(before.labels) !== zoneOf(node.facts.labels)) this.#orderStale = true
     return before

@@ -10,3 +10,11 @@ export { type Preemption, preempt } from './preemption.js'
 export { type QueuedPod, type QueuePlace, queueLimits, SchedulingQueue } from './queue.js'
 export { podRequests, type Resources } from './resources.js'
 export { feasibleNodesToFind, nodeRejects, type Schedule, type ScheduleOptions, schedule, scoreNodes } from './schedule.js'
+export {
+  type BindDecision,
+  type Decision,
+  defaultSchedulerName,
+  Scheduler,
+  type SchedulerOptions,
+  type UnschedulableDecision
+} from './scheduler.js'

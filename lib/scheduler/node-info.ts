@@ -3,6 +3,7 @@
 // Pods may be known before their node is: such a NodeInfo has no `node`, counts, and is offered to no pod.
 
 import type { Node, Taint } from '../kinds/index.js'
+import { deepEqual } from '../object/index.js'
 import type { HostPort, Labels, PodInfo } from './pod-info.js'
 import { addResources, noResources, type Resources, resourcesOf } from './resources.js'
 
@@ -65,10 +66,11 @@ export function unknownFacts(name: string): NodeFacts {
   }
 }
 
-export function factsOf({ metadata, spec, status }: Node): NodeFacts {
+/** Parts that are equal to those of `before` are those: heartbeats change nothing that a pod could wait for. */
+export function factsOf({ metadata, spec, status }: Node, before?: NodeFacts): NodeFacts {
   const images = new Map<string, number>()
   for (const { names = [], sizeBytes = 0 } of status?.images ?? []) for (const name of names) images.set(name, sizeBytes)
-  return {
+  const facts: NodeFacts = {
     labels: metadata.labels ?? {},
     fields: { 'metadata.name': metadata.name ?? '' },
     taints: spec?.taints ?? [],
@@ -76,6 +78,24 @@ export function factsOf({ metadata, spec, status }: Node): NodeFacts {
     allocatable: resourcesOf(status?.allocatable ?? status?.capacity),
     images
   }
+  if (before === undefined) return facts
+  const labels = deepEqual(facts.labels, before.labels) ? before.labels : facts.labels
+  const taints = deepEqual(facts.taints, before.taints) ? before.taints : facts.taints
+  const allocatable = sameResources(facts.allocatable, before.allocatable) ? before.allocatable : facts.allocatable
+  const same = labels === before.labels && taints === before.taints && allocatable === before.allocatable
+  if (same && facts.unschedulable === before.unschedulable && sameMap(images, before.images)) return before
+  return { ...facts, labels, taints, allocatable }
+}
+
+function sameResources(a: Resources, b: Resources): boolean {
+  if (a.milliCpu !== b.milliCpu || a.memory !== b.memory || a.ephemeralStorage !== b.ephemeralStorage || a.pods !== b.pods) return false
+  return sameMap(a.scalars, b.scalars)
+}
+
+function sameMap(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): boolean {
+  if (a.size !== b.size) return false
+  for (const [name, amount] of a) if (b.get(name) !== amount) return false
+  return true
 }
 
 /** Whether two pods of one node would listen at the same place. */

@@ -112,6 +112,7 @@ export class SchedulingQueue {
 
   /** Something happened: those that it may help are tried again once their back-off is over. */
   wake(helps: (queued: QueuedPod) => boolean, nowMs: number): void {
+    if (this.#unschedulable.size === 0) return
     for (const entry of [...this.#unschedulable]) if (entry.plugins.size === 0 || helps(entry)) this.#retry(entry, nowMs)
   }
 
