@@ -5,7 +5,12 @@ import type { AnyActor } from '../lib/actor/index.js'
 const sources: Readonly<Record<string, () => Promise<unknown>>> = {
   container: async () => (await import('./container.js')).container,
   containers: async () => (await import('./containers.js')).containers,
+  controller: async () => (await import('./controller.js')).controller,
+  'controller-manager': async () => (await import('./controller-manager.js')).controllerManager,
+  fabric: async () => (await import('./fabric.js')).fabric,
+  'kube-proxy': async () => (await import('./kube-proxy.js')).kubeProxy,
   kubelet: async () => (await import('./kubelet.js')).kubelet,
+  scheduler: async () => (await import('./scheduler.js')).scheduler,
   store: async () => (await import('./store.js')).store,
   supervisor: async () => (await import('./supervisor.js')).supervisorOf(find)
 }
