@@ -6,7 +6,7 @@ import { ask, credit, type Flow, type Outcome, type Refusal, type Running, refus
 import type { ApiRequest, ApiResponse } from '../client/index.js'
 import type { Kind } from '../kinds/index.js'
 import { createValidators, errors, type Schema, type Schemas, StatusError } from '../object/index.js'
-import { type HttpRequest, httpPort } from '../ports/index.js'
+import { type HttpRequest, httpPort, resourcesPort } from '../ports/index.js'
 import type { StoreRef } from '../storage/index.js'
 import { type User, userOfAddress, userOfCertificate } from './authentication.js'
 import { type Attributes, allows, isPublic } from './authorization.js'
@@ -19,6 +19,7 @@ import { type LogChannel, logs } from './logs.js'
 import { type Accepted, negotiate } from './negotiation.js'
 import { answerPath } from './paths.js'
 import { statusReply } from './presentation.js'
+import { jsonOfProtobuf, protobufType, type WireMessages } from './protobuf.js'
 import { flag, parseTarget, type RequestTarget } from './request.js'
 import { Resources } from './resource.js'
 import { review } from './reviews.js'
@@ -33,6 +34,7 @@ export const requestTimeoutMs = 60_000
 export const bodyBytesMax = 3 << 20
 const bookmarkEveryMs = 60_000
 const compactEveryMs = 300_000
+const resourceTimeoutMs = 5_000
 const writeTimeoutMs = 60_000 // For a client to take a piece of a watch or a log.
 
 export interface ServerOptions {
@@ -65,6 +67,7 @@ export class ApiServer {
   readonly #running = new Map<number, Running>()
   readonly #outlet: Outlet
   #compactNext = 0
+  #messages: WireMessages | undefined // Read when first needed.
 
   constructor(ctx: ServerContext, options: ServerOptions) {
     this.#ctx = ctx
@@ -275,12 +278,26 @@ export class ApiServer {
 
   *#answered(incoming: Incoming, admitted?: Call): Flow<{ reply: Reply; warnings: readonly string[] }> {
     try {
-      const call = admitted ?? this.#admit(incoming)
+      let call = admitted ?? this.#admit(incoming)
+      if (incoming.contentType === protobufType && incoming.body.length > 0) {
+        incoming = yield* this.#fromProtobuf(incoming)
+        call = this.#admit(incoming)
+      }
       if (call === undefined) return { reply: yield* this.#answerOther(incoming), warnings: [] }
       return { reply: yield* answer(this.serving, call), warnings: call.warnings }
     } catch (error) {
       return { reply: this.#errorReply(error), warnings: [] }
     }
+  }
+
+  *#fromProtobuf(incoming: Incoming): Flow<Incoming> {
+    if (this.#messages === undefined) {
+      const file = yield* ask(this.#ctx.port(resourcesPort), resourceTimeoutMs, 'read', { name: 'protobuf.json' })
+      if (!file.ok) throw errors.internalError(file.error.detail)
+      this.#messages = JSON.parse(new TextDecoder().decode(file.value)) as WireMessages
+    }
+    const json = jsonOfProtobuf(incoming.body, this.#messages)
+    return { ...incoming, body: new TextEncoder().encode(JSON.stringify(json)), contentType: 'application/json' }
   }
 
   /** Who asks and whether it may; then what it asks for. Undefined: no request of a stored resource. */
