@@ -14,7 +14,8 @@ import { serve } from './openapi.js'
 import { buildSwagger } from './openapi-v2.js'
 import { buildDocuments, buildIndex } from './openapi-v3.js'
 import { readOperations } from './operations.js'
-import { buildSchemas } from './schemas.js'
+import { buildMessages } from './protobuf.js'
+import { buildSchemas, rootsOf } from './schemas.js'
 import { servedKinds } from './served.js'
 
 const resources = join(dist, 'resources')
@@ -25,11 +26,13 @@ export function buildResources(): boolean {
   const stamp = inputs()
   if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return false
   rmSync(stampFile, { force: true })
-  const models = buildModels(goTypes(), readClientModels())
+  const structs = goTypes()
+  const models = buildModels(structs, readClientModels())
   const published = servedKinds.filter(kind => !kind.planned)
   const operations = serve(readOperations(), published, models)
   rmSync(join(resources, 'openapi'), { recursive: true, force: true })
   write('schemas.json', buildSchemas(models, servedKinds))
+  write('protobuf.json', buildMessages(structs, rootsOf(models, servedKinds)))
   const texts = new Map<string, string>()
   for (const [name, document] of buildDocuments(models, operations, published)) {
     texts.set(name, write(`openapi/v3/${name}.json`, document))

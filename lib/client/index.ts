@@ -39,3 +39,4 @@ export {
   statusError
 } from './result.js'
 export { type QueueClocks, type QueueOptions, WorkQueue } from './work-queue.js'
+export type { KubeletProtocol, KubeletRef, LogRequest } from './kubelet-protocol.js'

@@ -83,9 +83,3 @@ export class TestHost implements Shell {
     if (due !== Number.POSITIVE_INFINITY) this.#timer = setTimeout(() => this.posted(), Math.min(Math.max(0, due - now), 2 ** 31 - 1))
   }
 }
-
-/** An actor that lets a test act in its name: `call` runs in a turn. */
-export interface Puppet {
-  readonly actor: AnyActor
-  run(flow: (ctx: unknown) => Generator<unknown, void, unknown>): void
-}

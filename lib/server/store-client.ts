@@ -1,0 +1,90 @@
+// StoreClient: the store by message, whichever of its members answers.
+//
+// A definite failure is retried at the next member until the deadline, a read after any failure. A transaction that may have happened
+// is sent again only if the caller says that doing so is harmless: ours compare what they replace, so at most one takes effect.
+
+import { ask, type Failure, type Flow, type Outcome, sleep } from '../actor/index.js'
+import type { StoreRange, StoreRangeAnswer, StoreRef, StoreTxn, StoreTxnAnswer } from '../storage/index.js'
+
+/** Failures that say something of the request; any member would answer the same. */
+const final = new Set(['compacted', 'future revision', 'no space', 'invalid', 'unknown message'])
+
+const attemptTimeoutMs = 5_000
+const retryDelayMs = 10
+const retryDelayMsMax = 200
+
+interface Clock {
+  readonly nowMs: number
+}
+
+export interface TxnOutcome {
+  readonly outcome: Outcome<StoreTxnAnswer>
+  /** An earlier attempt may have happened: a comparison that failed may have met our own write. */
+  readonly uncertain: boolean
+}
+
+export class StoreClient {
+  readonly #stores: readonly StoreRef[]
+  readonly #clock: Clock
+  #at = 0
+
+  constructor(stores: readonly StoreRef[], clock: Clock) {
+    this.#stores = stores
+    this.#clock = clock
+  }
+
+  /** The member that answered last. */
+  get current(): StoreRef {
+    return this.#stores[this.#at % this.#stores.length] as StoreRef
+  }
+
+  /** Turns to the next member, if `failed` is still the one in use. */
+  leave(failed: StoreRef): void {
+    if (this.current === failed) this.#at = (this.#at + 1) % this.#stores.length
+  }
+
+  *range(query: StoreRange, deadlineMs: number): Flow<Outcome<StoreRangeAnswer>> {
+    return yield* this.#read(deadlineMs, (store, timeoutMs) => ask(store, timeoutMs, 'range', query))
+  }
+
+  *revision(deadlineMs: number): Flow<Outcome<{ readonly revision: number }>> {
+    return yield* this.#read(deadlineMs, (store, timeoutMs) => ask(store, timeoutMs, 'revision'))
+  }
+
+  /** The transaction's comparisons must fail once it has happened. */
+  *txn(txn: StoreTxn, deadlineMs: number): Flow<TxnOutcome> {
+    let uncertain = false
+    for (let tries = 1; ; tries++) {
+      const store = this.current
+      const outcome = yield* ask(store, this.#attemptMs(deadlineMs), 'txn', txn)
+      if (outcome.ok || final.has(outcome.error.code)) return { outcome, uncertain }
+      uncertain ||= !outcome.error.definite
+      this.leave(store)
+      if (!(yield* this.#pause(tries, deadlineMs))) return { outcome, uncertain }
+    }
+  }
+
+  *#read<T>(deadlineMs: number, attempt: (store: StoreRef, timeoutMs: number) => Flow<Outcome<T>>): Flow<Outcome<T>> {
+    for (let tries = 1; ; tries++) {
+      const store = this.current
+      const outcome: Outcome<T> = yield* attempt(store, this.#attemptMs(deadlineMs))
+      if (outcome.ok || final.has(outcome.error.code)) return outcome
+      this.leave(store)
+      if (!(yield* this.#pause(tries, deadlineMs))) return outcome
+    }
+  }
+
+  #attemptMs(deadlineMs: number): number {
+    return Math.max(1, Math.min(attemptTimeoutMs, deadlineMs - this.#clock.nowMs))
+  }
+
+  /** The other members are tried at once; who has tried all of them waits. False: no time is left. */
+  *#pause(tries: number, deadlineMs: number): Flow<boolean> {
+    if (this.#clock.nowMs >= deadlineMs) return false
+    const rounds = Math.floor(tries / this.#stores.length)
+    if (tries % this.#stores.length === 0) yield* sleep('real', Math.min(retryDelayMsMax, retryDelayMs * 2 ** Math.min(rounds, 10)))
+    return this.#clock.nowMs < deadlineMs
+  }
+}
+
+export const failureText = ({ code, detail }: Failure): string => (detail === '' ? code : `${code}: ${detail}`)
