@@ -3,7 +3,7 @@
 // Guarantee: what is acknowledged is in the store; reads without a resource version see every write acknowledged before them; a watch
 // tells each change once, in order. It keeps nothing of its own: any number of them serve one cluster.
 
-import { type Actor, ask, type Flow, type Ref } from '../lib/actor/index.js'
+import { type Actor, ask, type Flow, type Ref, sleep } from '../lib/actor/index.js'
 import { kinds } from '../lib/kinds/index.js'
 import { httpPort, resourcesPort } from '../lib/ports/index.js'
 import {
@@ -20,7 +20,7 @@ export type ApiserverRef = Ref<ServerProtocol>
 
 export interface ApiserverArgs {
   readonly stores: readonly StoreRef[]
-  /** Absent: by message only. If the port is taken, the next free one is used and shown as `port`. */
+  /** Absent: by message only. Port 0: any free one. It is shown, with `ready` once requests are served. */
   readonly listen?: {
     readonly address: string
     readonly port: number
@@ -32,7 +32,8 @@ export interface ApiserverArgs {
 export const rangesDefault: ServiceRanges = { serviceCidr: '10.96.0.0/16', nodePortFirst: 30000, nodePortLast: 32767 }
 const listenTimeoutMs = 5_000
 const resourceTimeoutMs = 10_000
-const portsTried = 100
+const listenRetryMs = 50 // The last life's socket may be a moment behind.
+const listenTriesMax = 100
 const expireEveryMs = 60_000
 
 interface State {
@@ -86,28 +87,24 @@ function* start(ctx: ServerContext, server: ApiServer, args: ApiserverArgs): Flo
   const endpoint = args.listen === undefined ? undefined : yield* listen(ctx, args.listen)
   if (args.listen !== undefined && endpoint === undefined) return
   yield* server.bootstrap(endpoint ?? { address: '127.0.0.1', port: 6443 })
+  ctx.show({ ...endpoint, ready: true })
 }
 
 function* listen(
   ctx: ServerContext,
   { address, port, tls }: NonNullable<ApiserverArgs['listen']>
 ): Flow<{ readonly address: string; readonly port: number } | undefined> {
-  for (let at = port; ; at++) {
-    const listened = yield* ask(ctx.port(httpPort), listenTimeoutMs, 'listen', {
-      address,
-      port: at,
-      bodyBytesMax,
-      ...(tls === undefined ? {} : { tls })
-    })
+  for (let tries = 1; ; tries++) {
+    const options = { address, port, bodyBytesMax, ...(tls === undefined ? {} : { tls }) }
+    const listened = yield* ask(ctx.port(httpPort), listenTimeoutMs, 'listen', options)
     if (listened.ok) {
-      ctx.show({ address, port: listened.value.port })
       ctx.log('listening', { address, port: listened.value.port })
       return { address, port: listened.value.port }
     }
-    const taken = listened.error.code === 'EADDRINUSE' && port !== 0 && at < port + portsTried
-    if (!taken) {
-      ctx.stop(`cannot listen on ${address}:${at}: ${listened.error.code} ${listened.error.detail}`)
+    if (listened.error.code !== 'EADDRINUSE' || tries === listenTriesMax) {
+      ctx.stop(`cannot listen on ${address}:${port}: ${listened.error.code} ${listened.error.detail}`)
       return undefined
     }
+    yield* sleep('real', listenRetryMs)
   }
 }

@@ -86,6 +86,8 @@ interface KubeletState {
   readonly workers: PodWorkers
   readonly containers: Ref<ContainersProtocol>
   watched: boolean // The containers actor is monitored.
+  registered: boolean // The Node says Ready.
+  synced: boolean // It knows its pods.
 }
 
 type KubeletContext = Context<KubeletProtocol, 'pods'>
@@ -119,11 +121,17 @@ export const kubelet: Actor<KubeletProtocol, KubeletArgs, KubeletState, 'pods'> 
       runtime,
       workers,
       containers: containersThread(machineOf(ctx.self)) as Ref<ContainersProtocol>,
-      watched: false
+      watched: false,
+      registered: false,
+      synced: false
     }
     const { leaseRenewMs = nodeAgentDefaults.leaseRenewMs, statusReportMs = nodeAgentDefaults.statusReportMs } = args
     const statusCheckMs = runtime.kind === 'simulated' ? simulatedStatusCheckMs : nodeAgentDefaults.statusCheckMs
-    new NodeAgent(ctx as ClientContext, client, recorder, { facts, leaseRenewMs, statusCheckMs, statusReportMs }).start()
+    const registered = (): void => {
+      state.registered = true
+      show(ctx, state)
+    }
+    new NodeAgent(ctx as ClientContext, client, recorder, { facts, leaseRenewMs, statusCheckMs, statusReportMs, registered }).start()
     if (runtime.kind !== 'simulated') ctx.tell(ctx.port(socketsPort), 'place', { address: args.podPrefix, machine: machineOf(ctx.self) })
     ctx.run(begin(ctx, state, client))
     return state
@@ -169,6 +177,9 @@ export const kubelet: Actor<KubeletProtocol, KubeletArgs, KubeletState, 'pods'> 
   }
 }
 
+const show = (ctx: KubeletContext, { workers, runtime, registered, synced }: KubeletState): void =>
+  ctx.show({ ready: registered && synced, pods: workers.size, runtime: runtime.kind })
+
 /** Takes over the containers that are there, then the pods. */
 function* begin(ctx: KubeletContext, state: KubeletState, client: ApiClient): Flow<void> {
   while (!(yield* state.runtime.recover())) yield* sleep('real', recoverRetryMs)
@@ -181,7 +192,8 @@ function* begin(ctx: KubeletContext, state: KubeletState, client: ApiClient): Fl
   })
   pods.whenSynced(() => {
     for (const id of runtime.orphans(workers.uids())) runtime.remove(id)
-    ctx.show({ pods: workers.size, runtime: runtime.kind })
+    state.synced = true
+    show(ctx, state)
   })
   pods.start()
   if (runtime.kind === 'simulated') return
@@ -190,7 +202,7 @@ function* begin(ctx: KubeletContext, state: KubeletState, client: ApiClient): Fl
     if (!state.watched) continue
     const asOfMs = ctx.clusterMs
     if (yield* runtime.recover()) workers.reconcile(asOfMs)
-    ctx.show({ pods: workers.size, runtime: runtime.kind })
+    show(ctx, state)
   }
 }
 

@@ -3,6 +3,7 @@
 import type { Ref } from '../lib/actor/index.js'
 import type { ApiRef } from '../lib/client/index.js'
 import type { StoreRef } from '../lib/storage/index.js'
+import type { ApiserverArgs } from './apiserver.js'
 import type { ControllerManagerArgs } from './controller-manager.js'
 import type { FabricArgs, FabricProtocol } from './fabric.js'
 import type { KubeProxyArgs, KubeProxyProtocol } from './kube-proxy.js'
@@ -90,13 +91,12 @@ function controlPlane(shape: ClusterShape, ground: ClusterGround, index: number)
 }
 
 /** One apiserver listens where clients look for it; several have an address each, and the fabric passes connections on. */
-function apiserverArgs(shape: ClusterShape, ground: ClusterGround, index: number): unknown {
-  const alone = shape.apiservers === 1
+function apiserverArgs(shape: ClusterShape, ground: ClusterGround, index: number): ApiserverArgs {
+  const address = shape.apiservers === 1 ? '127.0.0.1' : apiAddress(ground, index)
   return {
     stores: storesOf(shape).map(store => store as string as StoreRef),
-    listen: alone ? { address: '127.0.0.1', port: ground.apiPort } : { address: apiAddress(ground, index), port: ground.apiPort },
-    tls: ground.tls,
-    serviceCidr: `127.${ground.serviceOctet}.0.0/16`
+    listen: { address, port: ground.apiPort, tls: ground.tls },
+    ranges: { serviceCidr: `127.${ground.serviceOctet}.0.0/16`, nodePortFirst: 30000, nodePortLast: 32767 }
   }
 }
 

@@ -3,6 +3,7 @@
 import type { AnyActor } from '../lib/actor/index.js'
 
 const sources: Readonly<Record<string, () => Promise<unknown>>> = {
+  apiserver: async () => (await import('./apiserver.js')).apiserver,
   container: async () => (await import('./container.js')).container,
   containers: async () => (await import('./containers.js')).containers,
   controller: async () => (await import('./controller.js')).controller,

@@ -23,6 +23,8 @@ export interface NodeAgentOptions {
   readonly leaseRenewMs: number
   readonly statusCheckMs: number // How often the status is looked at;
   readonly statusReportMs: number // and how often it is written though nothing changed.
+  /** The Node is there and says Ready. */
+  readonly registered?: () => void
 }
 
 export const nodeAgentDefaults = { leaseRenewMs: 10_000, statusCheckMs: 10_000, statusReportMs: 300_000 } as const
@@ -62,6 +64,7 @@ export class NodeAgent {
 
   *#keepNode(): Flow<void> {
     while (!(yield* this.#register())) yield* sleep('real', retryMs)
+    this.#options.registered?.()
     this.#recorder.event(
       { kind: 'Node', name: this.#options.facts.name, uid: this.#options.facts.name },
       'Normal',

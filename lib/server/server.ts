@@ -304,7 +304,7 @@ export class ApiServer {
   #admit(incoming: Incoming): Call | undefined {
     const target = parseTarget(incoming.method, incoming.url)
     this.#authorize(incoming, target)
-    if (incoming.tooLarge) throw errors.requestEntityTooLarge(bodyBytesMax)
+    if (incoming.tooLarge) throw errors.requestEntityTooLarge(`limit is ${bodyBytesMax}`)
     const wanted = target.resource
     if (wanted === undefined || virtualOf(target) !== undefined) return undefined
     const resource = routed(this.serving.resources, wanted)

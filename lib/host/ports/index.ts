@@ -7,5 +7,6 @@ export const ports: Readonly<Record<string, PortLoader>> = {
   http: async () => (await import('./http.js')).http,
   module: async () => (await import('./module.js')).module,
   resources: async () => (await import('./resources.js')).resources,
+  shell: async () => (await import('./shell.js')).loadShell(),
   sockets: async () => (await import('./sockets.js')).loadSockets()
 }
