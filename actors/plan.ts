@@ -2,6 +2,7 @@
 
 import type { Ref } from '../lib/actor/index.js'
 import type { ApiRef } from '../lib/client/index.js'
+import type { ControllerOptions } from '../lib/controllers/index.js'
 import type { StoreRef } from '../lib/storage/index.js'
 import type { ApiserverArgs } from './apiserver.js'
 import type { ControllerManagerArgs } from './controller-manager.js'
@@ -54,6 +55,8 @@ export interface ClusterPlan {
   readonly machines: readonly MachinePlan[] // In the order of their start.
 }
 
+const leaseRenewMsMax = 10_000
+const monitorPeriodMsMax = 5_000
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index)
 const control = (index: number): string => `control-${index}`
 const worker = (index: number): string => `worker-${index + 1}`
@@ -67,6 +70,12 @@ export function plan(shape: ClusterShape, ground: ClusterGround): ClusterPlan {
   ]
   return { machines: [...machines, { name: 'root', children: fabric(shape, ground) }] }
 }
+
+/** A short grace period asks for heartbeats and looks at them that are as much more frequent. */
+const nodeTiming = ({ nodeGraceMs }: ClusterShape): Partial<ControllerOptions> => ({
+  nodeMonitorGracePeriodMs: nodeGraceMs,
+  nodeMonitorPeriodMs: Math.min(monitorPeriodMsMax, nodeGraceMs / 8)
+})
 
 const storesOf = (shape: ClusterShape): string[] => upTo(shape.stores).map(index => `${control(index)}/store`)
 const apiserversOf = (shape: ClusterShape): ApiRef[] =>
@@ -83,7 +92,7 @@ function controlPlane(shape: ClusterShape, ground: ClusterGround, index: number)
   }
   if (index < shape.apiservers) children.push(own(`${machine}/apiserver`, 'apiserver', apiserverArgs(shape, ground, index)))
   if (index < shape.controllerManagers) {
-    const args: ControllerManagerArgs = { apiservers, options: { nodeMonitorGracePeriodMs: shape.nodeGraceMs } }
+    const args: ControllerManagerArgs = { apiservers, options: nodeTiming(shape) }
     children.push(own(`${machine}/controller-manager`, 'controller-manager', args))
   }
   if (index < shape.schedulers) children.push(own(`${machine}/scheduler`, 'scheduler', { apiservers }))
@@ -111,7 +120,8 @@ function workerMachine(shape: ClusterShape, ground: ClusterGround, index: number
     apiservers: apiserversOf(shape),
     runtime: shape.runtime,
     unknownImages: shape.unknownImages === 'fail' ? 'refuse' : 'simulate',
-    supervisor: `root/${machine}`
+    supervisor: `root/${machine}`,
+    leaseRenewMs: Math.min(leaseRenewMsMax, shape.nodeGraceMs / 4) // As upstream's 10 s of 40 s.
   }
   const children = [own(`${machine}/kubelet`, 'kubelet', kubelet)]
   if (shape.runtime === 'simulated') return children

@@ -1,13 +1,24 @@
 // The journey: one cluster, the real kubectl, and what a user does with it, step by step; then everything is broken in turn.
 
+import { get } from 'node:http'
 import t from 'tap'
 import { run, TestCluster, until } from './cluster.js'
 
 const deployment = 'nginx'
-const page = async (url: string): Promise<string | false> => {
-  const answer = await fetch(url, { signal: AbortSignal.timeout(2_000) })
-  return answer.status === 200 && (await answer.text())
-}
+
+/** A connection of its own each time: who answers is decided by connection. */
+const page = (url: string): Promise<string | false> =>
+  new Promise((resolve, reject) => {
+    const request = get(url, { agent: false, timeout: 2_000 }, answer => {
+      let text = ''
+      answer.setEncoding('utf8').on('data', (part: string) => {
+        text += part
+      })
+      answer.on('end', () => resolve(answer.statusCode === 200 && text))
+    })
+    request.on('timeout', () => request.destroy(new Error('no answer')))
+    request.on('error', reject)
+  })
 
 t.test('the journey of a user, with the real kubectl', { timeout: 240_000 }, async t => {
   const cluster = await TestCluster.up({ args: ['--node-grace', '6s'] })
