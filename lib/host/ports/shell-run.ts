@@ -255,6 +255,7 @@ export class ShellProcess implements Process {
         ...(cwd !== undefined && { cwd })
       }
       const result = await this.#bash(abort).exec(text, options)
+      if (abort.signal.aborted) return { code: result.exitCode, detail: undefined, env: result.env }
       await this.write('stdout', bytesOf(result.stdout, result.stdoutKind))
       await this.write('stderr', bytesOf(result.stderr, 'text'))
       return { code: result.exitCode, detail: undefined, env: result.env }

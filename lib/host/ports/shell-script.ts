@@ -27,6 +27,7 @@ export const commandNames = {
   wait: 'kabuki-wait'
 } as const
 const outputVariable = '__kabuki_out'
+const errorVariable = '__kabuki_err'
 export const trapVariable = '__kabuki_trap'
 export const jobVariable = '__kabuki_job'
 
@@ -34,7 +35,7 @@ export const jobVariable = '__kabuki_job'
 interface Mode {
   /** `caller`: wherever the caller of this function says. */
   readonly out: 'console' | 'caller' | null
-  readonly err: 'console' | 'with out' | null
+  readonly err: 'console' | 'caller' | 'with out' | null
   /** Nothing is changed but that loops give others a turn. */
   readonly plain?: true
 }
@@ -80,7 +81,7 @@ class Instrument {
   run(mode: Mode): Instrumented {
     this.#survey(this.#script as unknown as Node)
     this.#list(this.#script.statements, mode)
-    const start = `${outputVariable}=${consolePaths.stdout}\n`
+    const start = `${outputVariable}=${consolePaths.stdout} ${errorVariable}=${consolePaths.stderr}\n`
     return { text: start + this.#syntax.serialize(this.#script), background: this.#beside }
   }
 
@@ -118,7 +119,7 @@ class Instrument {
   #command(node: Node, mode: Mode): void {
     if (node.type === 'SimpleCommand') return this.#simple(node as unknown as SimpleCommandNode, mode)
     if (mode.plain) return this.#inside(node, mode)
-    if (node.type === 'FunctionDef') return this.#inside(node, { out: 'caller', err: 'console' })
+    if (node.type === 'FunctionDef') return this.#inside(node, { out: 'caller', err: 'caller' })
     this.#inside(node, compounds.has(node.type) ? redirected(node, mode) : mode)
   }
 
@@ -130,11 +131,13 @@ class Instrument {
     if (name !== undefined && this.#functions.has(name)) {
       const inside = redirected(node as unknown as Node, mode)
       if (inside.out === null) node.assignments.unshift(assignment(outputVariable, '/dev/stdout'))
+      if (inside.err === null) node.assignments.unshift(assignment(errorVariable, '/dev/stderr'))
       return
     }
     if (name !== undefined && silent.has(name) && !isExec(node)) return
     const out = mode.out === 'console' ? word(consolePaths.stdout) : mode.out === 'caller' ? variable(outputVariable) : undefined
-    const err = mode.err === 'console' ? word(consolePaths.stderr) : mode.err === 'with out' ? out : undefined
+    const errs = { console: word(consolePaths.stderr), caller: variable(errorVariable), 'with out': out }
+    const err = mode.err === null ? undefined : errs[mode.err]
     const added = [err && redirection(2, err), out && redirection(1, out)].filter(added => added !== undefined)
     node.redirections.unshift(...added)
   }
