@@ -7,7 +7,7 @@
 import { type Actor, ask, type Context, type Flow, type Ref, sleep } from '../lib/actor/index.js'
 import { type Listener, type SocketAddress, type SocketsOwner, socketsPort } from '../lib/ports/index.js'
 import { ruleName } from '../lib/proxy/index.js'
-import type { KubeProxyProtocol, ProxiedConnection } from './kube-proxy.js'
+import type { KubeProxyProtocol } from './kube-proxy.js'
 
 export interface FabricProtocol extends SocketsOwner {
   /** Every listener that should exist, as the kube-proxy that tells it sees it. */
@@ -30,23 +30,37 @@ interface FabricState {
   readonly args: FabricArgs
   readonly told: Map<string, readonly Listener[]> // By kube-proxy.
   readonly open: Map<string, Listener> // By name: listening, or about to.
+  readonly failing: Set<string> // Could not be opened, by name.
+  readonly silentUntilMs: Map<string, number> // kube-proxies that did not answer.
   nextNode: number
   nextApi: number
   updating: boolean
 }
 
-type FabricContext = Context<FabricProtocol>
+type FabricContext = Context<FabricProtocol, 'retry'>
+type Connection = Parameters<SocketsOwner['connection']>[0]
 
 const decideMs = 500 // The port itself waits longer: two nodes can be asked.
 const listenMs = 5_000
 const retryMs = 1_000
-const nodesAskedMax = 3
+const relearnMs = 5_000 // What a kube-proxy told may have been lost on the way.
+const silentMs = 2_000 // One that did not answer is passed over so long, by clients who may use another.
+const silencesMax = 3
 
-export const fabric: Actor<FabricProtocol, FabricArgs, FabricState> = {
+export const fabric: Actor<FabricProtocol, FabricArgs, FabricState, 'retry'> = {
   name: 'fabric',
   ports: [socketsPort],
   init(ctx, args) {
-    const state: FabricState = { args, told: new Map(), open: new Map(), nextNode: 0, nextApi: 0, updating: false }
+    const state: FabricState = {
+      args,
+      told: new Map(),
+      open: new Map(),
+      failing: new Set(),
+      silentUntilMs: new Map(),
+      nextNode: 0,
+      nextApi: 0,
+      updating: false
+    }
     for (const { prefix, machine } of args.nodes) ctx.tell(ctx.port(socketsPort), 'place', { address: prefix, machine })
     for (const node of args.nodes) ctx.run(learn(ctx, state, node))
     if (args.api !== undefined) ctx.run(keepListening(ctx, state))
@@ -57,54 +71,80 @@ export const fabric: Actor<FabricProtocol, FabricArgs, FabricState> = {
       state.told.set(ctx.from, listeners)
       if (!state.updating) ctx.run(keepListening(ctx, state))
     },
-    connection(_ctx, state, connection) {
+    connection(ctx, state, connection) {
       const { api } = state.args
       if (api !== undefined && connection.listener.port === api.listen.port && connection.listener.address === api.listen.address) {
         return { endpoints: inTurn(api.apiservers, state.nextApi++) }
       }
-      return decide(state, connection)
+      return decide(ctx, state, connection)
+    }
+  },
+  timers: {
+    retry(ctx, state) {
+      if (!state.updating) ctx.run(keepListening(ctx, state))
     }
   }
 }
 
-/** The kube-proxy of the client's node, or of the node whose address was dialled; for others any live one. */
-function* decide(state: FabricState, connection: ProxiedConnection): Flow<{ endpoints: readonly SocketAddress[] }> {
+/**
+ * The kube-proxy of the client's node, or of the node whose address was dialled; for others any live one, and another
+ * if that has no endpoint on its own node (traffic policy Local): 127.0.0.1 stands for a load balancer before all nodes.
+ */
+function* decide(ctx: FabricContext, state: FabricState, connection: Connection): Flow<{ endpoints: readonly SocketAddress[] }> {
   const { nodes } = state.args
-  const own = nodeOf(nodes, connection.client.address) ?? nodeOf(nodes, connection.listener.address)
-  const asked = own !== undefined ? [own] : inTurn(nodes, state.nextNode++).slice(0, nodesAskedMax)
-  for (const { proxy } of asked) {
-    const answer = yield* ask(proxy, decideMs, 'endpointsFor', connection)
-    if (answer.ok) return answer.value
+  const home = nodeOf(nodes, connection.client.address)
+  const entry = home ?? nodeOf(nodes, connection.listener.address)
+  let silences = 0
+  for (const { proxy } of entry !== undefined ? [entry] : nodesInTurn(ctx, state, state.nextNode++)) {
+    const answer = yield* ask(proxy, decideMs, 'endpointsFor', { ...connection, inside: home !== undefined })
+    if (answer.ok && answer.value.endpoints.length > 0) return answer.value
+    if (answer.ok) continue
+    state.silentUntilMs.set(proxy, ctx.nowMs + silentMs)
+    if (++silences === silencesMax) break
   }
   return { endpoints: [] }
 }
 
-/** What that kube-proxy has to say, if it ran before this life of the fabric. */
-function* learn(ctx: FabricContext, state: FabricState, { proxy }: FabricNode): Flow<void> {
-  const answer = yield* ask(proxy, decideMs, 'listeners')
-  if (!answer.ok || state.told.has(proxy)) return
-  state.told.set(proxy, answer.value)
-  if (!state.updating) yield* keepListening(ctx, state)
+function nodesInTurn({ nowMs }: FabricContext, { args, silentUntilMs }: FabricState, turn: number): FabricNode[] {
+  const answering = args.nodes.filter(({ proxy }) => (silentUntilMs.get(proxy) ?? 0) <= nowMs)
+  return inTurn(answering.length > 0 ? answering : args.nodes, turn)
 }
 
-/** Opens what should be and closes what should not, until it is so. */
+/** What that kube-proxy has to say: it may have run before this life of the fabric, or its word was lost. */
+function* learn(ctx: FabricContext, state: FabricState, { proxy }: FabricNode): Flow<void> {
+  for (;;) {
+    const before = state.told.get(proxy)
+    const answer = yield* ask(proxy, decideMs, 'listeners')
+    if (answer.ok && state.told.get(proxy) === before) {
+      state.told.set(proxy, answer.value)
+      if (!state.updating) yield* keepListening(ctx, state)
+    }
+    yield* sleep('real', relearnMs)
+  }
+}
+
+/** Opens what should be and closes what should not, until it is so; what cannot be opened is tried again later. */
 function* keepListening(ctx: FabricContext, state: FabricState): Flow<void> {
   state.updating = true
+  const tried = new Set<string>()
   try {
     for (;;) {
       const wanted = wantedOf(state)
-      const missing = [...wanted.values()].filter(listener => !state.open.has(ruleName(listener)))
+      const missing = [...wanted].filter(([name]) => !state.open.has(name) && !(tried.has(name) && state.failing.has(name)))
       const surplus = [...state.open.values()].filter(listener => !wanted.has(ruleName(listener)))
-      if (missing.length === 0 && surplus.length === 0) return
+      for (const name of state.failing) if (!wanted.has(name)) state.failing.delete(name)
+      if (missing.length === 0 && surplus.length === 0) break
       for (const listener of surplus) yield* close(ctx, state, listener)
-      let failed = 0
-      for (const listener of missing) if (!(yield* listen(ctx, state, listener))) failed++
-      ctx.show({ listeners: state.open.size, failing: failed })
-      if (failed > 0) yield* sleep('real', retryMs)
+      for (const [name, listener] of missing) {
+        tried.add(name)
+        yield* listen(ctx, state, listener)
+      }
     }
   } finally {
     state.updating = false
   }
+  ctx.show({ listeners: state.open.size, failing: state.failing.size })
+  if (state.failing.size > 0) ctx.timer('retry', 'real', retryMs)
 }
 
 function wantedOf({ told, args }: FabricState): Map<string, Listener> {
@@ -117,13 +157,17 @@ function wantedOf({ told, args }: FabricState): Map<string, Listener> {
   return wanted
 }
 
-function* listen(ctx: FabricContext, state: FabricState, listener: Listener): Flow<boolean> {
+function* listen(ctx: FabricContext, state: FabricState, listener: Listener): Flow<void> {
+  const name = ruleName(listener)
   const answer = yield* ask(ctx.port(socketsPort), listenMs, 'listen', listener)
   if (answer.ok) {
-    state.open.set(ruleName(listener), listener)
+    state.failing.delete(name)
+    state.open.set(name, listener)
     if (answer.value.moved) ctx.log('port moved', { ...listener, to: answer.value.port })
-  } else ctx.log('cannot listen', { ...listener, code: answer.error.code, detail: answer.error.detail })
-  return answer.ok
+  } else if (!state.failing.has(name)) {
+    state.failing.add(name)
+    ctx.log('cannot listen', { ...listener, code: answer.error.code, detail: answer.error.detail })
+  }
 }
 
 function* close(ctx: FabricContext, state: FabricState, listener: Listener): Flow<void> {

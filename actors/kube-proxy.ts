@@ -11,7 +11,10 @@ import type { FabricProtocol } from './fabric.js'
 export interface KubeProxyProtocol {
   /** Where a connection to that listener goes: endpoints in the order in which to try them. */
   endpointsFor(connection: ProxiedConnection): { readonly endpoints: readonly SocketAddress[] }
-  /** Every listener that should exist as this node sees it. */
+  /**
+   * Every listener that should exist as this node sees it: those with an endpoint to go to. Where nobody listens, the
+   * system itself refuses connections, as upstream's REJECT rule does.
+   */
   listeners(): readonly Listener[]
 }
 
@@ -19,6 +22,7 @@ export interface ProxiedConnection {
   readonly transport: Transport
   readonly listener: SocketAddress
   readonly client: SocketAddress
+  readonly inside: boolean // The client is a pod or a node of this cluster.
 }
 
 export interface KubeProxyArgs extends NodeView {
@@ -63,9 +67,9 @@ export const kubeProxy: Actor<KubeProxyProtocol, KubeProxyArgs, KubeProxyState> 
     return state
   },
   on: {
-    endpointsFor(ctx, { rules, balancer }, { transport, listener, client }) {
+    endpointsFor(ctx, { rules, balancer }, { transport, listener, client, inside }) {
       const rule = rules.get(ruleName({ ...listener, transport }))
-      return { endpoints: rule === undefined ? [] : balancer.choose(rule, client.address, ctx.clusterMs) }
+      return { endpoints: rule === undefined ? [] : balancer.choose(rule, client.address, inside, ctx.clusterMs) }
     },
     listeners: (_ctx, state) => listenersOf(state)
   },
@@ -89,17 +93,21 @@ function update(state: KubeProxyState, name: string): void {
   const after = service === undefined ? [] : rulesOf(service, slices.store.byIndex('service', name), args)
   for (const rule of before) rules.delete(rule.name)
   for (const rule of after) rules.set(rule.name, rule)
-  for (const rule of before) if (!rules.has(rule.name)) balancer.forget(rule.name)
+  for (const { servicePort } of before) if (!after.some(rule => rule.servicePort === servicePort)) balancer.forget(servicePort)
   if (after.length > 0) byService.set(name, after)
   else byService.delete(name)
 }
 
-const listenersOf = ({ rules }: KubeProxyState): readonly Listener[] => [...rules.values()].map(({ listener }) => listener)
+const listenersOf = ({ rules }: KubeProxyState): readonly Listener[] =>
+  [...rules.values()]
+    .filter(({ endpoints, endpointsInside }) => endpoints.length + endpointsInside.length > 0)
+    .map(({ listener }) => listener)
 
 function tellFabric(ctx: ProxyContext, state: KubeProxyState): void {
-  const told = [...state.rules.keys()].sort().join(' ')
+  const listeners = listenersOf(state)
+  const told = listeners.map(ruleName).sort().join(' ')
   if (told === state.told) return
   state.told = told
-  ctx.tell(state.args.fabric, 'listeners', { listeners: listenersOf(state) })
-  ctx.show({ services: state.byService.size, listeners: state.rules.size })
+  ctx.tell(state.args.fabric, 'listeners', { listeners })
+  ctx.show({ services: state.byService.size, listeners: listeners.length })
 }

@@ -17,8 +17,10 @@ export class Balancer {
   readonly #next = new Map<string, number>()
   readonly #affinities = new Map<string, Affinity>()
 
-  /** Endpoints in the order in which to try them; empty: refuse. `nowMs`: the cluster's clock. */
-  choose({ name, service, endpoints, affinityMs }: Rule, client: string, nowMs: number): readonly SocketAddress[] {
+  /** Endpoints in the order in which to try them; empty: refuse. `inside`: the client is a pod or a node. `nowMs`: the cluster's clock. */
+  choose(rule: Rule, client: string, inside: boolean, nowMs: number): readonly SocketAddress[] {
+    const { servicePort: name, affinityMs } = rule
+    const endpoints = inside ? rule.endpointsInside : rule.endpoints
     if (endpoints.length === 0) return []
     const first = (this.#next.get(name) ?? 0) % endpoints.length
     const order = [...endpoints.slice(first), ...endpoints.slice(0, first)]
@@ -26,7 +28,7 @@ export class Balancer {
       this.#next.set(name, first + 1)
       return order.slice(0, triesMax)
     }
-    const key = `${service} ${client}`
+    const key = `${name} ${client}`
     const known = this.#affinities.get(key)
     const held = known !== undefined && known.untilMs > nowMs && endpoints.some(endpoint => same(endpoint, known.endpoint))
     const endpoint = held ? known.endpoint : (order[0] as SocketAddress)
@@ -37,7 +39,7 @@ export class Balancer {
     return [endpoint, ...order.filter(other => !same(other, endpoint))].slice(0, triesMax)
   }
 
-  forget(rule: string): void {
-    this.#next.delete(rule)
+  forget(servicePort: string): void {
+    this.#next.delete(servicePort)
   }
 }

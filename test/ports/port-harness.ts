@@ -80,6 +80,17 @@ export class PortHarness implements Shell, PortServices {
     })
   }
 
+  /** An actor beside the owner; one that uses the port has its own. */
+  startActor(address: string, actor: AnyActor, args?: unknown): void {
+    this.dispatcher.start(address, actor, args, undefined)
+    this.posted()
+  }
+
+  /** A message to any actor, as from outside. */
+  tell(to: string, type: string, body: unknown, from = ''): void {
+    this.#deliver({ kind: 'tell', from, to, life: 0, id: 0, type, body, count: 0 })
+  }
+
   /** As `ask`, of what must not fail. */
   async must<T = unknown>(type: string, body?: unknown): Promise<T> {
     const outcome = await this.ask<T>(type, body)
