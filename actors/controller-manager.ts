@@ -34,8 +34,6 @@ export const controllerManager: Actor<ControllerManagerProtocol, ControllerManag
   name: 'controller-manager',
   init(ctx, args) {
     const client = new ApiClient(ctx, { apiservers: args.apiservers, fieldManager: 'kube-controller-manager' })
-    // A name for this life: its next one is another candidate.
-    const identity = `${ctx.self}_${Math.floor(ctx.random() * 2 ** 32).toString(16)}`
     const state: ManagerState = {
       args,
       scout: new Scout(ctx, client, controllers, definition => start(ctx, state, definition)),
@@ -44,7 +42,7 @@ export const controllerManager: Actor<ControllerManagerProtocol, ControllerManag
         ...args.election,
         namespace: 'kube-system',
         name: 'kube-controller-manager',
-        identity,
+        identity: ctx.self, // Of all its lives, of which there is one at a time: the next need not wait for the Lease to run out.
         started: () => lead(ctx, state),
         stopped: reason => resign(ctx, state, reason)
       }),

@@ -84,7 +84,7 @@ export function podInfo(pod: Pod): PodInfo {
   return {
     pod,
     key: objectKey(metadata),
-    uid: metadata.uid ?? objectKey(metadata),
+    uid: uidOf(pod),
     namespace: metadata.namespace ?? '',
     labels,
     priority: spec.priority ?? 0,
@@ -103,6 +103,8 @@ export function podInfo(pod: Pod): PodInfo {
     spreads: constraints.length > 0
   }
 }
+
+export const uidOf = ({ metadata }: Pod): string => metadata.uid ?? objectKey(metadata)
 
 /** Whether a term of some pod selects this pod, by its labels and its namespace. */
 export function selectsPod(term: AffinityTerm, pod: Pick<PodInfo, 'namespace' | 'labels'>, namespaceLabels: Labels | undefined): boolean {

@@ -10,7 +10,7 @@ import { Cluster } from './cluster.js'
 import { fitError, noNodes } from './diagnosis.js'
 import type { ClusterEvent, Plugin } from './plugin.js'
 import { defaultPlugins } from './plugins/index.js'
-import { type PodInfo, podInfo } from './pod-info.js'
+import { type PodInfo, podInfo, uidOf } from './pod-info.js'
 import { preempt } from './preemption.js'
 import { SchedulingQueue } from './queue.js'
 import { schedule } from './schedule.js'
@@ -134,7 +134,7 @@ export class Scheduler {
   }
 
   podDeleted(object: Pod, nowMs: number): void {
-    const { uid } = podInfo(object)
+    const uid = uidOf(object)
     this.queue.delete(uid)
     const nominated = this.cluster.nominationOf(uid) !== undefined
     this.cluster.clearNomination(uid)
