@@ -230,6 +230,7 @@ t.test('tokens: functions and their lines', async t => {
     ['for (;;) {\n}\nwhile (f()) {\n}', ''],
     ['type F = (a: 1) => void\nconst x = a ? f(b) : { c: 1 }', ''],
     ['*next(ms = 0): Flow<Batch<I>> {\n}', 'next 2'],
+    ['const f = (a: A): B => (c, d) => {\n}', 'f 2'],
     ['f(x => {\n}, function (y) {\n})', 'function at line 1 2, function 2'],
     ['const f = x => {\n}\nconst g = (): A => {\n}', 'f 2, g 2']
   ]

@@ -198,7 +198,7 @@ function nameBefore(code: readonly Token[], open: number): { name: string; at: n
   }
   const before = code[at]
   if (before?.kind === 'word' && before.text !== 'async') return { name: before.text, at }
-  if (before?.text === '=' || before?.text === ':') {
+  if (before?.text === '=' || before?.text === ':' || before?.text === '=>') {
     for (let i = at - 1; i >= 0 && i > at - 40; i--) {
       if (/^(const|let|readonly|private)$/.test(code[i]?.text ?? '')) return { name: code[i + 1]?.text ?? '', at: i }
     }
