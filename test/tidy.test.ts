@@ -15,6 +15,7 @@ import {
   headerComment,
   importsGoDown,
   kebabNames,
+  linksLeadSomewhere,
   noBannedWords,
   packagesWhereAllowed,
   ratchet,
@@ -171,6 +172,23 @@ for (const { name, check, bad, good } of rules) {
     report(t, check(sources))
   })
 }
+
+t.test('links of the documentation lead somewhere', async t => {
+  const folder = join(root, 'docs')
+  const inDocs = existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: 'utf8' }).map(path => join('docs', path)) : []
+  const pages = [...readdirSync(root), ...inDocs].filter(path => path.endsWith('.md'))
+  const texts = pages.map(path => ({ path: path.replaceAll('\\', '/'), text: readFileSync(join(root, path), 'utf8') }))
+  report(
+    t,
+    linksLeadSomewhere(texts, path => existsSync(join(root, path)))
+  )
+  const page = { path: 'docs/adr/a.md', text: '[a](../b.md#c) [d](./e.md) [f](https://g.h) [i](../../j)' }
+  t.same(
+    linksLeadSomewhere([page], path => ['docs/b.md', 'docs/adr/e.md', 'j'].includes(path)),
+    []
+  )
+  t.equal(linksLeadSomewhere([page], () => false).length, 3)
+})
 
 t.test('the ratchet only turns one way', async t => {
   const list = [{ name: 'a', lines: 500, reason: 'old' }]

@@ -279,3 +279,23 @@ export function shortFunctions(sources: readonly Source[], max = functionLinesMa
   }
   return ratchet('function', max, lines, list)
 }
+
+/** Relative links of a page that lead nowhere. `exists` knows files and folders by their path from the root. */
+export function linksLeadSomewhere(
+  pages: readonly { readonly path: string; readonly text: string }[],
+  exists: (path: string) => boolean
+): string[] {
+  const complaints: string[] = []
+  for (const { path, text } of pages) {
+    for (const [, target = ''] of text.matchAll(/\]\(([^)\s#]+)(?:#[^)]*)?\)/g)) {
+      if (/^[a-z]+:/.test(target)) continue
+      const parts = path.split('/').slice(0, -1)
+      for (const part of target.split('/')) {
+        if (part === '..') parts.pop()
+        else if (part !== '.' && part !== '') parts.push(part)
+      }
+      if (!exists(parts.join('/'))) complaints.push(`${path} links to ${target}, which is not there: correct the link`)
+    }
+  }
+  return complaints
+}
