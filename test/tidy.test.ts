@@ -127,7 +127,7 @@ const rules: readonly Rule[] = [
       ['lib/raft/log.ts', "import { assert } from '../std/index.js'\n// late"],
       ['bin/kabuki.ts', '#!/usr/bin/env node\nmain()']
     ],
-    good: ['build/build.ts', '// build: what it makes\nmain()']
+    good: ['bin/kabuki.ts', '#!/usr/bin/env node\n// kabuki: what it is\nmain()']
   },
   {
     name: 'names are kebab-case nouns that say something',

@@ -91,7 +91,7 @@ export const layout: Readonly<Record<string, Folder>> = {
   },
   bin: {
     imports: [...component, 'lib/host', 'lib/sim', 'lib/chaos', 'lib/check', 'lib/cli', 'lib/view', 'actors'],
-    packages: ['commander', 'listr2', 'yaml', 'piscina'],
+    packages: ['commander', 'listr2', 'nanoid', 'piscina', 'yaml'],
     node: true
   },
   build: { imports: ['lib/object'], packages: ['esbuild', '@bufbuild/protobuf'], node: true },
@@ -146,7 +146,10 @@ export const bannedExceptions: readonly Exception[] = [
 export const headerless: readonly string[] = ['httpd', 'module', 'nginx', 'pause', 'simulated'].map(name => `lib/images/${name}.ts`)
 
 /** Actors import of each other only types, but for the child that an actor starts: `ctx.spawn` takes its definition. */
-export const spawned: Readonly<Record<string, readonly string[]>> = { 'actors/controller-manager.ts': ['controller'] }
+export const spawned: Readonly<Record<string, readonly string[]>> = {
+  'actors/controller-manager.ts': ['controller'],
+  'actors/containers.ts': ['container']
+}
 
 /** Declares what pure code may name of the host. Nowhere else may a file tell the compiler that something exists. */
 export const globalsFile = 'lib/std/globals.d.ts'
@@ -182,12 +185,14 @@ export interface Ratchet {
 export const longFiles: readonly Ratchet[] = [
   { name: 'lib/actor/cell.ts', lines: 526, reason: 'the one piece that calls handlers; requests served and made share its turns' },
   { name: 'lib/actor/dispatcher.ts', lines: 462, reason: 'mailboxes, effects and death of one thread share its table of members' },
-  { name: 'lib/host/runtime.ts', lines: 492, reason: 'threads, links and control of a process, not yet taken apart' },
+  { name: 'lib/host/runtime.ts', lines: 500, reason: 'threads, links and control of a process, not yet taken apart' },
   { name: 'lib/host/thread.ts', lines: 425, reason: 'the shell of one thread, all that a Dispatcher and the main thread ask of it' },
+  { name: 'lib/server/server.ts', lines: 448, reason: 'one request from arrival to answer, and the watches that stay' },
   { name: 'lib/kubelet/pod-worker.ts', lines: 470, reason: 'one pod from bound to gone: its flows share its state' }
 ]
 
 export const longFunctions: readonly Ratchet[] = [
   { name: 'actors/supervisor.ts: supervisorOf', lines: 69, reason: 'an actor that closes over how its children are found' },
+  { name: 'lib/host/ports/module.ts: module', lines: 77, reason: 'an actor that closes over what it loaded' },
   { name: 'lib/host/ports/http.ts: http', lines: 74, reason: 'an actor that closes over its listeners' }
 ]

@@ -29,7 +29,7 @@ export interface Source {
 }
 
 export function sourceOf(path: string, text: string): Source {
-  const tokens = tokensOf(text)
+  const tokens = tokensOf(text.replace(/^#!.*/, '')) // Without the line that names the interpreter.
   return { path, text, tokens, imports: importsOf(tokens) }
 }
 
@@ -223,10 +223,7 @@ export function headerComment(sources: readonly Source[]): string[] {
   return sources
     .filter(({ path }) => ['actors', 'bin', 'build'].includes(folderOf(path)) || path.startsWith('lib/'))
     .filter(({ path }) => !headerless.includes(path))
-    .filter(({ tokens }) => {
-      const first = tokens.find(({ text }) => !text.startsWith('#')) // Not the line that names the interpreter.
-      return first !== undefined && first.kind !== 'comment'
-    })
+    .filter(({ tokens }) => tokens[0] !== undefined && tokens[0].kind !== 'comment')
     .map(({ path }) => `${path} has no header: begin it with a comment that says what the noun is and what it guarantees`)
 }
 
