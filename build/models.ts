@@ -3,7 +3,7 @@
 // Structure, JSON names, patch strategies and Go types come from the Go types (they are what upstream's decoder goes by); which fields are
 // required and what they mean comes from the client's classes; list types come from the overlay. Where the first two must agree, they are compared.
 
-import type { Schema } from '../lib/object/schema.js'
+import type { Schema } from '../lib/object/index.js'
 import type { ClientModel, ClientProperty } from './client-models.js'
 import type { GoField, GoStruct, GoType } from './go-types.js'
 import { atomicStructs, type ListType, listTypes, mapTypes, schemaDefaults } from './list-types.js'

@@ -1,6 +1,6 @@
 // OpenAPI: what the documents of version 2 and 3 have in common: which operations are served, on which kind, and how a model reads.
 
-import type { Schema } from '../lib/object/schema.js'
+import type { Schema } from '../lib/object/index.js'
 import type { Model, Models } from './models.js'
 import type { Operation } from './operations.js'
 import { modelOf, type ServedKind } from './served.js'

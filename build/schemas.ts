@@ -2,7 +2,7 @@
 //
 // The file is read on the start-up path, so it holds nothing but what lib/object/schema.ts describes. Reading it takes about a millisecond.
 
-import type { Schema } from '../lib/object/schema.js'
+import type { Schema } from '../lib/object/index.js'
 import { closure, type Models } from './models.js'
 import { listModelOf, metaModels, modelOf, type ServedKind } from './served.js'
 

@@ -16,6 +16,7 @@ export type { ApiProtocol, ApiRef, ApiRequest, ApiResponse } from './api-protoco
 export { BackOff, type BackOffLimits } from './back-off.js'
 export { Elector, type ElectorOptions, electionDefaults } from './elector.js'
 export { type Handler, Informer, type InformerOptions } from './informer.js'
+export type { KubeletProtocol, KubeletRef, LogRequest } from './kubelet-protocol.js'
 export { deepFreeze, type Indexer, indexers, type Lister, ObjectStore } from './object-store.js'
 export { Recorder, type RecorderOptions, referenceOf } from './recorder.js'
 export {
@@ -39,4 +40,3 @@ export {
   statusError
 } from './result.js'
 export { type QueueClocks, type QueueOptions, WorkQueue } from './work-queue.js'
-export type { KubeletProtocol, KubeletRef, LogRequest } from './kubelet-protocol.js'
