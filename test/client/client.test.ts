@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { Ref } from '../../lib/actor/index.js'
 import { ApiClient, type ApiRef, Informer, isExpired, Recorder, resources } from '../../lib/client/index.js'
-import type { ConfigMap, Event } from '../../lib/kinds/index.js'
+import { type ConfigMap, type Event, kindOfResource } from '../../lib/kinds/index.js'
 import { World } from '../../lib/sim/index.js'
 import { integerBelow } from '../../lib/std/index.js'
 import { fakeApiserver, History, type HistoryEvent } from './fake-api.js'
@@ -306,4 +306,11 @@ t.test('a recorder counts what repeats, combines what is alike, and is bounded',
   t.ok(failed.some(message => message?.startsWith('(combined from similar events): attempt')))
   t.equal(events.find(({ reason }) => reason === 'Tick')?.count, 25, 'a burst, and no more')
   t.equal(recorder?.dropped, 5)
+})
+
+t.test('the resources named here are those of the kinds', async t => {
+  for (const { kind, ...resource } of Object.values(resources)) {
+    if (kind === 'Binding') continue
+    t.match(kindOfResource(resource.group, resource.version, resource.plural), { kind, namespaced: resource.namespaced }, kind)
+  }
 })
