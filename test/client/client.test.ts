@@ -223,6 +223,12 @@ t.test('after 410 Expired it lists again: no state twice, none older, the last o
         world.restart(() => true)
       })
     }
+    world.at(11_000, () => {
+      for (const address of apiservers) world.killThread(address)
+      for (const [key, object] of [...history.objects]) if (object.metadata.name !== 'a') history.write(key, undefined, object)
+      history.compact()
+      world.restart(() => true)
+    })
     world.run(30_000)
     t.ok((held.informer?.counters.lists ?? 0) > 3, `seed ${seed}: it listed ${held.informer?.counters.lists} times`)
     const last = new Map<string, Seen>()

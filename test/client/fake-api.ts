@@ -44,6 +44,8 @@ export class History {
   revision = 100
   compacted = 0 // Watches from before this revision are Expired.
   requests: string[] = []
+  /** Watches of that collection tell of writes that much later than the others. */
+  lag: { readonly collection: string; readonly ms: number } | undefined
   /** Answers instead of the server, when it returns something. */
   intercept: ((request: ApiRequest) => ApiResponse | undefined) | undefined
   #uidLast = 0
@@ -114,7 +116,7 @@ const status = (code: number, reason: string, message: string, details?: object)
 })
 const answer = (value: unknown, code = 200): ApiResponse => ({ status: code, body: encode(value) })
 
-export function fakeApiserver(history: History): Actor<FakeProtocol, void, ServerState> {
+export function fakeApiserver(history: History): Actor<FakeProtocol, void, ServerState, 'pump'> {
   return {
     name: 'apiserver',
     init: ctx => {
@@ -128,6 +130,7 @@ export function fakeApiserver(history: History): Actor<FakeProtocol, void, Serve
         const response = history.intercept?.(request) ?? serve(ctx, history, request)
         if (history.revision !== before) {
           pump(state)
+          if (history.lag !== undefined) ctx.timer('pump', 'real', history.lag.ms)
           for (const other of history.apiservers) if (other !== ctx.self) ctx.tell(other, 'changed')
         }
         return response
@@ -135,6 +138,7 @@ export function fakeApiserver(history: History): Actor<FakeProtocol, void, Serve
       watch: (ctx, state, request) => watch(ctx, state, request),
       changed: (_, state) => pump(state)
     },
+    timers: { pump: (_, state) => pump(state, true) },
     sink(_, state, sink, event) {
       if (event === 'credit') return pump(state)
       for (const watcher of state.watchers) if (watcher.sink === sink) state.watchers.delete(watcher)
@@ -142,7 +146,7 @@ export function fakeApiserver(history: History): Actor<FakeProtocol, void, Serve
   }
 }
 
-function watch(ctx: Turn<FakeProtocol, never, Stream<Uint8Array>>, state: ServerState, request: ApiRequest): Returned<Stream<Uint8Array>> {
+function watch(ctx: Turn<FakeProtocol, 'pump', Stream<Uint8Array>>, state: ServerState, request: ApiRequest): Returned<Stream<Uint8Array>> {
   const { history, watchers } = state
   history.requests.push(`WATCH ${request.path}`)
   const route = history.route(request.path)
@@ -160,8 +164,9 @@ function watch(ctx: Turn<FakeProtocol, never, Stream<Uint8Array>>, state: Server
   return sink
 }
 
-function pump({ history, watchers }: ServerState): void {
+function pump({ history, watchers }: ServerState, late = false): void {
   for (const watcher of watchers) {
+    if (!late && history.lag?.collection === watcher.route.collection) continue
     for (; watcher.next < history.events.length; watcher.next++) {
       const event = history.events[watcher.next] as HistoryEvent
       if (!selected(watcher.route, event.collection, event.object)) continue

@@ -135,6 +135,21 @@ t.test('a deployment is rolled out cold in well under a second, by two controlle
   t.equal(after, before, 'at rest nothing is written')
 })
 
+t.test('what was done and is not seen yet is not done again', async t => {
+  const cluster = new Cluster({ seed: 11 })
+  cluster.history.lag = { collection: '/pods', ms: 300 }
+  cluster.create(cluster.deployment('web', { replicas: 6 }))
+  cluster.until('rolled out', () => cluster.complete('web'))
+  cluster.patch('web', { replicas: 2 })
+  cluster.until('scaled', () => cluster.complete('web'))
+  const pods = cluster.history.events.filter(({ collection }) => collection === '/pods')
+  t.equal(pods.filter(({ type }) => type === 'ADDED').length, 6)
+  cluster.until('four are gone', () => cluster.all(resources.pods).length === 2)
+  cluster.world.run(cluster.world.nowMs + 5000)
+  t.equal(cluster.history.events.filter(({ collection, type }) => collection === '/pods' && type === 'DELETED').length, 4)
+  t.equal(cluster.all(resources.replicaSets).length, 1)
+})
+
 t.test('rolling update, undo, history, pause, scale', async t => {
   const cluster = new Cluster({ seed: 2, node: { readyMs: 50 } })
   cluster.create(cluster.deployment('web', { replicas: 4 }, 'v1'))
@@ -256,6 +271,43 @@ t.test('garbage: background, foreground, orphan', async t => {
     const tookMs = cluster.until('all gone', () => count(resources.replicaSets) === 0 && count(resources.pods) === 0)
     t.ok(tookMs < 3000, `${propagationPolicy}: ${tookMs} ms`)
   }
+})
+
+t.test('an owner that is not known yet is looked for before its dependent is deleted', async t => {
+  const cluster = new Cluster({ seed: 12 })
+  cluster.create(cluster.deployment('web'))
+  cluster.until('the collector runs', () => cluster.world.lives('control-0/garbage-collector'))
+  cluster.world.run(cluster.world.nowMs + 1000)
+  cluster.history.lag = { collection: '/configmaps', ms: 5000 }
+  const make = (name: string, ownerReferences: object[]) => ({ metadata: { namespace: 'default', name, ownerReferences } }) as never
+  const owner = cluster.call(client => client.create(resources.configMaps, make('owner', [])))
+  const uid = owner.ok ? owner.value.metadata.uid : ''
+  const reference = { apiVersion: 'v1', kind: 'ConfigMap', name: 'owner' }
+  cluster.call(client => client.create(resources.secrets, make('child', [{ ...reference, uid }])))
+  cluster.call(client => client.create(resources.secrets, make('stray', [{ ...reference, uid: 'of another life' }])))
+  cluster.call(client =>
+    client.create(
+      resources.secrets,
+      make('shared', [
+        { ...reference, uid },
+        { ...reference, uid: 'gone' }
+      ])
+    )
+  )
+  const left = (): (string | undefined)[] =>
+    cluster
+      .all(resources.secrets)
+      .map(({ metadata }) => metadata.name)
+      .sort()
+  cluster.until('the stray one goes', () => !left().includes('stray'), 2000)
+  cluster.until('a reference to nobody goes', () =>
+    cluster.all(resources.secrets).every(({ metadata }) => metadata.ownerReferences?.length === 1)
+  )
+  cluster.world.run(cluster.world.nowMs + 10_000)
+  t.same(left(), ['child', 'shared'])
+  cluster.history.lag = undefined
+  cluster.call(client => client.delete(resources.configMaps, { namespace: 'default', name: 'owner' }))
+  cluster.until('its dependents go with it', () => left().length === 0, 3000)
 })
 
 t.test('a namespace goes with all that is in it, pods first', async t => {
