@@ -97,7 +97,7 @@ function start(ctx: ManagerContext, state: ManagerState, definition: ControllerD
   ctx.spawn(
     address,
     controller,
-    { name: definition.name, apiservers, ...(options === undefined ? {} : { options }) },
+    { name: definition.name, apiservers, manager: ctx.self, ...(options === undefined ? {} : { options }) },
     own ? { thread: address } : {}
   )
   ctx.show({ leader: true, controllers: children.size })

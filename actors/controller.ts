@@ -17,6 +17,8 @@ export interface ControllerArgs {
   readonly name: string
   readonly apiservers: readonly ApiRef[]
   readonly options?: Partial<ControllerOptions>
+  /** It does not outlive its manager, not even one whose thread was killed and could not stop it. */
+  readonly manager?: string
 }
 
 interface ControllerState {
@@ -26,11 +28,12 @@ interface ControllerState {
 
 export const controller: Actor<ControllerProtocol, ControllerArgs, ControllerState, Clock> = {
   name: 'controller',
-  init(ctx, { name, apiservers, options }) {
+  init(ctx, { name, apiservers, options, manager }) {
     const definition = controllerNamed(name)
     assert(definition !== undefined, 'no such controller', { name })
     const scope = new ControllerScope(ctx, apiservers, { ...controllerDefaults, ...options }, later => ctx.answer(later, undefined))
     definition.start(scope)
+    if (manager !== undefined) ctx.monitor(manager)
     return { scope, armedMs: { real: Number.POSITIVE_INFINITY, cluster: Number.POSITIVE_INFINITY } }
   },
   on: { join: (ctx, { scope }, id) => scope.join(id, () => ctx.defer()) },
@@ -43,6 +46,7 @@ export const controller: Actor<ControllerProtocol, ControllerArgs, ControllerSta
       armedMs.cluster = Number.POSITIVE_INFINITY
     }
   },
+  down: (ctx, _, actor, reason) => ctx.stop(`${actor}: ${reason}`),
   settled(ctx, state) {
     state.scope.settled()
     arm(ctx, state, 'real')

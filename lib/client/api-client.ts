@@ -62,6 +62,7 @@ const patchTypes = {
 
 const callTimeoutMs = 30_000
 const attemptTimeoutMs = 10_000
+const livezTimeoutMs = 5_000
 const retriesAfterAnswerMax = 10 // As client-go: how often a Retry-After is obeyed.
 const retryLimits = { baseMs: 5, maxMs: 1_000 }
 
@@ -71,6 +72,7 @@ const decoder = new TextDecoder()
 export class ApiClient {
   readonly #ctx: ClientContext
   readonly #options: ApiClientOptions
+  readonly #heardMs = new Map<ApiRef, number>()
   #at = 0
 
   constructor(ctx: ClientContext, options: ApiClientOptions) {
@@ -87,6 +89,26 @@ export class ApiClient {
   /** That apiserver does not answer: whoever calls next goes to another. */
   failedAt(apiserver: ApiRef): void {
     if (this.apiserver === apiserver) this.#at++
+  }
+
+  /** That apiserver answered, or told something of a watch. */
+  heardFrom(apiserver: ApiRef): void {
+    this.#heardMs.set(apiserver, this.#ctx.nowMs)
+  }
+
+  /**
+   * Whether that apiserver was heard from of late, or answers now. For streams that are silent: one of a paused or cut-off apiserver
+   * does not end by itself (client-go pings its HTTP/2 connections). Of many that ask at once, one does.
+   */
+  *isAlive(apiserver: ApiRef, lateMs: number): Flow<boolean> {
+    if (this.#ctx.nowMs - (this.#heardMs.get(apiserver) ?? Number.NEGATIVE_INFINITY) < lateMs) return true
+    const request = { method: 'GET', path: '/livez' } as const
+    this.heardFrom(apiserver)
+    const outcome: Outcome<ApiResponse> = yield* ask(apiserver, livezTimeoutMs, 'request', request)
+    if (outcome.ok) return true
+    this.#heardMs.delete(apiserver)
+    this.failedAt(apiserver)
+    return false
   }
 
   get<T extends ApiObject>(resource: Resource<T>, at: ObjectName, options: CallOptions & { subresource?: string } = {}): Flow<Result<T>> {
@@ -185,7 +207,8 @@ export class ApiClient {
       const attemptMs = Math.min(leftMs, this.#options.attemptTimeoutMs ?? attemptTimeoutMs)
       const outcome: Outcome<ApiResponse> = yield* ask(apiserver, attemptMs, 'request', request)
       const result = outcome.ok ? decodeResponse(outcome.value) : failed(refusalError(outcome.error))
-      if (!outcome.ok && isTransport(outcome.error)) this.failedAt(apiserver)
+      if (outcome.ok) this.heardFrom(apiserver)
+      else if (isTransport(outcome.error)) this.failedAt(apiserver)
       const delayMs = this.#retryMs(request, outcome, result, tries, backOff)
       if (delayMs === undefined || this.#ctx.nowMs + delayMs >= deadlineMs) return result
       if (delayMs > 0) yield { step: 'sleep', clock: 'real', delayMs }

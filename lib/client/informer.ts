@@ -39,7 +39,6 @@ const retryLimits = { baseMs: 10, maxMs: 10_000 } // client-go: 0.8 to 30 s; her
 const listTimeoutMs = 60_000
 const watchSecondsMin = 300 // A watch lasts 5 to 10 minutes, as client-go asks for, so that watches spread over apiservers again.
 const idleMs = 15_000 // Without any event, bookmark or end: is the apiserver still there?
-const livezTimeoutMs = 5_000
 const decoder = new TextDecoder()
 
 interface WatchEvent<T> {
@@ -193,14 +192,14 @@ export class Informer<T extends ApiObject> {
       switch (batch.kind) {
         case 'items':
           progress = true
+          this.#client.heardFrom(apiserver)
           for (const item of batch.items) {
             const error = this.#events(item)
             if (error !== undefined) return error
           }
           break
         case 'idle':
-          // As client-go's HTTP/2 pings: a stream of a paused or cut-off apiserver does not end by itself.
-          if (!(yield* this.#alive(apiserver))) return 'failed'
+          if (!(yield* this.#client.isAlive(apiserver, idleMs))) return 'failed'
           progress = true
           break
         case 'end':
@@ -211,14 +210,6 @@ export class Informer<T extends ApiObject> {
           return progress ? 'progress' : 'failed'
       }
     }
-  }
-
-  *#alive(apiserver: ApiRef): Flow<boolean> {
-    const request = { method: 'GET', path: '/livez' } as const
-    const outcome = yield { step: 'ask', to: apiserver, type: 'request', body: request, timeoutMs: livezTimeoutMs }
-    if (outcome.ok) return true
-    this.#client.failedAt(apiserver)
-    return false
   }
 
   #events(item: Uint8Array): 'failed' | 'expired' | undefined {

@@ -4,25 +4,28 @@
 // only after a live read said so (NotFound, or another uid), and a deletion carries the uid it is meant for.
 
 import type { Flow } from '../actor/index.js'
-import { groupResource, type Informer, type Resource } from '../client/index.js'
+import { groupResource, type Informer, type Resource, resources } from '../client/index.js'
 import type { ApiObject, OwnerReference } from '../object/index.js'
 import type { ControllerDefinition, ControllerScope, Reconciled } from './controller.js'
 import { discover, isCollectable } from './discovery.js'
 import { type Due, foregroundFinalizer, type GraphNode, judge, OwnerGraph, type OwnerState, orphanFinalizer } from './owner-graph.js'
 
+const wants = ({ kind, metadata }: ApiObject, deleted: boolean): boolean => {
+  if (deleted) return kind !== 'Pod' || (metadata.finalizers ?? []).length > 0 // Pods come and go, and own little.
+  if (metadata.finalizers?.some(name => name === foregroundFinalizer || name === orphanFinalizer) === true) return true
+  return (metadata.ownerReferences ?? []).length > 0
+}
+
 export const garbageCollector: ControllerDefinition = {
   name: 'garbage-collector',
-  // Leases are owned by their nodes: nothing to do until a node goes, and they change all the time.
   interests: [
-    {
-      resource: 'discovered',
-      skips: ({ plural }) => plural === 'leases',
-      wants: ({ kind, metadata }, deleted) => {
-        if (deleted) return kind === 'Node' || metadata.ownerReferences !== undefined
-        if (metadata.finalizers?.some(name => name === foregroundFinalizer || name === orphanFinalizer) === true) return true
-        return (metadata.ownerReferences ?? []).length > 0
-      }
-    }
+    // Owners of most of what there is: their deletion is noticed from the start.
+    { resource: resources.deployments, wants },
+    { resource: resources.replicaSets, wants },
+    { resource: resources.services, wants },
+    { resource: resources.nodes, wants },
+    // Leases are owned by their nodes: nothing to do until a node goes, and they change all the time.
+    { resource: 'discovered', skips: ({ plural }) => plural === 'leases', wants }
   ],
   needs: [],
   patienceMs: 3_000,
@@ -54,9 +57,9 @@ class GarbageCollector {
   // The kinds ---------------------------------------------------------------------------------------
 
   *#discover(): Flow<Reconciled> {
-    const { resources, failures } = yield* discover(this.#scope.client)
+    const { resources: found, failures } = yield* discover(this.#scope.client)
     this.#discovery.addAfter('', discoverEveryMs, 'real')
-    const served = new Map(resources.filter(isCollectable).map(resource => [groupResource(resource), resource]))
+    const served = new Map(found.filter(isCollectable).map(resource => [groupResource(resource), resource]))
     for (const [name, resource] of served) if (!this.#informers.has(name)) this.#follow(name, resource)
     if (failures.length > 0) return 'retry' // What could not be asked for is not known to be gone.
     for (const [name, informer] of [...this.#informers]) {

@@ -6,7 +6,7 @@
 import type { Flow } from '../actor/index.js'
 import { indexers, resources } from '../client/index.js'
 import type { Node, Pod } from '../kinds/index.js'
-import { findCondition, formatTime, isBeingDeleted, parseTime } from '../object/index.js'
+import { findCondition, formatTime, isBeingDeleted, parseTime, semanticEqual } from '../object/index.js'
 import type { ControllerDefinition, ControllerScope, Reconciled } from './controller.js'
 import {
   evictionsPerSecond,
@@ -49,6 +49,7 @@ class NodeLifecycleController {
   readonly #zones = new Map<string, Zone>()
   readonly #wasReady = new Map<string, boolean>()
   #allDown = false
+  #judging = false
 
   constructor(scope: ControllerScope) {
     this.#scope = scope
@@ -68,13 +69,17 @@ class NodeLifecycleController {
     scope.ctx.run(this.#monitor())
   }
 
-  // Leases are renewed all the time and only looked at here: a renewal costs no work of its own.
+  // Leases are renewed all the time and only looked at here: a renewal costs no work of its own. All nodes are judged before any
+  // is evicted from, so that a whole zone that falls silent at once is seen as one (upstream's monitorNodeHealth).
   *#monitor(): Flow<void> {
     for (;;) {
       yield { step: 'sleep', clock: 'cluster', delayMs: this.#scope.options.nodeMonitorPeriodMs }
       if (!this.#scope.synced) continue
-      this.#judgeZones()
-      for (const name of this.#nodes.store.keys()) this.#queue.add(name)
+      this.#judging = true
+      const nodes = yield* this.#scope.all([...this.#nodes.store.values()].map(node => this.#judge(node)))
+      this.#judgeZones(nodes)
+      this.#judging = false
+      for (const { metadata } of nodes) this.#queue.add(metadata.name ?? '')
     }
   }
 
@@ -89,31 +94,23 @@ class NodeLifecycleController {
   }
 
   *#reconcile(name: string): Flow<Reconciled> {
-    let node = this.#nodes.store.get(name)
+    const node = this.#nodes.store.get(name)
     if (node === undefined) return 'done'
-    const updated = yield* this.#judge(name, node)
-    if (updated === undefined) return 'retry'
-    node = updated
-    if (this.#zones.size === 0) this.#judgeZones()
     if (!(yield* this.#taint(node))) return 'retry'
     const ready = readyStatus(node) === 'True'
     const was = this.#wasReady.get(name)
     this.#wasReady.set(name, ready)
     if (was === true && !ready) {
-      this.#recorder.event(
-        { kind: 'Node', name, uid: node.metadata.uid ?? '' },
-        'Normal',
-        'NodeNotReady',
-        `Node ${name} status is now: NodeNotReady`
-      )
+      const message = `Node ${name} status is now: NodeNotReady`
+      this.#recorder.event({ kind: 'Node', name, uid: node.metadata.uid ?? '' }, 'Normal', 'NodeNotReady', message)
     }
-    if (!ready && !(yield* this.#markPods(name))) return 'retry'
-    return 'done'
+    return ready || (yield* this.#markPods(name)) ? 'done' : 'retry'
   }
 
-  /** Gives a node up that was silent for the grace period. */
-  *#judge(name: string, node: Node): Flow<Node | undefined> {
+  /** Gives a node up that was silent for the grace period. Answers the node as it is now. */
+  *#judge(node: Node): Flow<Node> {
     const { ctx, client, options } = this.#scope
+    const name = node.metadata.name ?? ''
     const nowMs = ctx.clusterMs
     const renewTime = this.#leases.store.get(`${leaseNamespace}/${name}`)?.spec?.renewTime
     const beat = heartbeat(this.#heartbeats.get(name), node, renewTime, nowMs)
@@ -122,16 +119,11 @@ class NodeLifecycleController {
     const graceMs = reports ? options.nodeMonitorGracePeriodMs : options.nodeStartupGracePeriodMs
     // A node that never reported is given the time since it was created.
     const sinceMs = reports ? beat.seenMs : Math.min(beat.seenMs, parseTime(node.metadata.creationTimestamp ?? '') ?? beat.seenMs)
-    const leftMs = sinceMs + graceMs - nowMs
-    if (leftMs > 0) {
-      this.#queue.addAfter(name, leftMs, 'cluster')
-      return node
-    }
+    if (nowMs <= sinceMs + graceMs) return node
     const conditions = lostConditions(node, nowMs)
     if (conditions === node.status?.conditions) return node
     const result = yield* client.updateStatus(resources.nodes, { ...node, status: { ...node.status, conditions: [...conditions] } })
-    if (result.ok) return result.value
-    return result.error.reason === 'NotFound' ? node : undefined
+    return result.ok ? result.value : node // The next pass tries again.
   }
 
   // Taints ------------------------------------------------------------------------------------------
@@ -139,10 +131,13 @@ class NodeLifecycleController {
   *#taint(node: Node): Flow<boolean> {
     const { ctx, client } = this.#scope
     const taints = plannedTaints(node, this.#mayEvict(node), ctx.clusterMs)
-    if (taints === (node.spec?.taints ?? taints)) return true
+    if (semanticEqual(taints, node.spec?.taints)) return true
     const { uid, resourceVersion, name } = node.metadata
     const patch = { metadata: { uid, resourceVersion }, spec: { taints } }
     const result = yield* client.patch(resources.nodes, { name }, patch)
+    const zone = this.#zones.get(zoneOf(node))
+    // What a failed write took, the next try may take again.
+    if (!result.ok && zone !== undefined && taints.some(({ effect }) => effect === 'NoExecute')) zone.tokens = 1
     return result.ok || result.error.reason === 'NotFound'
   }
 
@@ -152,7 +147,7 @@ class NodeLifecycleController {
     const taints = (node.spec?.taints ?? []).filter(({ effect }) => effect === 'NoExecute')
     if (taints.some(({ key }) => key === notReadyTaint || key === unreachableTaint)) return true
     const zone = this.#zones.get(zoneOf(node))
-    if (zone === undefined) return false
+    if (zone === undefined || this.#judging) return false // It is looked at again when all are judged.
     const nowMs = this.#scope.ctx.clusterMs
     zone.tokens = Math.min(1, zone.tokens + ((nowMs - zone.lastMs) / 1000) * zone.perSecond)
     zone.lastMs = nowMs
@@ -164,10 +159,10 @@ class NodeLifecycleController {
     return false
   }
 
-  #judgeZones(): void {
+  #judgeZones(nodes: readonly Node[]): void {
     const { options, ctx } = this.#scope
     const counts = new Map<string, { ready: number; notReady: number }>()
-    for (const node of this.#nodes.store.values()) {
+    for (const node of nodes) {
       const count = counts.get(zoneOf(node)) ?? { ready: 0, notReady: 0 }
       counts.set(zoneOf(node), count)
       if (readyStatus(node) === 'True') count.ready++
