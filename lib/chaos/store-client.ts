@@ -112,7 +112,8 @@ export class StoreClient {
     const key = this.#key()
     const part = chance < 0.5 ? { key } : chance < 0.8 ? { key, end: keyEnd } : { key: keyPrefix, end: keyEnd }
     const form = this.#random()
-    const shape = form < 0.1 ? { countOnly: true } : form < 0.2 ? { keysOnly: true } : form < 0.4 ? { limit: 1 + integerBelow(this.#random, 4) } : {}
+    const shape =
+      form < 0.1 ? { countOnly: true } : form < 0.2 ? { keysOnly: true } : form < 0.4 ? { limit: 1 + integerBelow(this.#random, 4) } : {}
     const outcome = yield* this.#recorder.range(this.name, this.#member, this.#plan.timeoutMs, { ...part, ...shape, ...how })
     if (outcome.ok && chance < 0.5 && form >= 0.2 && how.revision === undefined) this.#learn(key, outcome.value.kvs)
     return outcome

@@ -3,7 +3,7 @@
 // Rates and limits differ between seeds by orders of magnitude; half of what could happen does not happen in a run at
 // all, since a mixture of everything never lets one thing go far.
 
-import { troubles, type Trouble } from '../sim/index.js'
+import { type Trouble, troubles } from '../sim/index.js'
 import { integerBelow, type Random, seededRandom } from '../std/index.js'
 
 export interface StoreMix {

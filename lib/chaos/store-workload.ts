@@ -1,10 +1,10 @@
 // Store workload: members of a store, clients and watchers, a nemesis; then peace, in which all must find their way back; then the verdict.
 
+import type { Ref } from '../actor/index.js'
 import { checkCluster, checkStore, guarantees, type LeaderFact, type MemberState, type Violation, violation } from '../check/index.js'
 import { type LogRecord, Nemesis, type Pending, rootMachine, World } from '../sim/index.js'
 import { forkSeed, type Random, seededRandom } from '../std/index.js'
 import type { StoreMemberProtocol } from '../store/index.js'
-import type { Ref } from '../actor/index.js'
 import { type Member, Recorder } from './recorder.js'
 import type { RunResult, StoreCast, StoreEventName } from './result.js'
 import { keyEnd, keyPrefix, type Running, StoreClient } from './store-client.js'
@@ -13,12 +13,18 @@ import { StoreWatcher } from './store-watcher.js'
 
 const clientMachine = 'client-0'
 const startMs = 2000 // For the first election.
-const quietMs = 5000 // For members and watchers to catch up once nobody writes.
+const quietMs = 1000 // For watchers to catch up once their members have.
+const pollMs = 200
 const probeTimeoutMs = 1000
 const allClients = 'observer'
 
 /** A run as the seed says. The same seed gives the same run, while nothing in it is changed. */
-export function runStore(seed: number, cast: StoreCast, overrides: Partial<StorePlan> = {}, logged?: (record: LogRecord) => void): RunResult {
+export function runStore(
+  seed: number,
+  cast: StoreCast,
+  overrides: Partial<StorePlan> = {},
+  logged?: (record: LogRecord) => void
+): RunResult {
   return new StoreRun(storePlan(seed, overrides), cast, logged).run()
 }
 
@@ -67,8 +73,9 @@ class StoreRun {
     const recoveredMs = world.nowMs - healedMs
     this.#running.stopping = true
     world.runUntil(() => this.#clients.every(client => client.done), world.nowMs + plan.timeoutMs + quietMs)
+    const states = recovered ? this.#converged(world.nowMs + plan.recoveryMs) : []
     world.run(world.nowMs + quietMs)
-    this.#violations.push(...checkCluster({ leaders: this.#leaders, states: recovered ? this.#states() : [] }))
+    this.#violations.push(...checkCluster({ leaders: this.#leaders, states }))
     return this.#result(recovered, recoveredMs)
   }
 
@@ -85,6 +92,7 @@ class StoreRun {
     const inDoubt = writes.filter(({ outcome }) => outcome === undefined || (!outcome.ok && !outcome.error.definite)).length
     this.#count('indefinite write', inDoubt)
     this.#count('doubt resolved', verdict.doubtsResolved)
+    this.#count('compaction', operations.filter(({ kind, outcome }) => kind === 'compact' && outcome?.ok === true).length)
     this.#count('election', Math.max(0, this.#leaders.length - 1))
     for (const { resumed, compacted } of this.#watchers) {
       this.#count('watch resumed', resumed)
@@ -181,8 +189,6 @@ class StoreRun {
         return this.#count('damaged log')
       case 'rejoined':
         return this.#count('rejoin')
-      case 'compacted':
-        return this.#count('compaction')
       case 'failed':
         this.#violations.push(violation(guarantees.noFailure, `${address} at ${atUs} us: ${String(fields.detail)}`))
         return
@@ -208,7 +214,9 @@ class StoreRun {
       let last = ''
       for (;;) {
         if (this.#world.nowMs >= limitMs) {
-          this.#violations.push(violation(guarantees.recovery, `${member} takes no write ${this.#plan.recoveryMs} ms after the last fault: ${last}`))
+          this.#violations.push(
+            violation(guarantees.recovery, `${member} takes no write ${this.#plan.recoveryMs} ms after the last fault: ${last}`)
+          )
           return false
         }
         const put = { type: 'put', key: `${keyPrefix}probe`, value: new TextEncoder().encode(`${member} ${this.#world.nowMs}`) } as const
@@ -222,6 +230,15 @@ class StoreRun {
       }
     }
     return true
+  }
+
+  /** What members hold once they agree, or at the limit. */
+  #converged(limitMs: number): MemberState[] {
+    for (;;) {
+      const states = this.#states()
+      if (checkCluster({ leaders: [], states }).length === 0 || this.#world.nowMs >= limitMs) return states
+      this.#world.run(this.#world.nowMs + pollMs)
+    }
   }
 
   #states(): MemberState[] {

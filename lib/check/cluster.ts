@@ -27,7 +27,10 @@ export function checkCluster({ leaders, states }: ClusterFacts): Violation[] {
   for (const fact of leaders) {
     const other = ofTerm.get(fact.term)
     if (other === undefined) ofTerm.set(fact.term, fact)
-    else wrong.push(violation(guarantees.oneLeader, `term ${fact.term}: ${other.member} at ${other.atUs} us, ${fact.member} at ${fact.atUs} us`))
+    else
+      wrong.push(
+        violation(guarantees.oneLeader, `term ${fact.term}: ${other.member} at ${other.atUs} us, ${fact.member} at ${fact.atUs} us`)
+      )
   }
   const first = states[0]
   if (first === undefined) return wrong

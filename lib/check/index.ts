@@ -8,8 +8,8 @@ export {
   type History,
   hasWritten,
   type Operation,
-  revisionOf,
   type RangeOperation,
+  revisionOf,
   type TxnOperation,
   type WatchedBatch,
   type WatchRecord

@@ -1,5 +1,6 @@
 // Store: the whole verdict on a history of operations and watches.
 
+import { timeOf } from './excerpt.js'
 import { guarantees, type Violation, violation } from './guarantee.js'
 import type { History, WatchRecord } from './history.js'
 import { checkOperations } from './linearizability.js'
@@ -40,10 +41,17 @@ export function checkStore({ history, isWhole, compactedMax, isQuiet }: StoreQue
 }
 
 function checkCaughtUp(watches: readonly WatchRecord[], isWhole: (watch: WatchRecord) => boolean, revisionLast: number): Violation[] {
-  return watches
-    .filter(watch => watch.ended === undefined && isWhole(watch))
-    .filter(({ batches, request }) => Math.max(request.startRevision - 1, batches.at(-1)?.revision ?? 0) < revisionLast)
-    .map(({ client, to, batches }) =>
-      violation(guarantees.watchCaughtUp, `${client} > ${to} is at revision ${batches.at(-1)?.revision ?? 0} of ${revisionLast}`)
-    )
+  return (
+    watches
+      // One from now on knows of no revision before its first event.
+      .filter(({ request, batches }) => request.startRevision > 0 || batches.length > 0)
+      .filter(watch => watch.ended === undefined && isWhole(watch))
+      .filter(({ batches, request }) => Math.max(request.startRevision - 1, batches.at(-1)?.revision ?? 0) < revisionLast)
+      .map(({ client, to, request, openedUs, batches }) =>
+        violation(
+          guarantees.watchCaughtUp,
+          `${client} > ${to} from revision ${request.startRevision}, opened at ${timeOf(openedUs)}, is at revision ${batches.at(-1)?.revision ?? 0} of ${revisionLast}`
+        )
+      )
+  )
 }

@@ -75,7 +75,8 @@ function checkWatch(watch: WatchRecord, model: Model, revisionLast: number, comp
     if (batch.revision > revisionLast) return say(guarantees.noInvention, `a batch up to revision ${batch.revision}, of ${revisionLast}`)
     next = Math.max(next, batch.revision + 1)
   }
-  if (ended !== undefined && ended !== 'closed' && ended.code === 'compacted' && next >= compactedMax)
+  const known = request.startRevision > 0 || batches.some(({ events }) => events.length > 0)
+  if (known && ended !== undefined && ended !== 'closed' && ended.code === 'compacted' && next >= compactedMax)
     return say(guarantees.compactedOnlyIfAsked, `ended as compacted with revision ${next} to come; compacted was less than ${compactedMax}`)
   return undefined
 }
@@ -116,7 +117,10 @@ function compare(
     const seen = groups.get(at) ?? []
     if (!equalLists(seen, right, equalEvents)) {
       const what = `of revision ${at}, at ${timeOf(atUs)}: ${describeEvents(seen)}\nwhere the history has: ${describeEvents(right)}`
-      return say(seen.length < right.length ? (seen.length === 0 ? guarantees.watchReliable : guarantees.watchAtomic) : guarantees.watchTrue, what)
+      return say(
+        seen.length < right.length ? (seen.length === 0 ? guarantees.watchReliable : guarantees.watchAtomic) : guarantees.watchTrue,
+        what
+      )
     }
     if (watch.request.prevKv !== true) continue
     for (const [place, event] of seen.entries()) {
