@@ -6,8 +6,8 @@ import type { Member, Recorder } from './recorder.js'
 import type { Running } from './store-client.js'
 import type { StorePlan } from './store-plan.js'
 
-const openTimeoutMs = 1000
-const pauseMs = 50
+const openTimeoutMs = 500
+const pauseMs = 20
 const roamMs = 4000 // A watcher that roams leaves its member after up to this long.
 const slowMs = 200
 

@@ -5,7 +5,7 @@
 // was observed of that revision mostly says which. The search is bounded; if it gives up, the verdict is `unknown`, which
 // is not a pass.
 
-import type { StoreEvent, StoreRangeAnswer, StoreTxnAnswer } from '../storage/index.js'
+import type { StoreEvent, StoreKeyValue, StoreRangeAnswer, StoreTxnAnswer } from '../storage/index.js'
 import { brief, describeEvents, describeOperation } from './excerpt.js'
 import { guarantees, type Violation, violation, violationsMax } from './guarantee.js'
 import { equalEvents, equalKeyValues, equalLists, type Operation, type RangeOperation, type TxnOperation } from './history.js'
@@ -47,6 +47,8 @@ export function checkOperations(
 interface Choice {
   readonly revision: number
   readonly candidates: readonly TxnOperation[]
+  /** What was tried, but for values. */
+  readonly shapes: Set<string>
   next: number
 }
 
@@ -58,12 +60,16 @@ class Replay {
   readonly #observed: Observations
   readonly #floors: Floors
   readonly #claims = new Map<number, TxnOperation>()
+  /** What single answers tell of a revision: that it put these. */
+  readonly #glimpsed = new Map<number, StoreKeyValue[]>()
+  readonly #created = new Map<number, Set<string>>()
   readonly #reads = new Map<number, Operation[]>()
   readonly #lost: TxnOperation[] = [] // No answer: it may have happened.
   readonly #refused: TxnOperation[] = []
   readonly #used = new Set<TxnOperation>()
   readonly #choices: Choice[] = []
   #stepsLeft: number
+  #skipped = false
   #deepest: { revision: number; violation: Violation } | undefined
 
   constructor(operations: readonly Operation[], observed: Observations, floors: Floors, stepsMax: number) {
@@ -85,6 +91,15 @@ class Replay {
 
   #sort(operation: Operation): void {
     const { outcome } = operation
+    for (const kv of keyValuesOf(operation)) {
+      const there = this.#glimpsed.get(kv.modRevision)
+      if (there === undefined) this.#glimpsed.set(kv.modRevision, [kv])
+      else if (!there.some(other => equalKeyValues(other, kv))) there.push(kv)
+      const { createRevision, key } = kv
+      const created = this.#created.get(createRevision)
+      if (created === undefined) this.#created.set(createRevision, new Set([key]))
+      else created.add(key)
+    }
     if (operation.kind === 'txn' && outcome?.ok !== true) {
       if (outcome?.error.definite === true) this.#refused.push(operation)
       else this.#lost.push(operation)
@@ -112,11 +127,14 @@ class Replay {
         if (this.#deepest === undefined || this.model.revision >= this.#deepest.revision)
           this.#deepest = { revision: this.model.revision, violation: wrong }
         const retried = this.#retry()
-        if (retried === 'no more') return [this.#deepest.violation]
+        if (retried === 'no more') {
+          if (!this.#skipped) return [this.#deepest.violation]
+          break
+        }
         wrong = retried
       }
       if (wrong !== undefined) {
-        this.unknown = `the search gave up at revision ${this.model.revision}, after: ${wrong.excerpt}`
+        this.unknown = `the search gave up at revision ${this.#deepest?.revision}, after: ${(this.#deepest?.violation ?? wrong).excerpt}`
         return []
       }
     }
@@ -126,8 +144,12 @@ class Replay {
   #advance(revision: number): Violation | undefined {
     const claim = this.#claims.get(revision)
     if (claim !== undefined) return this.#take(claim, revision)
-    const candidates = this.#lost.filter(one => !this.#used.has(one) && (this.#floors.before(one.invokedUs)?.revision ?? 0) < revision)
-    const choice = { revision, candidates, next: 0 }
+    // Not one that was asked after the revision was reached, and the one asked last first: it is mostly that.
+    const reachedUs = this.#floors.reachedUs(revision)
+    const candidates = this.#lost
+      .filter(one => !this.#used.has(one) && one.invokedUs < reachedUs && (this.#floors.before(one.invokedUs)?.revision ?? 0) < revision)
+      .sort((a, b) => b.invokedUs - a.invokedUs)
+    const choice = { revision, candidates, shapes: new Set<string>(), next: 0 }
     this.#choices.push(choice)
     return this.#tryNext(choice) ?? undefined
   }
@@ -156,6 +178,10 @@ class Replay {
       const candidate = candidates[choice.next++] as TxnOperation
       this.#stepsLeft--
       this.model.apply(candidate.txn)
+      if (this.#isTried(choice)) {
+        this.model.undoTo(revision - 1)
+        continue
+      }
       const wrong = this.model.revision === revision ? (this.#misfit(revision) ?? this.#checkReads(revision)) : this.#unexplained(revision)
       if (wrong === undefined) {
         this.#used.add(candidate)
@@ -165,6 +191,24 @@ class Replay {
       if (this.#stepsLeft <= 0) return wrong
     }
     return this.#unexplained(revision)
+  }
+
+  /**
+   * Where nothing was observed, writes that differ in values nobody read are as good as each other: one try for all.
+   * Which of them it is may matter for another revision, though. So what is found is right, and finding nothing proves nothing.
+   */
+  #isTried({ revision, shapes }: Choice): boolean {
+    if (this.#observed.has(revision) || this.model.revision !== revision || this.#misfit(revision) !== undefined) return false
+    const shape = this.model
+      .events(revision)
+      .map(({ type, kv }) => `${type} ${kv.key}`)
+      .join()
+    if (!shapes.has(shape)) {
+      shapes.add(shape)
+      return false
+    }
+    this.#skipped = true
+    return true
   }
 
   /** An acknowledged write at its revision. */
@@ -188,6 +232,13 @@ class Replay {
   #misfit(revision: number): Violation | undefined {
     const seen = this.#observed.get(revision)
     const events = this.model.events(revision)
+    const missing = this.#glimpsed.get(revision)?.find(kv => !events.some(event => event.type === 'put' && equalKeyValues(event.kv, kv)))
+    if (missing !== undefined)
+      return violation(guarantees.values, `answers have ${brief(missing)}\nwhere the history has: ${describeEvents(events)}`)
+    for (const key of this.#created.get(revision) ?? []) {
+      if (!events.some(({ kv }) => kv.key === key && kv.version === 1))
+        return violation(guarantees.values, `answers have ${key} created at ${revision}\nwhere the history has: ${describeEvents(events)}`)
+    }
     if (seen === undefined || equalLists(seen, events, equalEvents)) return undefined
     const excerpt = `at revision ${revision} was seen: ${describeEvents(seen)}\nwhere the history has: ${describeEvents(events)}`
     return violation(guarantees.values, excerpt)
@@ -251,6 +302,20 @@ class Replay {
   #range({ query }: RangeOperation, revision: number): StoreRangeAnswer {
     return { ...this.model.range(query, query.revision || revision), revision }
   }
+}
+
+/** The key-values in an answer that are whole, and of revisions before it. */
+function keyValuesOf(operation: Operation): readonly StoreKeyValue[] {
+  if (operation.outcome?.ok !== true) return []
+  if (operation.kind === 'range') return operation.query.keysOnly === true ? [] : operation.outcome.value.kvs
+  if (operation.kind !== 'txn') return []
+  const { succeeded, results } = operation.outcome.value
+  const ops = succeeded ? operation.txn.success : operation.txn.failure
+  return results.flatMap((result, at) => {
+    const op = ops[at]
+    if (result.type === 'delete') return result.prevs
+    return result.type === 'range' && !(op?.type === 'range' && op.keysOnly === true) ? result.kvs : []
+  })
 }
 
 const equalRangeAnswers = (a: Omit<StoreRangeAnswer, 'revision'>, b: Omit<StoreRangeAnswer, 'revision'>): boolean =>

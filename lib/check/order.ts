@@ -12,7 +12,7 @@ export interface Sight {
   readonly by: string
 }
 
-/** The newest revision that anybody knew before a time. */
+/** What was known when. */
 export class Floors {
   readonly #sights: readonly Sight[] // Ascending by time and, what is older left out, by revision.
 
@@ -24,15 +24,25 @@ export class Floors {
     this.#sights = newest
   }
 
+  /** The newest revision that anybody knew before that time. */
   before(us: number): Sight | undefined {
+    return this.#sights[this.#first(sight => sight.atUs >= us) - 1]
+  }
+
+  /** When somebody first knew that the store had reached that revision. */
+  reachedUs(revision: number): number {
+    return this.#sights[this.#first(sight => sight.revision >= revision)]?.atUs ?? Number.POSITIVE_INFINITY
+  }
+
+  #first(holds: (sight: Sight) => boolean): number {
     let low = 0
     let high = this.#sights.length
     while (low < high) {
       const middle = (low + high) >>> 1
-      if ((this.#sights[middle] as Sight).atUs < us) low = middle + 1
-      else high = middle
+      if (holds(this.#sights[middle] as Sight)) high = middle
+      else low = middle + 1
     }
-    return this.#sights[low - 1]
+    return low
   }
 }
 
