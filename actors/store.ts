@@ -53,6 +53,7 @@ interface StoreState {
   readonly args: StoreArgs
   readonly snapshots: SnapshotLimits
   replica: Replica | undefined // Undefined while it recovers.
+  isLost: boolean // Its log was damaged: it knows nothing of its past.
   readonly unmonitored: Set<string> // Peers whose death was told: watched again when they speak.
   revisionToCompact: number
 }
@@ -86,6 +87,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
       args,
       snapshots: { ...snapshotLimits, ...args.snapshots },
       replica: undefined,
+      isLost: false,
       unmonitored: new Set(),
       revisionToCompact: 0
     }
@@ -140,13 +142,19 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
         else replica.raft.step(message)
       }
     },
-    currentTerm: (_ctx, { replica }) => (replica === undefined ? starting() : { term: replica.raft.term }),
-    currentState(ctx, { replica }) {
+    snapshotFailed: (ctx, { replica }) => replica?.raft.snapshotFailed(ctx.from),
+    currentTerm(_ctx, { replica, isLost }) {
+      if (replica !== undefined) return { term: replica.raft.term }
+      return isLost ? { term: null } : starting()
+    },
+    currentState(ctx, { replica }, { aboveTerm }) {
+      replica?.raft.enterTerm(aboveTerm + 1)
       if (replica === undefined || !replica.raft.isLeader) return refuse('no leader', 'it does not lead')
       const later = ctx.defer()
+      const leaderTerm = replica.raft.term
       const run = (): void => {
         const { index, term } = replica.raft.snapshotMeta(replica.applied.index)
-        ctx.answer(later, { index, term, data: stateBytes(replica.mvcc) })
+        ctx.answer(later, { index, term, leaderTerm, data: stateBytes(replica.mvcc) })
       }
       addRead(replica, { kind: 'state', run, lost: () => ctx.answer(later, refuse('no leader', 'it leads no more')) })
       return later
@@ -184,7 +192,10 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
 function* recoverFlow(ctx: StoreContext, state: StoreState): Flow<void> {
   const { args } = state
   const raft = { ...raftTicks, ...args.raft, id: ctx.self as string, members: args.members }
-  const replica = yield* begin(ctx, { ...args, raft })
+  const lost = (): void => {
+    state.isLost = true
+  }
+  const replica = yield* begin(ctx, { ...args, raft }, lost)
   if (typeof replica === 'string') {
     ctx.log('cannot begin', { reason: replica })
     return ctx.stop(replica)

@@ -47,6 +47,7 @@ export class Core {
   heartbeatElapsed = 0
   timeoutTicks = 0
   hintTicks = noTicks // To a hinted election; noTicks if none.
+  campaign = 0 // Names the votes asked for last.
   uncommittedBytes = 0
   snapshotMeta: SnapshotMeta | null
   installing: Snapshot | null = null

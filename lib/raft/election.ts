@@ -7,6 +7,8 @@ import type { Core } from './core.js'
 import type { VoteRequest, VoteResponse } from './message.js'
 import { verdict } from './quorum.js'
 
+const campaignSpan = 2 ** 48
+
 /** Of every role but leader. */
 export function tickElection(core: Core): void {
   core.electionElapsed++
@@ -39,7 +41,8 @@ export function answerVote(core: Core, request: VoteRequest): void {
   const granted = free && core.log.isBehindOrEqual({ index: request.lastIndex, term: request.lastTerm })
   const type = pre ? 'preVoteResponse' : 'voteResponse'
   // A granted pre-vote is about the term asked for; a refusal tells the term we are in.
-  core.send({ type, from: core.id, to: request.from, term: granted ? request.term : core.term, granted })
+  const term = granted ? request.term : core.term
+  core.send({ type, from: core.id, to: request.from, term, campaign: request.campaign, granted })
   if (granted && !pre) {
     core.vote = request.from
     core.electionElapsed = 0
@@ -48,7 +51,7 @@ export function answerVote(core: Core, request: VoteRequest): void {
 
 export function countVote(core: Core, response: VoteResponse): void {
   const pre = response.type === 'preVoteResponse'
-  if (core.role !== (pre ? 'preCandidate' : 'candidate')) return
+  if (core.role !== (pre ? 'preCandidate' : 'candidate') || response.campaign !== core.campaign) return
   if (pre && response.granted && response.term !== core.term + 1) return
   count(core, response.from, response.granted)
 }
@@ -68,7 +71,8 @@ function count(core: Core, from: string, granted: boolean): void {
 }
 
 function ask(core: Core, type: VoteRequest['type'], term: number): void {
+  core.campaign = Math.floor(core.settings.random() * campaignSpan)
   for (const to of core.peers) {
-    core.send({ type, from: core.id, to, term, lastIndex: core.log.lastIndex, lastTerm: core.log.lastTerm })
+    core.send({ type, from: core.id, to, term, campaign: core.campaign, lastIndex: core.log.lastIndex, lastTerm: core.log.lastTerm })
   }
 }

@@ -37,15 +37,21 @@ interface Envelope {
   readonly term: number
 }
 
-/** `preVote` asks "would you vote for me in `term`?" and changes nothing (Raft thesis §9.6); `vote` asks for the vote. */
+/**
+ * `preVote` asks "would you vote for me in `term`?" and changes nothing (Raft thesis §9.6); `vote` asks for the vote.
+ * `campaign` is drawn at random and comes back in the response: a grant to a former life, whose log may have been longer
+ * before it was lost, is not counted by this one.
+ */
 export interface VoteRequest extends Envelope {
   readonly type: 'preVote' | 'vote'
+  readonly campaign: number
   readonly lastIndex: number
   readonly lastTerm: number
 }
 
 export interface VoteResponse extends Envelope {
   readonly type: 'preVoteResponse' | 'voteResponse'
+  readonly campaign: number
   readonly granted: boolean
 }
 

@@ -52,7 +52,10 @@ function meetLowerTerm(core: Core, message: Message): void {
   // from an answer, or we are stuck outside (as etcd-io/raft).
   if (message.type === 'append' || message.type === 'heartbeat' || message.type === 'snapshot') acknowledge(core, message.from, 0)
   // Tells a pre-candidate that is behind to catch up.
-  if (message.type === 'preVote') core.send({ type: 'preVoteResponse', from: core.id, to: message.from, term: core.term, granted: false })
+  if (message.type === 'preVote') {
+    const { from, campaign } = message
+    core.send({ type: 'preVoteResponse', from: core.id, to: from, term: core.term, campaign, granted: false })
+  }
 }
 
 function dispatch(core: Core, message: Message): void {

@@ -41,6 +41,8 @@ export interface NemesisOptions {
    * no link of ours does and under which no failure is definite: the copy refused may follow one that was handled.
    */
   readonly troubles?: readonly Trouble[]
+  /** At least this many kinds of trouble are on; default 1. */
+  readonly kindsMin?: number
   /** Machines it may touch; default: all but root. */
   readonly machines?: readonly string[]
   /** Actors it may kill and pause one by one; default: any on those machines. */
@@ -78,8 +80,9 @@ export class Nemesis {
     const random = seededRandom(options.seed)
     this.#random = random
     const may = options.troubles ?? troubles.filter(trouble => trouble !== 'corrupt' && trouble !== 'duplicate')
-    const on = may.filter(() => random() < onShare)
-    this.on = on.length > 0 ? on : may
+    let on = may.filter(() => random() < onShare)
+    while (on.length < Math.min(options.kindsMin ?? 1, may.length)) on = may.filter(trouble => on.includes(trouble) || random() < onShare)
+    this.on = on
     this.everyMs = (options.everyMs ?? 2000) * 5 ** (2 * random() - 1)
   }
 

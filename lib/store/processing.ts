@@ -6,7 +6,7 @@ import type { Entry, Message, Ready, Snapshot } from '../raft/index.js'
 import { compactAnswer, txnAnswer } from './answers.js'
 import type { StoreMemberProtocol } from './protocol.js'
 import { answerReads, confirmReads, readsConfirmed, readsLost } from './reading.js'
-import type { Replica } from './replica.js'
+import { type Replica, saveBatch } from './replica.js'
 import { snapshotFileName } from './snapshotting.js'
 import { pushEvents } from './watching.js'
 
@@ -63,14 +63,8 @@ function send(ctx: MemberContext, messages: readonly Message[], prepare: (messag
 
 function save(ctx: MemberContext, replica: Replica, { mustSync, snapshot, entries, hardState }: Ready): void {
   if (!mustSync) return // Only a commit index, which the next save brings along.
-  const { wal, segments } = replica
   const marker = snapshot === null ? undefined : { ...snapshot.meta, fileName: snapshotFileName(snapshot.meta.index) }
-  const before = wal.tail.sequence
-  const { sequence, bytes } = wal.encode({ entries, hardState: hardState ?? undefined, snapshot: marker })
-  if (sequence !== before || segments.length === 0) {
-    segments.push({ sequence, firstIndex: entries[0]?.index ?? (marker?.index ?? replica.raft.status().lastIndex) + 1 })
-  }
-  ctx.save(bytes, sequence)
+  saveBatch(ctx, replica, { entries, hardState: hardState ?? undefined, snapshot: marker })
 }
 
 /** A leader's snapshot replaces the state. Its file is durable already: see snapshotting.ts. */

@@ -5,13 +5,23 @@ import type { StoreProtocol, StoreTxn, StoreTxnAnswer } from '../storage/index.j
 
 export interface StoreMemberProtocol extends StoreProtocol {
   raft(batch: { readonly messages: readonly Message[] }): void
+  /** The snapshot that this member sent could not be kept: it may be sent again. */
+  snapshotFailed(): void
   /** A write passed on by a member that does not lead; never passed on again. */
   propose(txn: StoreTxn): StoreTxnAnswer
   proposeCompact(request: { readonly revision: number }): { readonly revision: number }
-  /** This member's term, for one that lost its past and must not vote in any term it may have voted in. */
-  currentTerm(): { readonly term: number }
-  /** The leader's state, confirmed by a majority after this was asked. */
-  currentState(): { readonly index: number; readonly term: number; readonly data: Uint8Array }
+  /** This member's term, for one that lost its past; null of a member that lost its own as well. */
+  currentTerm(): { readonly term: number | null }
+  /**
+   * The leader's state, confirmed by a majority after this was asked. Whoever is asked leaves all terms up to
+   * `aboveTerm`. `term` is that of the last entry in the state.
+   */
+  currentState(request: { readonly aboveTerm: number }): {
+    readonly index: number
+    readonly term: number
+    readonly leaderTerm: number
+    readonly data: Uint8Array
+  }
   /** The hash of the state at that revision (0: the newest): members that caught up agree on it. */
   hash(at: { readonly revision: number }): { readonly hash: number; readonly revision: number; readonly compactRevision: number }
 }

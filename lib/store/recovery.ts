@@ -1,15 +1,22 @@
 // Recovery: how a member begins: from its log, or, if that is damaged, from the others.
 //
-// A member whose log is damaged may have forgotten a vote and entries it acknowledged. It must neither vote in a term
-// it may have voted in, nor let acknowledgements of its former life count. So it takes no part until every other
-// member has told its term, begins in a term above them all (which ends the term in which its old acknowledgements
-// might still arrive), and holds a state that the leader confirmed with a majority after that. See docs/adr/0004.
+// A member whose log is damaged may have forgotten votes it gave and entries it acknowledged. It must vote in no term
+// in which it may have voted, and no acknowledgement of its former life may count any more. So it takes no part until
+// - every member that did not lose its past as well has told its term. Votes it forgot went to candidates of those
+//   terms or lower ones, or to one that lost its past too, whose new life does not count them (`campaign` of a vote);
+// - a leader of a higher term than all of these has confirmed, with a majority and after an entry of its own term, the
+//   state it begins with. That ended every term in which an old acknowledgement may still arrive: a leader of such a
+//   term that counted it did so before, and what it committed is in that state.
+// It begins in that leader's term. It waits for ever if more than a minority lost its past. See docs/adr/0004.
+//
+// The damaged log is released only once the new one is durable, in a segment behind it: a crash in between finds the
+// damage again. An empty log would be that of a member that never voted.
 
-import { ask, type Context, type Flow, sleep } from '../actor/index.js'
+import { type Answer, ask, type Context, type Flow, sleep } from '../actor/index.js'
 import { Mvcc, restore } from '../mvcc/index.js'
 import { disk } from '../ports/index.js'
 import type { RaftConfig } from '../raft/index.js'
-import { emptyTail, recover, type WalIdentity, type WalRecovered, type WalSegment, WalWriter } from '../wal/index.js'
+import { emptyTail, recover, type WalIdentity, type WalRecovered, type WalSegment, WalWriter, type WalWriterOptions } from '../wal/index.js'
 import type { StoreMemberProtocol } from './protocol.js'
 import { newReplica, type Replica } from './replica.js'
 import { removeOldFiles, snapshotFileName } from './snapshotting.js'
@@ -27,7 +34,8 @@ const retryMs = 200
 
 type MemberContext = Context<StoreMemberProtocol, any>
 
-export function* begin(ctx: MemberContext, args: RecoveryArgs): Flow<Replica | string> {
+/** `lost` is called if this member has to rejoin: it has no past to speak of. */
+export function* begin(ctx: MemberContext, args: RecoveryArgs, lost: () => void): Flow<Replica | string> {
   const read = yield* ask(ctx.port(disk), diskTimeoutMs, 'recover')
   if (!read.ok) return `the disk cannot be read: ${read.error.detail}`
   const { segments, files } = read.value
@@ -36,13 +44,15 @@ export function* begin(ctx: MemberContext, args: RecoveryArgs): Flow<Replica | s
   if (log.verdict === 'damaged') {
     const { sequence, offset, reason } = log
     ctx.log('log damaged', { segment: sequence, offset, reason, next: 'rejoins from the other members' })
-    return yield* rejoin(ctx, args, identity, segments)
+    lost()
+    return yield* rejoin(ctx, args, identity)
   }
   if (log.verdict === 'torn') ctx.log('torn tail cut', { segment: log.tail.sequence, length: log.tail.length })
   const replica = yield* fromLog(ctx, args, identity, segments, log)
   if (replica === 'snapshot lost') {
     ctx.log('snapshot damaged', { file: log.snapshot?.fileName, next: 'rejoins from the other members' })
-    return yield* rejoin(ctx, args, identity, segments)
+    lost()
+    return yield* rejoin(ctx, args, identity)
   }
   if (typeof replica !== 'string') yield* removeOldFiles(ctx, files, replica.applied.snapshotIndex)
   return replica
@@ -69,40 +79,38 @@ function* fromLog(
   const hardState = log.hardState ?? { term: 0, vote: null, commit: log.snapshot?.index ?? 0 }
   const fresh = log.hardState === undefined && log.snapshot === undefined && log.entries.length === 0
   const snapshotMeta = log.snapshot === undefined ? null : { index: log.snapshot.index, term: log.snapshot.term, members: args.members }
-  const options = args.segmentBytesMax === undefined ? identity : { ...identity, segmentBytesMax: args.segmentBytesMax }
   return newReplica({
     config: { ...args.raft, random: ctx.random },
     recovered: fresh ? null : { hardState, entries: log.entries, snapshot: snapshotMeta },
     snapshot: log.snapshot,
     mvcc,
-    wal: new WalWriter(options, log.tail, { hardState: log.hardState, snapshot: log.snapshot, entries: log.entries }),
+    wal: new WalWriter(optionsOf(args, identity), log.tail, { hardState: log.hardState, snapshot: log.snapshot, entries: log.entries }),
     segments: log.segments,
     life: lifeOf(ctx)
   })
 }
 
-function* rejoin(ctx: MemberContext, args: RecoveryArgs, identity: WalIdentity, segments: readonly WalSegment[]): Flow<Replica | string> {
+function* rejoin(ctx: MemberContext, args: RecoveryArgs, identity: WalIdentity): Flow<Replica | string> {
   ctx.show({ role: 'rejoining', term: 0, leader: '' })
   const others = args.members.filter(member => member !== ctx.self) as (typeof ctx.self)[]
   if (others.length === 0) return 'the log is damaged and there is no other member to rejoin from: restore a backup'
-  let termMax = 0
-  for (const other of others) termMax = Math.max(termMax, yield* termOf(other))
-  const state = yield* confirmedState(others)
-  const { index, term, data } = state
+  const state = yield* confirmedState(others, yield* termMaxOf(ctx, others))
+  const { index, term, leaderTerm, data } = state
+  const mvcc = restored(data)
+  if (mvcc === undefined) return 'the state arrived damaged'
   const fileName = snapshotFileName(index)
   const written = yield* ask(ctx.port(disk), diskTimeoutMs, 'writeFile', { name: fileName, bytes: data })
   if (!written.ok) return `the state cannot be written: ${written.error.detail}`
-  const first = segments[0]?.sequence ?? 1
-  const wiped = yield* ask(ctx.port(disk), diskTimeoutMs, 'repair', { sequence: first, length: 0 })
-  if (!wiped.ok) return `the damaged log cannot be cut: ${wiped.error.detail}`
-  const mvcc = restored(data)
-  if (mvcc === undefined) return 'the state arrived damaged'
-  const hardState = { term: Math.max(termMax, term) + 1, vote: null, commit: index }
+  const begun = yield* ask(ctx.port(disk), diskTimeoutMs, 'rotate')
+  if (!begun.ok) return `no new log can be begun: ${begun.error.detail}`
+  const { sequence } = begun.value
+  const hardState = { term: leaderTerm, vote: null, commit: index }
   const snapshot = { index, term, fileName }
-  const wal = new WalWriter(identity, { ...emptyTail, sequence: first })
-  const { sequence, bytes } = wal.encode({ snapshot, hardState })
-  ctx.save(bytes, sequence)
-  ctx.log('rejoined', { index, term: hardState.term, revision: mvcc.revision })
+  const wal = new WalWriter(optionsOf(args, identity), { ...emptyTail, sequence })
+  ctx.save(wal.encode({ snapshot, hardState }).bytes, sequence)
+  const released = yield* ask(ctx.port(disk), diskTimeoutMs, 'release', { before: sequence })
+  if (!released.ok) return `the damaged log cannot be removed: ${released.error.detail}`
+  ctx.log('rejoined', { index, term: leaderTerm, revision: mvcc.revision })
   return newReplica({
     config: { ...args.raft, random: ctx.random },
     recovered: { hardState, entries: [], snapshot: { index, term, members: args.members } },
@@ -114,19 +122,39 @@ function* rejoin(ctx: MemberContext, args: RecoveryArgs, identity: WalIdentity, 
   })
 }
 
-/** Asks until it answers: without every member's word there is no safe term to begin in. */
-function* termOf(member: MemberContext['self']): Flow<number> {
+const optionsOf = ({ segmentBytesMax }: RecoveryArgs, identity: WalIdentity): WalWriterOptions =>
+  segmentBytesMax === undefined ? identity : { ...identity, segmentBytesMax }
+
+/** The highest term of the members that know theirs. Asks until every other member has said its word, or that it lost its past too. */
+function* termMaxOf(ctx: MemberContext, others: readonly MemberContext['self'][]): Flow<number> {
   for (;;) {
-    const answer = yield* ask(member, peerTimeoutMs, 'currentTerm')
-    if (answer.ok) return answer.value.term
+    let termMax = 0
+    let lost = 0
+    for (const other of others) {
+      const { term } = yield* termOf(other)
+      if (term === null) lost++
+      else termMax = Math.max(termMax, term)
+    }
+    if (2 * (lost + 1) <= others.length) return termMax
+    ctx.log('too many members lost their past', { lost: lost + 1, members: others.length + 1 })
     yield* sleep('real', retryMs)
   }
 }
 
-function* confirmedState(others: readonly MemberContext['self'][]): Flow<{ index: number; term: number; data: Uint8Array }> {
+function* termOf(member: MemberContext['self']): Flow<{ term: number | null }> {
+  for (;;) {
+    const answer = yield* ask(member, peerTimeoutMs, 'currentTerm')
+    if (answer.ok) return answer.value
+    yield* sleep('real', retryMs)
+  }
+}
+
+type ConfirmedState = Answer<StoreMemberProtocol, 'currentState'>
+
+function* confirmedState(others: readonly MemberContext['self'][], aboveTerm: number): Flow<ConfirmedState> {
   for (;;) {
     for (const other of others) {
-      const answer = yield* ask(other, peerTimeoutMs * 5, 'currentState')
+      const answer = yield* ask(other, peerTimeoutMs * 5, 'currentState', { aboveTerm })
       if (answer.ok) return answer.value
     }
     yield* sleep('real', retryMs)

@@ -4,11 +4,11 @@
 // every write answered before it was asked; the revision of an answer is the store's at that point. What is told
 // to others that rests on this member's disk is recorded after the save it rests on.
 
-import type { Later } from '../actor/index.js'
+import type { Context, Later } from '../actor/index.js'
 import { CommandWriter, type Mvcc, WatchHub } from '../mvcc/index.js'
 import { Raft, type RaftConfig, type Recovered } from '../raft/index.js'
 import type { StoreTxnAnswer } from '../storage/index.js'
-import type { WalSnapshot, WalWriter } from '../wal/index.js'
+import type { WalBatch, WalSnapshot, WalWriter } from '../wal/index.js'
 import type { Reads } from './reading.js'
 import type { Watching } from './watching.js'
 
@@ -59,4 +59,11 @@ export function newReplica({ config, recovered, snapshot, mvcc, wal, segments, l
     applied: { index: snapshotIndex, bytesSinceSnapshot: 0, snapshotIndex },
     snapshotting: false
   }
+}
+
+/** Every save of a member's log goes through here, so that each segment it begins is known and can be released one day. */
+export function saveBatch(ctx: Context<any, any>, { wal, segments, raft }: Replica, batch: WalBatch): void {
+  const { sequence, offset, bytes } = wal.encode(batch)
+  if (offset === 0) segments.push({ sequence, firstIndex: batch.entries?.[0]?.index ?? raft.status().lastIndex + 1 })
+  ctx.save(bytes, sequence)
 }

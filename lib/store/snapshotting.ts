@@ -3,13 +3,13 @@
 // Order of what is durable: first the file, then the mark in the log, then the log before it is released. A crash
 // between any two leaves a log that recovers without loss.
 
-import { ask, type Context, type Flow } from '../actor/index.js'
+import { ask, type Context, type Flow, sleep } from '../actor/index.js'
 import { type Mvcc, snapshot } from '../mvcc/index.js'
 import { disk } from '../ports/index.js'
 import type { Message } from '../raft/index.js'
 import { removableSegments } from '../wal/index.js'
 import type { StoreMemberProtocol } from './protocol.js'
-import type { Replica } from './replica.js'
+import { type Replica, saveBatch } from './replica.js'
 
 export interface SnapshotLimits {
   readonly entriesMax: number // Applied since the last snapshot.
@@ -19,6 +19,7 @@ export interface SnapshotLimits {
 export const snapshotLimits: SnapshotLimits = { entriesMax: 20_000, bytesMax: 64 << 20 }
 
 const fileTimeoutMs = 60_000
+const retryMs = 1000 // After a file could not be written.
 const namePattern = /^snapshot-(\d{16})$/
 
 export const snapshotFileName = (index: number): string => `snapshot-${String(index).padStart(16, '0')}`
@@ -44,11 +45,14 @@ export function* takeSnapshot(ctx: Context<StoreMemberProtocol, any>, replica: R
   const meta = replica.raft.snapshotMeta(replica.applied.index)
   const fileName = snapshotFileName(meta.index)
   const written = yield* ask(ctx.port(disk), fileTimeoutMs, 'writeFile', { name: fileName, bytes: stateBytes(replica.mvcc) })
+  if (!written.ok) {
+    ctx.log('snapshot not written', { ...written.error })
+    yield* sleep('real', retryMs) // A full disk stays full for a while.
+  }
   replica.snapshotting = false
-  if (!written.ok) return ctx.log('snapshot not written', { ...written.error })
+  if (!written.ok) return
   if (meta.index <= replica.applied.snapshotIndex) return // The leader's was newer.
-  const { sequence, bytes } = replica.wal.encode({ snapshot: { index: meta.index, term: meta.term, fileName } })
-  ctx.save(bytes, sequence)
+  saveBatch(ctx, replica, { snapshot: { index: meta.index, term: meta.term, fileName } })
   replica.raft.compact(meta.index)
   replica.applied = { ...replica.applied, snapshotIndex: meta.index, bytesSinceSnapshot: 0 }
   yield* releaseBefore(ctx, replica, meta.index)
@@ -89,6 +93,10 @@ export function* receiveSnapshot(ctx: Context<StoreMemberProtocol, any>, replica
   const { meta, data } = message.snapshot
   if (data === undefined || meta.index <= replica.applied.index) return replica.raft.step(message)
   const written = yield* ask(ctx.port(disk), fileTimeoutMs, 'writeFile', { name: snapshotFileName(meta.index), bytes: data })
-  if (!written.ok) return ctx.log('snapshot not written', { ...written.error })
+  if (!written.ok) {
+    ctx.log('snapshot not written', { ...written.error })
+    yield* sleep('real', retryMs)
+    return ctx.tell(message.from as typeof ctx.self, 'snapshotFailed')
+  }
   if (meta.index > replica.applied.index) replica.raft.step(message)
 }

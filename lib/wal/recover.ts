@@ -66,7 +66,13 @@ export function recover(segments: readonly WalSegment[], identity?: WalIdentity)
   for (const [place, segment] of segments.entries()) {
     if (segment.sequence !== first + place) return damaged(segment.sequence, 0, `segment ${first + place} is missing`)
     // A segment made ahead of its time. What should follow it cannot have been written.
-    const stop = lastNonZero(segment.bytes, 0) < 0 ? onlyZerosAfter(segments, place) : readSegment(scan, segments, place, identity)
+    const empty = lastNonZero(segment.bytes, 0) < 0
+    const stop = empty ? onlyZerosAfter(segments, place) : readSegment(scan, segments, place, identity)
+    if (stop === undefined && empty) {
+      // The log goes on at the start of it: what precedes the last segment cannot be cut or appended to.
+      scan.tail = { ...scan.tail, sequence: segment.sequence, length: 0 }
+      break
+    }
     if (stop === undefined) continue
     if (stop !== 'torn') return stop
     verdict = 'torn'

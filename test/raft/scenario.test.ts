@@ -77,8 +77,8 @@ t.test('lease: who hears the leader supports nobody else', async t => {
   t.same(made.leaders, ['a'])
   for (const to of ['a', 'b'])
     made.network.push(
-      { type: 'vote', from: 'c', to, term: 9, lastIndex: 9, lastTerm: 8 },
-      { type: 'preVote', from: 'c', to, term: 9, lastIndex: 9, lastTerm: 8 }
+      { type: 'vote', from: 'c', to, term: 9, campaign: 1, lastIndex: 9, lastTerm: 8 },
+      { type: 'preVote', from: 'c', to, term: 9, campaign: 1, lastIndex: 9, lastTerm: 8 }
     )
   made.settle()
   t.equal(termOf(made, 'b'), 1, 'not even of a later term')
@@ -542,7 +542,7 @@ t.test('what is refused says why', async t => {
 t.test('strays are dropped', async t => {
   const made = led(3)
   const before = made.raft('a').status()
-  made.raft('a').step({ type: 'vote', from: 'z', to: 'a', term: 99, lastIndex: 99, lastTerm: 98 })
+  made.raft('a').step({ type: 'vote', from: 'z', to: 'a', term: 99, campaign: 1, lastIndex: 99, lastTerm: 98 })
   made.raft('a').step({ type: 'heartbeat', from: 'b', to: 'c', term: 99, commit: 0, round: 1 })
   t.same(made.raft('a').status(), before)
   t.notOk(made.raft('a').hasReady())
@@ -568,7 +568,7 @@ t.test('a vote in a term already known is saved as well', async t => {
   raft.step({ type: 'heartbeatResponse', from: 'c', to: 'b', term: 5, round: 1 })
   t.same(raft.ready().hardState, { term: 5, vote: null, commit: 0 })
   raft.saved()
-  raft.step({ type: 'vote', from: 'a', to: 'b', term: 5, lastIndex: 0, lastTerm: 0 })
+  raft.step({ type: 'vote', from: 'a', to: 'b', term: 5, campaign: 1, lastIndex: 0, lastTerm: 0 })
   const ready = raft.ready()
   t.same([ready.hardState, ready.mustSync, ready.messagesBeforeSave.length], [{ term: 5, vote: 'a', commit: 0 }, true, 0])
   t.match(ready.messagesAfterSave, [{ type: 'voteResponse', granted: true }])

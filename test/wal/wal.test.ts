@@ -409,3 +409,16 @@ t.test('a log whose records contradict each other is damage, though its checksum
     t.match(recover(disk.list(), identity), { verdict: 'damaged', reason }, name)
   }
 })
+
+t.test('a segment that was begun and never written is where the log goes on', async t => {
+  const disk = new Disk()
+  const writer = new WalWriter({ ...identity, segmentBytesMax: 300 })
+  const entry = (index: number): WalEntry => ({ index, term: 1, kind: 'normal', data: new Uint8Array(400) })
+  disk.save(writer.encode({ entries: [entry(1)], hardState: { term: 1, vote: 'b', commit: 0 } }))
+  disk.segments.set(2, new Uint8Array(4096))
+  const recovered = recover(disk.list(), identity)
+  t.match(recovered, { verdict: 'clean', tail: { sequence: 2, length: 0 }, segments: [{ sequence: 1 }] })
+  if (recovered.verdict === 'damaged') return
+  disk.save(new WalWriter(identity, recovered.tail, recovered).encode({ entries: [entry(2)] }))
+  t.match(recover(disk.list(), identity), { verdict: 'clean', entries: [{ index: 1 }, { index: 2 }], hardState: { vote: 'b' } })
+})

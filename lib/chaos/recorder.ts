@@ -1,0 +1,64 @@
+// Recorder: writes down what clients do, as they do it. Times are the world's, which no client sees.
+
+import { ask, type Flow, type Outcome, type Ref } from '../actor/index.js'
+import type { History, Operation, WatchRecord } from '../check/index.js'
+import type { World } from '../sim/index.js'
+import type { StoreProtocol, StoreRange, StoreRangeAnswer, StoreTxn, StoreTxnAnswer, StoreWatch } from '../storage/index.js'
+
+export type Member = Ref<StoreProtocol>
+
+export class Recorder implements History {
+  readonly operations: Operation[] = []
+  readonly watches: WatchRecord[] = []
+  readonly #world: World
+
+  constructor(world: World) {
+    this.#world = world
+  }
+
+  get nowUs(): number {
+    return this.#world.timeline.nowUs
+  }
+
+  *txn(client: string, to: Member, timeoutMs: number, txn: StoreTxn): Flow<Outcome<StoreTxnAnswer>> {
+    const operation = this.#begin({ ...this.#asked(client, to), kind: 'txn' as const, txn, outcome: undefined })
+    return this.#end(operation, yield* ask(to, timeoutMs, 'txn', txn))
+  }
+
+  *range(client: string, to: Member, timeoutMs: number, query: StoreRange): Flow<Outcome<StoreRangeAnswer>> {
+    const operation = this.#begin({ ...this.#asked(client, to), kind: 'range' as const, query, outcome: undefined })
+    return this.#end(operation, yield* ask(to, timeoutMs, 'range', query))
+  }
+
+  *revision(client: string, to: Member, timeoutMs: number): Flow<Outcome<{ readonly revision: number }>> {
+    const operation = this.#begin({ ...this.#asked(client, to), kind: 'revision' as const, outcome: undefined })
+    return this.#end(operation, yield* ask(to, timeoutMs, 'revision'))
+  }
+
+  *compact(client: string, to: Member, timeoutMs: number, revision: number): Flow<Outcome<{ readonly revision: number }>> {
+    const operation = this.#begin({ ...this.#asked(client, to), kind: 'compact' as const, revision, outcome: undefined })
+    return this.#end(operation, yield* ask(to, timeoutMs, 'compact', { revision }))
+  }
+
+  watch(client: string, to: Member, request: StoreWatch): WatchRecord {
+    const record: WatchRecord = { client, to, request, openedUs: this.nowUs, batches: [], ended: undefined }
+    this.watches.push(record)
+    return record
+  }
+
+  #asked(client: string, to: Member): { client: string; to: string; invokedUs: number; returnedUs: number } {
+    return { client, to, invokedUs: this.nowUs, returnedUs: Number.POSITIVE_INFINITY }
+  }
+
+  #begin<O extends Operation>(operation: O): O {
+    this.operations.push(operation)
+    return operation
+  }
+
+  /** What is in doubt never returns: it may take effect at any time to come. */
+  #end<V>(operation: { outcome: Outcome<V> | undefined; returnedUs: number }, outcome: Outcome<V>): Outcome<V> {
+    operation.outcome = outcome
+    if (outcome.ok || outcome.error.definite) operation.returnedUs = this.nowUs
+    return outcome
+  }
+}

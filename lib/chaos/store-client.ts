@@ -1,0 +1,148 @@
+// Store client: asks members of the store for this and that, one request at a time, and goes on to another member when one fails.
+
+import { type Flow, type Outcome, sleep } from '../actor/index.js'
+import { integerBelow, type Random } from '../std/index.js'
+import type { StoreKeyValue, StoreOp, StoreTxn } from '../storage/index.js'
+import type { Member, Recorder } from './recorder.js'
+import type { StoreMix, StorePlan } from './store-plan.js'
+
+export const keyPrefix = 'k/'
+export const keyEnd = 'k0' // The key after all that begin with the prefix.
+const pauseMs = 20 // After a failure.
+const sessionShare = 0.95 // Of requests that go to the member asked before.
+const agoMax = 60 // Revisions that an old range or a compaction looks back.
+
+export interface Running {
+  stopping: boolean
+}
+
+const encoder = new TextEncoder()
+
+export class StoreClient {
+  readonly name: string
+  readonly #plan: StorePlan
+  readonly #random: Random
+  readonly #recorder: Recorder
+  readonly #running: Running
+  readonly #known = new Map<string, StoreKeyValue>() // As last read: what a compare-and-swap compares with.
+  #member: Member
+  #revision = 1
+  #count = 0
+
+  constructor(name: string, plan: StorePlan, random: Random, recorder: Recorder, running: Running) {
+    this.name = name
+    this.#plan = plan
+    this.#random = random
+    this.#recorder = recorder
+    this.#running = running
+    this.#member = this.#anyMember()
+  }
+
+  *run(): Flow<void> {
+    const { thinkMs } = this.#plan
+    while (!this.#running.stopping) {
+      yield* sleep('real', -Math.log(1 - this.#random()) * thinkMs)
+      if (this.#random() > sessionShare) this.#member = this.#anyMember()
+      const outcome = yield* this.#one(this.#draw())
+      if (outcome.ok) {
+        this.#revision = Math.max(this.#revision, outcome.value.revision)
+        continue
+      }
+      this.#member = this.#anyMember()
+      yield* sleep('real', pauseMs)
+    }
+  }
+
+  #anyMember(): Member {
+    const { members } = this.#plan
+    return members[integerBelow(this.#random, members.length)] as Member
+  }
+
+  #draw(): keyof StoreMix {
+    const kinds = Object.entries(this.#plan.mix) as [keyof StoreMix, number][]
+    let left = this.#random() * kinds.reduce((sum, [, weight]) => sum + weight, 0)
+    for (const [kind, weight] of kinds) {
+      left -= weight
+      if (left < 0) return kind
+    }
+    return 'put'
+  }
+
+  *#one(kind: keyof StoreMix): Flow<Outcome<{ readonly revision: number }>> {
+    switch (kind) {
+      case 'range':
+        return yield* this.#range({})
+      case 'oldRange':
+        return yield* this.#range({ revision: Math.max(1, this.#revision - integerBelow(this.#random, agoMax)) })
+      case 'serializable':
+        return yield* this.#range({ serializable: true })
+      case 'revision':
+        return yield* this.#recorder.revision(this.name, this.#member, this.#plan.timeoutMs)
+      case 'compact': {
+        const revision = Math.max(1, this.#revision - integerBelow(this.#random, agoMax))
+        const outcome = yield* this.#recorder.compact(this.name, this.#member, this.#plan.timeoutMs, revision)
+        return outcome
+      }
+      case 'compareAndSwap':
+        return yield* this.#compareAndSwap()
+      default:
+        return yield* this.#txn({ compares: [], success: this.#ops(kind), failure: [] })
+    }
+  }
+
+  *#txn(txn: StoreTxn): Flow<Outcome<{ readonly revision: number }>> {
+    return yield* this.#recorder.txn(this.name, this.#member, this.#plan.timeoutMs, txn)
+  }
+
+  *#compareAndSwap(): Flow<Outcome<{ readonly revision: number }>> {
+    const key = this.#key()
+    const outcome = yield* this.#recorder.txn(this.name, this.#member, this.#plan.timeoutMs, {
+      compares: [{ key, target: 'mod', result: 'equal', operand: this.#known.get(key)?.modRevision ?? 0 }],
+      success: [this.#put(key), { type: 'range', key }],
+      failure: [{ type: 'range', key }]
+    })
+    if (!outcome.ok) return outcome
+    const range = outcome.value.results.at(-1)
+    if (range?.type === 'range') this.#learn(key, range.kvs)
+    return outcome
+  }
+
+  *#range(how: { revision?: number; serializable?: boolean }): Flow<Outcome<{ readonly revision: number }>> {
+    const chance = this.#random()
+    const key = this.#key()
+    const part = chance < 0.5 ? { key } : chance < 0.8 ? { key, end: keyEnd } : { key: keyPrefix, end: keyEnd }
+    const form = this.#random()
+    const shape =
+      form < 0.1 ? { countOnly: true } : form < 0.2 ? { keysOnly: true } : form < 0.4 ? { limit: 1 + integerBelow(this.#random, 4) } : {}
+    const outcome = yield* this.#recorder.range(this.name, this.#member, this.#plan.timeoutMs, { ...part, ...shape, ...how })
+    if (outcome.ok && chance < 0.5 && form >= 0.2 && how.revision === undefined) this.#learn(key, outcome.value.kvs)
+    return outcome
+  }
+
+  #learn(key: string, kvs: readonly StoreKeyValue[]): void {
+    const kv = kvs[0]
+    if (kv === undefined) this.#known.delete(key)
+    else this.#known.set(key, kv)
+  }
+
+  #ops(kind: keyof StoreMix): StoreOp[] {
+    const key = this.#key()
+    if (kind === 'put') return [this.#put(key)]
+    if (kind === 'delete') return [{ type: 'delete', key, prevKv: true, ...(this.#random() < 0.2 ? { end: this.#key() } : {}) }]
+    const other = this.#key()
+    const ops: StoreOp[] = [{ type: 'range', key: keyPrefix, end: keyEnd }, this.#put(key)]
+    if (other !== key) ops.push(this.#random() < 0.3 ? { type: 'delete', key: other, prevKv: true } : this.#put(other))
+    if (this.#random() < 0.5) ops.push({ type: 'range', key })
+    return ops
+  }
+
+  #put(key: string): StoreOp {
+    const name = `${this.name}.${++this.#count};`
+    const length = Math.max(name.length, integerBelow(this.#random, this.#plan.valueBytesMax + 1))
+    return { type: 'put', key, value: encoder.encode(name.padEnd(length, '.')) }
+  }
+
+  #key(): string {
+    return `${keyPrefix}${integerBelow(this.#random, this.#plan.keys).toString(36).padStart(2, '0')}`
+  }
+}

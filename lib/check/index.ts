@@ -1,0 +1,20 @@
+// check: whether what clients and members saw is what the store promises. Pure: histories in, violations out.
+
+export { type ClusterFacts, checkCluster, type LeaderFact, type MemberState } from './cluster.js'
+export { describeOperation } from './excerpt.js'
+export { type Guarantee, guarantees, type Violation, violation } from './guarantee.js'
+export {
+  equalBytes,
+  type History,
+  hasWritten,
+  type Operation,
+  type RangeOperation,
+  revisionOf,
+  type TxnOperation,
+  type WatchedBatch,
+  type WatchRecord
+} from './history.js'
+export { checkOperations, type OperationsVerdict, searchStepsMax } from './linearizability.js'
+export { Model } from './model.js'
+export { checkStore, type StoreVerdict } from './store.js'
+export { checkWatches, type Observed, observe } from './watch.js'

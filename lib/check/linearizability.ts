@@ -1,0 +1,332 @@
+// Linearizability of transactions and ranges. The answers' revisions give the order (order.ts); here the writes are
+// replayed in it, and every answer and everything observed is compared with what the model gives.
+//
+// Only for a revision that no acknowledged write claims must be searched: one of those whose answer was lost took it. What
+// was observed of that revision mostly says which. The search is bounded; if it gives up, the verdict is `unknown`, which
+// is not a pass.
+
+import type { StoreEvent, StoreKeyValue, StoreRangeAnswer, StoreTxnAnswer } from '../storage/index.js'
+import { brief, describeEvents, describeOperation } from './excerpt.js'
+import { guarantees, type Violation, violation, violationsMax } from './guarantee.js'
+import { equalEvents, equalKeyValues, equalLists, type Operation, type RangeOperation, type TxnOperation } from './history.js'
+import { Model } from './model.js'
+import { checkOrder, Floors, isWrite, type Sight, sightsOf } from './order.js'
+
+export const searchStepsMax = 200_000
+
+export interface OperationsVerdict {
+  readonly violations: readonly Violation[]
+  /** Why the search gave up. */
+  readonly unknown: string | undefined
+  /** The history found, up to its last revision or to where it went wrong. */
+  readonly model: Model
+  readonly revisionLast: number
+  /** How many operations without an answer took effect. */
+  readonly doubtsResolved: number
+}
+
+/** All events of a revision, where somebody who watched everything saw them. */
+export type Observations = ReadonlyMap<number, readonly StoreEvent[]>
+
+export function checkOperations(
+  operations: readonly Operation[],
+  observed: Observations = new Map(),
+  sights: readonly Sight[] = [],
+  stepsMax = searchStepsMax
+): OperationsVerdict {
+  const floors = new Floors([...sightsOf(operations), ...sights])
+  const violations = checkOrder(operations, floors).slice(0, violationsMax)
+  const replay = new Replay(operations, observed, floors, stepsMax)
+  violations.push(...replay.twice)
+  if (violations.length === 0) violations.push(...replay.run())
+  const { model, unknown, revisionLast, doubtsResolved } = replay
+  return { violations, unknown, model, revisionLast, doubtsResolved }
+}
+
+/** A revision that no answer claims, and who may have written it. */
+interface Choice {
+  readonly revision: number
+  readonly candidates: readonly TxnOperation[]
+  /** What was tried, but for values. */
+  readonly shapes: Set<string>
+  next: number
+}
+
+class Replay {
+  readonly model = new Model()
+  readonly twice: Violation[] = []
+  readonly revisionLast: number
+  unknown: string | undefined
+  readonly #observed: Observations
+  readonly #floors: Floors
+  readonly #claims = new Map<number, TxnOperation>()
+  /** What single answers tell of a revision: that it put these. */
+  readonly #glimpsed = new Map<number, StoreKeyValue[]>()
+  readonly #created = new Map<number, Set<string>>()
+  readonly #reads = new Map<number, Operation[]>()
+  readonly #lost: TxnOperation[] = [] // No answer: it may have happened.
+  readonly #refused: TxnOperation[] = []
+  readonly #used = new Set<TxnOperation>()
+  readonly #choices: Choice[] = []
+  #stepsLeft: number
+  #skipped = false
+  #deepest: { revision: number; violation: Violation } | undefined
+
+  constructor(operations: readonly Operation[], observed: Observations, floors: Floors, stepsMax: number) {
+    this.#observed = observed
+    this.#floors = floors
+    this.#stepsLeft = stepsMax
+    let last = 1
+    for (const revision of observed.keys()) last = Math.max(last, revision)
+    for (const operation of operations) {
+      this.#sort(operation)
+      if (operation.outcome?.ok === true && operation.kind !== 'compact') last = Math.max(last, operation.outcome.value.revision)
+    }
+    this.revisionLast = last
+  }
+
+  get doubtsResolved(): number {
+    return this.#used.size
+  }
+
+  #sort(operation: Operation): void {
+    const { outcome } = operation
+    for (const kv of keyValuesOf(operation)) {
+      const there = this.#glimpsed.get(kv.modRevision)
+      if (there === undefined) this.#glimpsed.set(kv.modRevision, [kv])
+      else if (!there.some(other => equalKeyValues(other, kv))) there.push(kv)
+      const { createRevision, key } = kv
+      const created = this.#created.get(createRevision)
+      if (created === undefined) this.#created.set(createRevision, new Set([key]))
+      else created.add(key)
+    }
+    if (operation.kind === 'txn' && outcome?.ok !== true) {
+      if (outcome?.error.definite === true) this.#refused.push(operation)
+      else this.#lost.push(operation)
+      return
+    }
+    if (outcome?.ok !== true || operation.kind === 'compact' || operation.kind === 'revision') return
+    const { revision } = outcome.value
+    if (operation.kind === 'txn' && isWrite(operation)) {
+      const other = this.#claims.get(revision)
+      if (other === undefined) this.#claims.set(revision, operation)
+      else this.twice.push(violation(guarantees.uniqueRevision, `${describeOperation(other)}\n${describeOperation(operation)}`))
+      return
+    }
+    const there = this.#reads.get(revision)
+    if (there === undefined) this.#reads.set(revision, [operation])
+    else there.push(operation)
+  }
+
+  /** Depth first; what it answers is what went wrong in the try that came furthest. */
+  run(): Violation[] {
+    let wrong = this.#checkReads(1)
+    while (wrong === undefined && this.model.revision < this.revisionLast) {
+      wrong = this.#advance(this.model.revision + 1)
+      while (wrong !== undefined && this.#stepsLeft > 0) {
+        if (this.#deepest === undefined || this.model.revision >= this.#deepest.revision)
+          this.#deepest = { revision: this.model.revision, violation: wrong }
+        const retried = this.#retry()
+        if (retried === 'no more') {
+          if (!this.#skipped) return [this.#deepest.violation]
+          break
+        }
+        wrong = retried
+      }
+      if (wrong !== undefined) {
+        this.unknown = `the search gave up at revision ${this.#deepest?.revision}, after: ${(this.#deepest?.violation ?? wrong).excerpt}`
+        return []
+      }
+    }
+    return wrong === undefined ? [] : [wrong]
+  }
+
+  #advance(revision: number): Violation | undefined {
+    const claim = this.#claims.get(revision)
+    if (claim !== undefined) return this.#take(claim, revision)
+    // Not one that was asked after the revision was reached, and the one asked last first: it is mostly that.
+    const reachedUs = this.#floors.reachedUs(revision)
+    const candidates = this.#lost
+      .filter(one => !this.#used.has(one) && one.invokedUs < reachedUs && (this.#floors.before(one.invokedUs)?.revision ?? 0) < revision)
+      .sort((a, b) => b.invokedUs - a.invokedUs)
+    const choice = { revision, candidates, shapes: new Set<string>(), next: 0 }
+    this.#choices.push(choice)
+    return this.#tryNext(choice) ?? undefined
+  }
+
+  /** Takes the last choice that has something left to try. Undefined: that went well. */
+  #retry(): Violation | undefined | 'no more' {
+    for (let choice = this.#choices.at(-1); choice !== undefined; choice = this.#choices.at(-1)) {
+      this.#backTo(choice)
+      const wrong = this.#tryNext(choice)
+      if (wrong === undefined) return undefined
+      if (this.#stepsLeft <= 0) return wrong
+      if (choice.next >= choice.candidates.length) this.#choices.pop()
+    }
+    return 'no more'
+  }
+
+  #backTo(choice: Choice): void {
+    this.model.undoTo(choice.revision - 1)
+    const taken = choice.candidates[choice.next - 1]
+    if (taken !== undefined) this.#used.delete(taken)
+  }
+
+  #tryNext(choice: Choice): Violation | undefined {
+    const { revision, candidates } = choice
+    while (choice.next < candidates.length) {
+      const candidate = candidates[choice.next++] as TxnOperation
+      this.#stepsLeft--
+      this.model.apply(candidate.txn)
+      if (this.#isTried(choice)) {
+        this.model.undoTo(revision - 1)
+        continue
+      }
+      const wrong = this.model.revision === revision ? (this.#misfit(revision) ?? this.#checkReads(revision)) : this.#unexplained(revision)
+      if (wrong === undefined) {
+        this.#used.add(candidate)
+        return undefined
+      }
+      this.model.undoTo(revision - 1)
+      if (this.#stepsLeft <= 0) return wrong
+    }
+    return this.#unexplained(revision)
+  }
+
+  /**
+   * Where nothing was observed, writes that differ in values nobody read are as good as each other: one try for all.
+   * Which of them it is may matter for another revision, though. So what is found is right, and finding nothing proves nothing.
+   */
+  #isTried({ revision, shapes }: Choice): boolean {
+    if (this.#observed.has(revision) || this.model.revision !== revision || this.#misfit(revision) !== undefined) return false
+    const shape = this.model
+      .events(revision)
+      .map(({ type, kv }) => `${type} ${kv.key}`)
+      .join()
+    if (!shapes.has(shape)) {
+      shapes.add(shape)
+      return false
+    }
+    this.#skipped = true
+    return true
+  }
+
+  /** An acknowledged write at its revision. */
+  #take(operation: TxnOperation, revision: number): Violation | undefined {
+    const answer = this.model.apply(operation.txn)
+    const told = operation.outcome?.ok === true ? operation.outcome.value : undefined
+    if (told === undefined || this.model.revision !== revision || !equalTxnAnswers(answer, told)) {
+      const wrong = violation(guarantees.values, `${describeOperation(operation)}\nwhere the writes before it give ${brief(answer)}`)
+      this.model.undoTo(revision - 1)
+      return wrong
+    }
+    const misfit = this.#misfit(revision)
+    if (misfit !== undefined) {
+      this.model.undoTo(revision - 1)
+      return violation(guarantees.noLostWrite, `${describeOperation(operation)}\n${misfit.excerpt}`)
+    }
+    return this.#checkReads(revision)
+  }
+
+  /** Whether what was observed of that revision is something else. */
+  #misfit(revision: number): Violation | undefined {
+    const seen = this.#observed.get(revision)
+    const events = this.model.events(revision)
+    const missing = this.#glimpsed.get(revision)?.find(kv => !events.some(event => event.type === 'put' && equalKeyValues(event.kv, kv)))
+    if (missing !== undefined)
+      return violation(guarantees.values, `answers have ${brief(missing)}\nwhere the history has: ${describeEvents(events)}`)
+    for (const key of this.#created.get(revision) ?? []) {
+      if (!events.some(({ kv }) => kv.key === key && kv.version === 1))
+        return violation(guarantees.values, `answers have ${key} created at ${revision}\nwhere the history has: ${describeEvents(events)}`)
+    }
+    if (seen === undefined || equalLists(seen, events, equalEvents)) return undefined
+    const excerpt = `at revision ${revision} was seen: ${describeEvents(seen)}\nwhere the history has: ${describeEvents(events)}`
+    return violation(guarantees.values, excerpt)
+  }
+
+  #unexplained(revision: number): Violation {
+    const seen = this.#observed.get(revision)
+    const what = seen === undefined ? 'was answered, but no write that may have happened fits' : `was seen: ${describeEvents(seen)}`
+    const excerpt = `revision ${revision} ${what}`
+    for (const [guarantee, operations] of this.#suspects()) {
+      const culprit = operations.find(operation => this.#would(operation, revision))
+      if (culprit !== undefined) return violation(guarantee, `${describeOperation(culprit)}\n${excerpt}`)
+    }
+    return violation(guarantees.noInvention, excerpt)
+  }
+
+  // Who might have written it, had it been allowed to.
+  #suspects(): [Violation['guarantee'], Iterable<TxnOperation> & { find: TxnOperation[]['find'] }][] {
+    return [
+      [guarantees.refusedIsNothing, this.#refused],
+      [guarantees.atMostOnce, [...this.#used]],
+      [guarantees.atMostOnce, [...this.#claims.values()]],
+      [guarantees.realTime, this.#lost]
+    ]
+  }
+
+  #would({ txn }: TxnOperation, revision: number): boolean {
+    const seen = this.#observed.get(revision)
+    if (seen === undefined) return false
+    this.model.apply(txn)
+    // By value: a write that came a second time has another version.
+    const fits = this.model.revision === revision && equalLists(seen, this.model.events(revision), equalEvents)
+    this.model.undoTo(revision - 1)
+    return fits
+  }
+
+  #checkReads(revision: number): Violation | undefined {
+    for (const operation of this.#reads.get(revision) ?? []) {
+      const wrong = this.#checkRead(operation, revision)
+      if (wrong !== undefined) return wrong
+    }
+    return undefined
+  }
+
+  #checkRead(operation: Operation, revision: number): Violation | undefined {
+    if (operation.outcome?.ok !== true) return undefined
+    let right: unknown
+    if (operation.kind === 'txn') {
+      const answer = this.model.apply(operation.txn)
+      if (this.model.revision === revision && equalTxnAnswers(answer, operation.outcome.value)) return undefined
+      this.model.undoTo(revision)
+      right = answer
+    } else if (operation.kind === 'range') {
+      const answer = this.#range(operation, revision)
+      if (equalRangeAnswers(answer, operation.outcome.value)) return undefined
+      right = answer
+    } else return undefined
+    return violation(guarantees.values, `${describeOperation(operation)}\nwhere the writes up to revision ${revision} give ${brief(right)}`)
+  }
+
+  #range({ query }: RangeOperation, revision: number): StoreRangeAnswer {
+    return { ...this.model.range(query, query.revision || revision), revision }
+  }
+}
+
+/** The key-values in an answer that are whole, and of revisions before it. */
+function keyValuesOf(operation: Operation): readonly StoreKeyValue[] {
+  if (operation.outcome?.ok !== true) return []
+  if (operation.kind === 'range') return operation.query.keysOnly === true ? [] : operation.outcome.value.kvs
+  if (operation.kind !== 'txn') return []
+  const { succeeded, results } = operation.outcome.value
+  const ops = succeeded ? operation.txn.success : operation.txn.failure
+  return results.flatMap((result, at) => {
+    const op = ops[at]
+    if (result.type === 'delete') return result.prevs
+    return result.type === 'range' && !(op?.type === 'range' && op.keysOnly === true) ? result.kvs : []
+  })
+}
+
+const equalRangeAnswers = (a: Omit<StoreRangeAnswer, 'revision'>, b: Omit<StoreRangeAnswer, 'revision'>): boolean =>
+  a.count === b.count && a.more === b.more && equalLists(a.kvs, b.kvs, equalKeyValues)
+
+function equalTxnAnswers(a: StoreTxnAnswer, b: StoreTxnAnswer): boolean {
+  if (a.succeeded !== b.succeeded || a.revision !== b.revision) return false
+  return equalLists(a.results, b.results, (one, other) => {
+    if (one.type === 'range') return other.type === 'range' && equalRangeAnswers(one, other)
+    if (one.type === 'delete')
+      return other.type === 'delete' && one.deleted === other.deleted && equalLists(one.prevs, other.prevs, equalKeyValues)
+    return other.type === 'put'
+  })
+}

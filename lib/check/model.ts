@@ -1,0 +1,127 @@
+// Model: the store as its documentation has it, one map and one number, so plain that it is right by inspection. Every
+// change can be undone, for a search that tries one order after the other. Nothing is ever compacted.
+
+import type {
+  StoreCompare,
+  StoreEvent,
+  StoreKeyValue,
+  StoreOp,
+  StoreOpResult,
+  StoreRange,
+  StoreTxn,
+  StoreTxnAnswer
+} from '../storage/index.js'
+
+type Range = { readonly key: string; readonly end?: string | undefined }
+
+const noValue = new Uint8Array(0)
+const unbounded = '\0' // As the `end` of a range, etcd's word for no end.
+
+export const isIn = ({ key, end }: Range, of: string): boolean =>
+  end === undefined || end === '' ? of === key : of >= key && (end === unbounded || of < end)
+
+export class Model {
+  revision = 1 // As etcd: the first write is of revision 2.
+  readonly #versions = new Map<string, StoreKeyValue[]>()
+  readonly #keys: string[] = [] // Ascending.
+  readonly #events: StoreEvent[][] = [[], []] // By revision.
+  #changing: StoreEvent[] = []
+
+  /** What a revision changed. */
+  events(revision: number): readonly StoreEvent[] {
+    return this.#events[revision] ?? []
+  }
+
+  at(key: string, revision: number): StoreKeyValue | undefined {
+    const versions = this.#versions.get(key) ?? []
+    for (let place = versions.length - 1; place >= 0; place--) {
+      const kv = versions[place] as StoreKeyValue
+      if (kv.modRevision <= revision) return kv.version === 0 ? undefined : kv
+    }
+    return undefined
+  }
+
+  range(query: StoreRange, revision: number): { kvs: StoreKeyValue[]; count: number; more: boolean } {
+    const all: StoreKeyValue[] = []
+    for (const key of this.#keys) {
+      const kv = isIn(query, key) ? this.at(key, revision) : undefined
+      if (kv !== undefined) all.push(kv)
+    }
+    const limit = query.limit || Number.POSITIVE_INFINITY
+    const kept = query.countOnly === true ? [] : all.slice(0, limit)
+    const kvs = query.keysOnly === true ? kept.map(kv => ({ ...kv, value: noValue })) : kept
+    return { kvs, count: all.length, more: query.countOnly !== true && all.length > kvs.length }
+  }
+
+  /** Gives the answer, and takes a revision if anything changed. */
+  apply(txn: StoreTxn): StoreTxnAnswer {
+    this.#changing = []
+    const succeeded = txn.compares.every(compare => this.#holds(compare))
+    const results = (succeeded ? txn.success : txn.failure).map(op => this.#do(op))
+    if (this.#changing.length > 0) this.#events[++this.revision] = this.#changing
+    return { succeeded, revision: this.revision, results }
+  }
+
+  /** Takes back the changes of every revision after that one. */
+  undoTo(revision: number): void {
+    for (; this.revision > revision; this.revision--) {
+      for (const { kv } of this.#events.pop() ?? []) this.#versions.get(kv.key)?.pop()
+    }
+  }
+
+  #holds(compare: StoreCompare): boolean {
+    const kv = this.at(compare.key, this.revision)
+    let order: number
+    if (compare.target === 'value') {
+      if (kv === undefined) return false // As etcd: a key that is not there has no value.
+      order = compareBytes(kv.value, compare.operand)
+    } else {
+      const of = { version: kv?.version, create: kv?.createRevision, mod: kv?.modRevision, lease: kv?.lease }[compare.target] ?? 0
+      order = of - compare.operand
+    }
+    return { equal: order === 0, notEqual: order !== 0, greater: order > 0, less: order < 0 }[compare.result]
+  }
+
+  #do(op: StoreOp): StoreOpResult {
+    const next = this.revision + 1
+    // What this transaction did so far is seen by what follows in it.
+    if (op.type === 'range') return { type: 'range', ...this.range(op, op.revision || next) }
+    if (op.type === 'put') {
+      const before = this.at(op.key, next)
+      const { key, value, lease = 0 } = op
+      this.#add({
+        key,
+        value,
+        createRevision: before?.createRevision ?? next,
+        modRevision: next,
+        version: (before?.version ?? 0) + 1,
+        lease
+      })
+      return { type: 'put' }
+    }
+    const { kvs } = this.range({ key: op.key, end: op.end }, next)
+    for (const { key } of kvs) this.#add({ key, value: noValue, createRevision: 0, modRevision: next, version: 0, lease: 0 })
+    return { type: 'delete', deleted: kvs.length, prevs: op.prevKv === true ? kvs : [] }
+  }
+
+  #add(kv: StoreKeyValue): void {
+    const { key } = kv
+    let versions = this.#versions.get(key)
+    if (versions === undefined) {
+      versions = []
+      this.#versions.set(key, versions)
+      const place = this.#keys.findIndex(other => other > key)
+      this.#keys.splice(place < 0 ? this.#keys.length : place, 0, key)
+    }
+    const prev = this.at(key, this.revision)
+    versions.push(kv)
+    const type = kv.version === 0 ? 'delete' : 'put'
+    this.#changing.push(prev === undefined ? { type, kv } : { type, kv, prev })
+  }
+}
+
+function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const shared = Math.min(a.length, b.length)
+  for (let at = 0; at < shared; at++) if (a[at] !== b[at]) return (a[at] as number) - (b[at] as number)
+  return a.length - b.length
+}

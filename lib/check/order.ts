@@ -1,0 +1,98 @@
+// Order: revisions against real time. An answer's revision says where in the store's order its operation took effect, so
+// that order needs no search: it must only never run against real time.
+
+import { describeOperation, timeOf } from './excerpt.js'
+import { guarantees, type Violation, violation } from './guarantee.js'
+import { hasWritten, type Operation, revisionOf } from './history.js'
+
+/** Somebody knew at that time that the store had reached that revision. */
+export interface Sight {
+  readonly atUs: number
+  readonly revision: number
+  readonly by: string
+}
+
+/** What was known when. */
+export class Floors {
+  readonly #sights: readonly Sight[] // Ascending by time and, what is older left out, by revision.
+
+  constructor(sights: Iterable<Sight>) {
+    const newest: Sight[] = []
+    for (const sight of [...sights].sort((a, b) => a.atUs - b.atUs)) {
+      if (sight.revision > (newest.at(-1)?.revision ?? 0)) newest.push(sight)
+    }
+    this.#sights = newest
+  }
+
+  /** The newest revision that anybody knew before that time. */
+  before(us: number): Sight | undefined {
+    return this.#sights[this.#first(sight => sight.atUs >= us) - 1]
+  }
+
+  /** When somebody first knew that the store had reached that revision. */
+  reachedUs(revision: number): number {
+    return this.#sights[this.#first(sight => sight.revision >= revision)]?.atUs ?? Number.POSITIVE_INFINITY
+  }
+
+  #first(holds: (sight: Sight) => boolean): number {
+    let low = 0
+    let high = this.#sights.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (holds(this.#sights[middle] as Sight)) high = middle
+      else low = middle + 1
+    }
+    return low
+  }
+}
+
+export function* sightsOf(operations: readonly Operation[]): Generator<Sight> {
+  for (const operation of operations) {
+    const revision = revisionOf(operation)
+    if (revision !== undefined) yield { atUs: operation.returnedUs, revision, by: describeOperation(operation) }
+  }
+}
+
+/** Whether an operation that changed something was answered: then its revision is its own. */
+export const isWrite = (operation: Operation): boolean =>
+  operation.kind === 'txn' && operation.outcome?.ok === true && hasWritten(operation.txn, operation.outcome.value)
+
+/** A read that says it may be old promises nothing about time. */
+const mayBeOld = (operation: Operation): boolean => operation.kind === 'range' && operation.query.serializable === true
+
+export function checkOrder(operations: readonly Operation[], floors: Floors): Violation[] {
+  const wrong: Violation[] = []
+  for (const operation of operations) {
+    const floor = floors.before(operation.invokedUs)
+    const late = misplaced(operation, floor?.revision ?? 0) ?? refusedFuture(operation, floor?.revision ?? 0)
+    if (late === undefined || floor === undefined) continue
+    const known = `revision ${floor.revision} was known at ${timeOf(floor.atUs)}:\n  ${floor.by}`
+    wrong.push(violation(late, `${describeOperation(operation)}\nafter ${known}`))
+  }
+  return wrong
+}
+
+function misplaced(operation: Operation, floor: number): Violation['guarantee'] | undefined {
+  const revision = revisionOf(operation)
+  if (revision === undefined || mayBeOld(operation)) return undefined
+  return revision < floor || (isWrite(operation) && revision <= floor) ? guarantees.realTime : undefined
+}
+
+function refusedFuture(operation: Operation, floor: number): Violation['guarantee'] | undefined {
+  if (operation.kind !== 'range' || mayBeOld(operation) || operation.outcome?.ok !== false) return undefined
+  const asked = operation.query.revision ?? 0
+  return operation.outcome.error.code === 'future revision' && asked <= floor ? guarantees.future : undefined
+}
+
+/** Refusals as compacted need a compaction that was asked for, answered or not. */
+export function checkCompacted(operations: readonly Operation[], compactionsUnseen: boolean): Violation[] {
+  if (compactionsUnseen) return []
+  let highest = 0
+  for (const operation of operations) if (operation.kind === 'compact') highest = Math.max(highest, operation.revision)
+  return operations
+    .filter(operation => {
+      if (operation.kind !== 'range' || operation.outcome?.ok !== false) return false
+      return operation.outcome.error.code === 'compacted' && (operation.query.revision ?? 0) >= highest
+    })
+    .map(operation => violation(guarantees.compactedOnlyIfAsked, describeOperation(operation)))
+}
