@@ -57,7 +57,7 @@ function wreak({ chaos }: Cluster, { action, targets, ...options }: ChaosParams)
 async function moveClock(cluster: Cluster, { advanceMs, scale }: ClockParams): Promise<unknown> {
   const { runtime } = cluster
   if (scale !== undefined && !(scale > 0 && scale <= scaleMax)) throw new Error(`a scale lies above 0 and up to ${scaleMax}`)
-  if (scale !== undefined) await runtime.setClock(runtime.clock.nowMs(), scale)
+  if (scale !== undefined) await runtime.setClockScale(scale)
   if (advanceMs !== undefined) await runtime.advanceClock(advanceMs)
   cluster.keepFacts()
   return { clusterTime: new Date(runtime.clock.nowMs()).toISOString(), timeScale: runtime.clock.scale }

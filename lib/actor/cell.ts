@@ -5,30 +5,24 @@
 // timers, and what a turn wants done is in `effects`, in order, for the dispatcher to perform and clear.
 
 import type { Random } from '../std/index.js'
+import { Asks } from './asks.js'
 import { cellContext } from './context.js'
-import type { Batch, Clock, Failure, Flow, Later, Outcome, Sink, Source, Step } from './contract.js'
+import type { Clock, Failure, Flow, Later, Sink, Step } from './contract.js'
 import { Refusal } from './contract.js'
+import { Draft } from './draft.js'
 import type { AnyActor, Effect, Envelope, Facts } from './envelope.js'
+import { isFlow } from './flow.js'
+import { type Consumer, Intake } from './intake.js'
 import { type RequestName, Served, type Service } from './served.js'
-import { Arrivals, type SinkOwner, SinkState } from './stream.js'
-import { type Run, type Wait, Waits } from './waits.js'
+import { type SinkOwner, SinkState } from './stream.js'
+import { never, type Run, type Wait, Waits } from './waits.js'
 
 export interface Clocks {
   nowMs(): number
   clusterMs(): number
 }
 
-/** A stream this life consumes: what arrived, and the flow that waits for more. */
-interface Inflow {
-  readonly arrivals: Arrivals
-  reader: Wait | undefined
-}
-
-const never = Number.POSITIVE_INFINITY
-const isFlow = (value: unknown): value is Flow<unknown> =>
-  typeof value === 'object' && value !== null && Symbol.iterator in value && 'throw' in value
-
-export class Cell implements SinkOwner {
+export class Cell implements SinkOwner, Consumer {
   readonly address: string
   readonly actor: AnyActor
   readonly life: number
@@ -39,13 +33,12 @@ export class Cell implements SinkOwner {
   guardedThrows = 0
   #state: unknown
   readonly #ctx: unknown
-  #idLast = 0
   readonly #waits: Waits
-  readonly #asks = new Map<number, Wait>() // Asks and opens not yet answered, by id.
-  readonly #inflows = new Map<number, Inflow>()
+  readonly #asks: Asks
+  readonly #intake: Intake
   readonly #served = new Served()
   readonly #sinksWaited = new Map<SinkState, Wait>()
-  #sinksTouched: SinkState[] = []
+  readonly #draft = new Draft()
 
   constructor(address: string, actor: AnyActor, life: number, clocks: Clocks, random: Random) {
     this.address = address
@@ -53,6 +46,8 @@ export class Cell implements SinkOwner {
     this.life = life
     this.clocks = clocks
     this.#waits = new Waits(clocks)
+    this.#intake = new Intake(this, this.#waits)
+    this.#asks = new Asks(this, this.#waits, this.#intake)
     this.#ctx = cellContext(this, random)
   }
 
@@ -67,7 +62,12 @@ export class Cell implements SinkOwner {
 
   /** Whether it waits for others, or others for it. */
   get engaged(): boolean {
-    return this.#served.size > 0 || this.#asks.size > 0 || this.#inflows.size > 0
+    return this.#served.size > 0 || this.#asks.size > 0 || this.#intake.size > 0
+  }
+
+  /** The number of its last request; those of one life ascend. */
+  get idLast(): number {
+    return this.#asks.idLast
   }
 
   start(args: unknown): void {
@@ -83,15 +83,15 @@ export class Cell implements SinkOwner {
       case 'open':
         return this.#handle(envelope)
       case 'answer':
-        if (envelope.life === this.life) this.#resumeAsk(envelope.id, { ok: true, value: envelope.body })
+        if (envelope.life === this.life) this.#asks.resume(envelope.id, { ok: true, value: envelope.body })
         return
       case 'failure':
-        return envelope.life === this.life ? this.#failed(envelope.id, envelope.body as Failure) : undefined
+        return envelope.life === this.life ? this.#asks.failed(envelope.id, envelope.body as Failure) : undefined
       case 'opened':
-        return envelope.life === this.life ? this.#opened(envelope) : undefined
+        return envelope.life === this.life ? this.#asks.opened(envelope) : undefined
       case 'items':
       case 'end':
-        return envelope.life === this.life ? this.#arrived(envelope) : undefined
+        return envelope.life === this.life ? this.#intake.arrived(envelope) : undefined
       case 'credit':
         return this.#credited(envelope)
       case 'cancel':
@@ -99,7 +99,7 @@ export class Cell implements SinkOwner {
       case 'down':
         return this.#turn(undefined, () => this.actor.down?.(this.#ctx, this.#state, envelope.from, envelope.body as string))
       case 'lost':
-        return this.#lost(envelope.from, envelope.body as string)
+        return this.#lost(envelope)
       default:
         throw new Error(`a dispatcher handles ${envelope.kind} itself`)
     }
@@ -120,21 +120,21 @@ export class Cell implements SinkOwner {
     this.#turn(undefined, () => this.actor.stopping?.(this.#ctx, this.#state, reason))
   }
 
-  // That address died, or can no longer be reached: whatever waits for it fails.
-  #lost(address: string, reason: string): void {
+  // That address died, or can no longer be reached: what waited for it by then fails.
+  #lost({ from: address, body: reason, count: idLast }: Envelope): void {
     const error: Failure = { code: 'down', definite: false, detail: `${address}: ${reason}` }
-    for (const wait of [...this.#asks.values()]) if (wait.to === address) this.#resumeAsk(wait.id, { ok: false, error })
-    for (const [id, { arrivals }] of [...this.#inflows]) if (arrivals.producer === address) this.#failed(id, error)
+    this.#asks.lost(address, idLast, error)
+    this.#intake.lost(address, error)
     for (const { request } of this.#served.all()) if (request.from === address) this.#cancelled(request)
   }
 
   /** What the others must hear when this life ends: its callers' requests failed, its own are given up. */
   epitaph(reason: string): Effect[] {
     const error: Failure = { code: 'down', definite: false, detail: `${this.address}: ${reason}` }
-    const out: Effect[] = []
+    const out = this.effects.splice(0) // What a turn that threw leaves: requests it gave up.
     for (const { request } of this.#served.all()) out.push(this.#reply('failure', request, error))
-    for (const wait of this.#asks.values()) out.push(this.#cancel(wait.to, wait.id))
-    for (const [id, { arrivals }] of this.#inflows) if (arrivals.ended === undefined) out.push(this.#cancel(arrivals.producer, id))
+    this.#asks.epitaph(out)
+    this.#intake.epitaph(out)
     return out
   }
 
@@ -145,7 +145,7 @@ export class Cell implements SinkOwner {
     try {
       this.request = request
       body()
-      if (this.#sinksTouched.length > 0) this.#flushSinks()
+      if (this.#draft.dirty) this.#draft.keep()
     } catch (error) {
       this.#threw(error, mark, this.request)
     }
@@ -164,7 +164,7 @@ export class Cell implements SinkOwner {
         if (isFlow(result)) this.#serve(envelope, result)
         else if (envelope.id !== 0 && !this.#served.has(envelope)) this.#answer(envelope, result)
       }
-      if (this.#sinksTouched.length > 0) this.#flushSinks()
+      if (this.#draft.dirty) this.#draft.keep()
     } catch (error) {
       this.#threw(error, mark, envelope)
     }
@@ -177,11 +177,11 @@ export class Cell implements SinkOwner {
     else if (result instanceof Refusal) this.#close(envelope, result)
   }
 
-  // All or nothing: the effects recorded by a turn that throws are dropped with it.
+  // All or nothing: the effects recorded by a turn that throws are dropped with it, and what it changed here is undone.
+  // What it gave up stays given up: the flow that wanted it has ended.
   #threw(error: unknown, mark: number, request: Envelope | undefined): void {
-    this.effects.length = mark
-    for (const sink of this.#sinksTouched) sink.rollback()
-    this.#sinksTouched = []
+    if (this.#draft.dirty) this.#draft.discard(this.#served, this.#waits, run => this.#endQuietly(run))
+    for (const effect of this.effects.splice(mark)) if (effect.kind === 'cancel' || effect.kind === 'credit') this.effects.push(effect)
     if (this.actor.guarded === undefined) {
       if (request !== undefined && request.id !== 0 && !this.#served.has(request)) this.#served.add(request) // The epitaph answers it.
       throw error
@@ -190,15 +190,32 @@ export class Cell implements SinkOwner {
     const detail = error instanceof Error ? (error.stack ?? error.message) : String(error)
     this.effects.push({ kind: 'log', event: 'guarded handler threw', fields: { type: request?.type, detail } })
     if (request === undefined || request.id === 0) return
-    const served = this.#take(request)
-    if (served?.sink !== undefined) served.sink.open = false
-    this.effects.push(this.#reply('failure', request, { code: 'internal', definite: false, detail: String(error) }))
+    this.failRequest(request, String(error))
   }
 
-  #flushSinks(): void {
-    const sinks = this.#sinksTouched
-    this.#sinksTouched = []
-    for (const sink of sinks) sink.flush()
+  /** Closes a request of another, from the guard's side: what became of it is not known. */
+  failRequest(request: RequestName, detail: string): void {
+    const served = this.#take(request)
+    if (served?.sink !== undefined) served.sink.open = false
+    const body: Failure = { code: 'internal', definite: false, detail }
+    this.effects.push({
+      kind: 'failure',
+      from: this.address,
+      to: request.from,
+      life: request.life,
+      id: request.id,
+      type: '',
+      body,
+      count: 0
+    })
+  }
+
+  #endQuietly(run: Run): void {
+    try {
+      this.cancelRun(run)
+    } catch (error) {
+      this.effects.push({ kind: 'log', event: 'flow threw as it was ended', fields: { detail: String(error) } })
+    }
   }
 
   // Requests this life serves -----------------------------------------------------------------------
@@ -215,6 +232,12 @@ export class Cell implements SinkOwner {
   #take(request: RequestName): Service | undefined {
     const service = this.#served.take(request)
     if (service?.deadline !== undefined) this.#waits.disarm(service.deadline)
+    return service
+  }
+
+  #takeInDraft(request: RequestName): Service | undefined {
+    const service = this.#take(request)
+    if (service !== undefined) this.#draft.taken(service)
     return service
   }
 
@@ -269,84 +292,7 @@ export class Cell implements SinkOwner {
     })
   }
 
-  // Requests this life made -------------------------------------------------------------------------
-
-  #resumeAsk(id: number, outcome: Outcome<unknown>): void {
-    const wait = this.#asks.get(id)
-    if (wait === undefined) return // It came late, or twice.
-    this.#asks.delete(id)
-    this.#waits.disarm(wait)
-    this.resume(wait.run as Run, outcome)
-  }
-
-  #failed(id: number, error: Failure): void {
-    const inflow = this.#inflows.get(id)
-    if (inflow === undefined) return this.#resumeAsk(id, { ok: false, error })
-    inflow.arrivals.ended ??= { kind: 'failed', error }
-    this.#read(inflow)
-  }
-
-  #opened(envelope: Envelope): void {
-    const wait = this.#asks.get(envelope.id)
-    if (wait === undefined) {
-      if (!this.#inflows.has(envelope.id)) this.effects.push(this.#cancel(envelope.from, envelope.id)) // Accepted after we gave up.
-      return
-    }
-    const arrivals = new Arrivals(wait.to, wait.window)
-    this.#inflows.set(envelope.id, { arrivals, reader: undefined })
-    this.#resumeAsk(envelope.id, { ok: true, value: this.#source(envelope.id, arrivals) })
-  }
-
-  #arrived(envelope: Envelope): void {
-    const inflow = this.#inflows.get(envelope.id)
-    if (inflow === undefined || inflow.arrivals.ended !== undefined) return
-    const { arrivals } = inflow
-    const ends = envelope.kind === 'end'
-    if (ends ? arrivals.whole(envelope.count) : arrivals.arrived(envelope.body as readonly unknown[], envelope.count)) {
-      if (ends) arrivals.ended = { kind: 'end' }
-    } else {
-      arrivals.ended = { kind: 'failed', error: { code: 'gap', definite: false, detail: 'items of the stream were lost' } }
-      this.effects.push(this.#cancel(envelope.from, envelope.id))
-    }
-    this.#read(inflow)
-  }
-
-  #read(inflow: Inflow): void {
-    const wait = inflow.reader
-    if (wait === undefined) return
-    inflow.reader = undefined
-    this.#waits.disarm(wait)
-    this.resume(wait.run as Run, this.#batch(wait.id, inflow.arrivals))
-  }
-
-  #batch(id: number, arrivals: Arrivals): Batch<unknown> {
-    if (arrivals.empty) {
-      this.#inflows.delete(id)
-      return arrivals.ended ?? { kind: 'end' }
-    }
-    const items = arrivals.take()
-    if (arrivals.ended === undefined && arrivals.creditDue) this.#tellCredit(id, arrivals)
-    return { kind: 'items', items }
-  }
-
-  #tellCredit(id: number, arrivals: Arrivals): void {
-    const count = arrivals.told()
-    this.effects.push({ kind: 'credit', from: this.address, to: arrivals.producer, life: this.life, id, type: '', body: undefined, count })
-  }
-
-  #source(id: number, arrivals: Arrivals): Source<unknown> {
-    return {
-      *next(timeoutMs = 0): Flow<Batch<unknown>> {
-        return yield { step: 'next', stream: id, timeoutMs }
-      },
-      close: () => {
-        if (!this.#inflows.delete(id) || arrivals.ended !== undefined) return
-        this.effects.push(this.#cancel(arrivals.producer, id))
-      }
-    }
-  }
-
-  #cancel(to: string, id: number): Envelope {
+  cancelOf(to: string, id: number): Envelope {
     return { kind: 'cancel', from: this.address, to, life: this.life, id, type: '', body: undefined, count: 0 }
   }
 
@@ -356,8 +302,9 @@ export class Cell implements SinkOwner {
     const mark = this.effects.length
     try {
       this.#advance(run, input)
-      if (this.#sinksTouched.length > 0) this.#flushSinks()
+      if (this.#draft.dirty) this.#draft.keep()
     } catch (error) {
+      run.done = true
       this.#threw(error, mark, run.request)
     }
   }
@@ -388,14 +335,14 @@ export class Cell implements SinkOwner {
   #await(run: Run, step: Step): unknown {
     switch (step.step) {
       case 'ask':
-        return this.#send(run, step, 0, step.body)
+        return void this.#asks.send(run, step, 0, step.body)
       case 'open':
-        return this.#send(run, step, step.window, [step.window, step.body])
+        return void this.#asks.send(run, step, step.window, [step.window, step.body])
       case 'sleep':
         run.wait = this.#waits.arm('sleep', step.clock, step.delayMs, run)
         return undefined
       case 'next':
-        return this.#awaitItems(run, step.stream, step.timeoutMs)
+        return this.#intake.await(run, step.stream, step.timeoutMs)
       case 'credit': {
         const sink = step.sink as SinkState
         if (!sink.open) return false
@@ -406,22 +353,6 @@ export class Cell implements SinkOwner {
     }
   }
 
-  #send(run: Run, { step: kind, to, type, timeoutMs }: Step & { step: 'ask' | 'open' }, window: number, body: unknown): undefined {
-    const id = ++this.#idLast
-    run.wait = this.#waits.arm(kind, 'real', timeoutMs, run, id, to, '', window)
-    this.#asks.set(id, run.wait)
-    this.effects.push({ kind, from: this.address, to, life: this.life, id, type, body, count: timeoutMs })
-  }
-
-  #awaitItems(run: Run, id: number, timeoutMs: number): unknown {
-    const inflow = this.#inflows.get(id)
-    if (inflow === undefined) return { kind: 'end' }
-    if (!inflow.arrivals.empty || inflow.arrivals.ended !== undefined) return this.#batch(id, inflow.arrivals)
-    run.wait = this.#waits.arm('next', 'real', timeoutMs > 0 ? timeoutMs : never, run, id)
-    inflow.reader = run.wait
-    return undefined
-  }
-
   #fire(wait: Wait): void {
     switch (wait.kind) {
       case 'timer':
@@ -430,19 +361,9 @@ export class Cell implements SinkOwner {
         return this.resume(wait.run as Run, undefined)
       case 'ask':
       case 'open':
-        this.effects.push(this.#cancel(wait.to, wait.id))
-        return this.#resumeAsk(wait.id, {
-          ok: false,
-          error: { code: 'timeout', definite: false, detail: `no answer from ${wait.to} in time` }
-        })
-      case 'next': {
-        const inflow = this.#inflows.get(wait.id)
-        if (inflow !== undefined) {
-          inflow.reader = undefined
-          this.#tellCredit(wait.id, inflow.arrivals) // Told again while idle: a lost notice, or a lost producer, shows.
-        }
-        return this.resume(wait.run as Run, { kind: 'idle' })
-      }
+        return this.#asks.timedOut(wait)
+      case 'next':
+        return this.#intake.idle(wait)
       case 'serve':
         return this.#cancelled(wait.request as Envelope)
       case 'credit':
@@ -457,19 +378,20 @@ export class Cell implements SinkOwner {
   }
 
   touched(sink: SinkState): void {
-    this.#sinksTouched.push(sink)
+    this.#draft.touched(sink)
   }
 
   ended(sink: SinkState): void {
-    this.#take({ from: sink.to, life: sink.life, id: sink.id })
+    this.#takeInDraft({ from: sink.to, life: sink.life, id: sink.id })
   }
 
   setTimer(name: string, clock: Clock, delayMs: number): void {
-    this.#waits.setTimer(name, clock, delayMs)
+    this.#draft.timer(name, this.#waits.setTimer(name, clock, delayMs))
   }
 
   cancelTimer(name: string): void {
-    this.#waits.cancelTimer(name)
+    const before = this.#waits.cancelTimer(name)
+    if (before !== undefined) this.#draft.timer(name, before)
   }
 
   run(flow: Flow<void>): Run {
@@ -477,6 +399,7 @@ export class Cell implements SinkOwner {
     const request = this.request
     this.#advance(run, undefined)
     this.request = request
+    if (!run.done) this.#draft.begun(run)
     return run
   }
 
@@ -487,10 +410,9 @@ export class Cell implements SinkOwner {
     const wait = run.wait
     if (wait !== undefined) {
       this.#waits.disarm(wait)
-      const asks = wait.kind === 'ask' || wait.kind === 'open'
-      if (asks && this.#asks.delete(wait.id)) this.effects.push(this.#cancel(wait.to, wait.id))
-      const inflow = this.#inflows.get(wait.id)
-      if (wait.kind === 'next' && inflow !== undefined) inflow.reader = undefined
+      if (wait.kind === 'ask' || wait.kind === 'open') this.#asks.giveUp(wait)
+      else if (wait.kind === 'next') this.#intake.unread(wait.id)
+      else if (wait.kind === 'credit') for (const [sink, waiting] of this.#sinksWaited) if (waiting === wait) this.#sinksWaited.delete(sink)
     }
     run.flow.return(undefined)
   }
@@ -502,7 +424,7 @@ export class Cell implements SinkOwner {
   }
 
   close(later: Later<unknown>, outcome: unknown): void {
-    const served = this.#take({ from: later.to, life: later.life, id: later.id })
+    const served = this.#takeInDraft({ from: later.to, life: later.life, id: later.id })
     if (served !== undefined) this.#answer(served.request, outcome)
   }
 

@@ -32,7 +32,7 @@ export type StreamName<P> = { [K in keyof P & string]: Answer<P, K> extends Stre
  * Why a request failed. `definite` promises that it took no effect, ever; otherwise it may have.
  *
  * - `timeout`, `cancelled`: no answer in time; indefinite.
- * - `overloaded`, `unreachable`: refused before it was handled; definite.
+ * - `overloaded`, `unreachable`: refused before it was handled; definite. `unsendable`: its body is not plain data; definite.
  * - `down`: the callee died; definite if it had not begun to handle the request.
  * - `internal`: a guarded handler threw; indefinite.
  * - anything else: the callee's own `refuse`; definite.

@@ -9,17 +9,19 @@
 
 import { Cell } from './cell.js'
 import type { Clock, Failure } from './contract.js'
-import { type AnyActor, downNotice, type Effect, type Envelope, failureFor, isPort, ownerOf, type SpawnEffect } from './envelope.js'
+import { type AnyActor, downNotice, type Effect, type Envelope, failureFor, isPort, type SpawnEffect } from './envelope.js'
 import { Alarms, Member } from './member.js'
+import { Post, type Recipients } from './post.js'
 import type { ActorMetrics, Counters, Shell } from './shell.js'
 
 const turnsPerSlice = 64 // Before the next actor of the thread has its turn.
 const settleRoundsMax = 16 // Before what arrives from elsewhere has its turn.
 const firingsPerWakeMax = 1024
 
-export class Dispatcher {
-  readonly counters: Counters = { deadLetters: 0, refused: 0, expired: 0, failures: 0 }
-  readonly #members = new Map<string, Member>()
+export class Dispatcher implements Recipients {
+  readonly counters: Counters
+  readonly #post: Post
+  readonly #members: Map<string, Member>
   #queue: Member[] = []
   #unsettled: Member[] = []
   readonly #alarms = new Alarms()
@@ -28,14 +30,18 @@ export class Dispatcher {
 
   constructor(shell: Shell) {
     this.#shell = shell
+    this.#post = new Post(this, shell)
+    this.#members = this.#post.members
+    this.counters = this.#post.counters
   }
 
   get size(): number {
     return this.#members.size
   }
 
-  get idle(): boolean {
-    return this.#queue.length === 0 && this.#unsettled.length === 0
+  /** Whether a turn could be taken now: `drain` and `settle` have something to do. */
+  get runnable(): boolean {
+    return this.#queue.length > 0 || (this.#unsettled.length > 0 && this.#unsettled.some(member => !member.held))
   }
 
   addresses(): IterableIterator<string> {
@@ -51,7 +57,8 @@ export class Dispatcher {
     return this.#alarms.dueMs(clock)
   }
 
-  start(address: string, actor: AnyActor, args: unknown, parent: string | undefined): void {
+  /** Starts an actor, and takes its first turn. Answers why it is over already, or undefined: it runs. */
+  start(address: string, actor: AnyActor, args: unknown, parent: string | undefined): string | undefined {
     if (this.#members.has(address)) throw new Error(`${address} runs already`)
     const shell = this.#shell
     const cell = new Cell(address, actor, shell.newLife(), shell, shell.random(address))
@@ -60,45 +67,37 @@ export class Dispatcher {
     if (parent !== undefined) this.#members.get(parent)?.children.add(address)
     if (!isPort(address)) shell.started?.(address, actor.name, parent)
     this.#turn(member, () => cell.start(args))
+    return member.over
   }
 
   /** Puts an envelope into its mailbox; `drain` handles it. False: refused, and the sender was told. */
   deliver(envelope: Envelope): boolean {
-    const member = this.#members.get(envelope.to)
-    if (member === undefined) return this.#undeliverable(envelope, 'unreachable', `no actor ${envelope.to}`)
-    switch (envelope.kind) {
-      case 'monitor':
-        member.watchers.add(envelope.from)
-        return true
-      case 'demonitor':
-        member.watchers.delete(envelope.from)
-        return true
-      case 'stop':
-        member.mailbox.pushUrgent(envelope)
-        break
-      case 'tell':
-      case 'ask':
-      case 'open':
-        if (member.mailbox.full) return this.#undeliverable(envelope, 'overloaded', `the mailbox of ${envelope.to} is full`)
-        member.mailbox.push(envelope, this.#shell.nowMs())
-        break
-      case 'down': {
-        // Told once, and never to a life that did not ask: a parent that also monitors, a notice for an earlier life.
-        const monitors = member.monitors.delete(envelope.from)
-        if (!member.children.delete(envelope.from) && !monitors) return true
-        member.mailbox.push(envelope, 0)
-        break
-      }
-      default:
-        member.mailbox.push(envelope, 0)
-    }
-    this.#enqueue(member)
-    return true
+    return this.#post.deliver(envelope)
   }
 
-  /** The host found no actor of that address: whoever waits is told. */
-  unreachable(envelope: Envelope): void {
-    this.#undeliverable(envelope, 'unreachable', `no actor ${envelope.to}`)
+  /** The host cannot take that envelope where it belongs: whoever waits is told. */
+  undeliverable(envelope: Envelope, code: 'unreachable' | 'overloaded', detail: string): void {
+    this.#post.undeliverable(envelope, code, detail)
+  }
+
+  /** Those addresses died with their thread, or their thread cannot be reached any more. */
+  lost(addresses: readonly string[], reason: string): void {
+    this.#post.lost(addresses, reason)
+  }
+
+  /** What an actor sent cannot be carried: not a value that can leave the thread. The turn that sent it has failed. */
+  unsendable(envelope: Envelope, detail: string): void {
+    const { kind, from, to, life, id, type } = envelope
+    if (kind === 'answer' || kind === 'items' || kind === 'end' || kind === 'failure')
+      this.#post.route({ ...envelope, kind: 'failure', body: { code: 'internal', definite: false, detail }, count: 0 })
+    const member = this.#members.get(from)
+    if (member === undefined) return
+    const error = new Error(`cannot send ${type || `an ${kind}`} to ${to}: ${detail}`)
+    if (member.cell.actor.guarded === undefined) return this.#failed(member, error)
+    this.#shell.log(from, 'guarded actor sent what cannot be sent', { to, type, detail })
+    member.cell.guardedThrows++
+    if (kind === 'ask' || kind === 'open') this.#post.undeliverable(envelope, 'unsendable', error.message)
+    else if (kind === 'items') this.#post.deliver({ kind: 'cancel', from: to, to: from, life, id, type: '', body: undefined, count: 0 })
   }
 
   /** Handles what is in the mailboxes, until they are empty or `budget` turns are spent. True: nothing is left. */
@@ -131,7 +130,7 @@ export class Dispatcher {
         else this.#turn(member, () => member.cell.settle(), false)
       }
       if (!this.drain(budget)) return false
-      if (this.#unsettled.every(member => member.paused || member.blocked !== undefined)) break
+      if (this.#unsettled.every(member => member.held)) break
     }
     return this.#queue.length === 0
   }
@@ -154,19 +153,6 @@ export class Dispatcher {
     member.blocked = undefined
     this.#perform(member, rest)
     if (!member.gone && member.blocked === undefined) this.#continue(member)
-  }
-
-  /** Those addresses died with their thread, or their thread cannot be reached any more. */
-  lost(addresses: readonly string[], reason: string): void {
-    // By way of the mailbox: after what the dead sent, and not while the actor is paused or waits for a save.
-    const notice = { kind: 'lost', life: 0, id: 0, type: '', body: reason, count: 0 } as const
-    for (const member of this.#members.values()) {
-      const engaged = member.cell.engaged || member.mailbox.size > 0
-      for (const from of addresses) {
-        if (engaged) this.deliver({ ...notice, from, to: member.cell.address })
-        if (member.children.has(from) || member.monitors.has(from)) this.deliver(downNotice(from, member.cell.address, reason))
-      }
-    }
   }
 
   stop(address: string, reason: string): void {
@@ -213,7 +199,7 @@ export class Dispatcher {
 
   // Turns -------------------------------------------------------------------------------------------
 
-  #enqueue(member: Member): void {
+  enqueue(member: Member): void {
     if (member.queued || member.held) return
     member.queued = true
     this.#queue.push(member)
@@ -221,7 +207,7 @@ export class Dispatcher {
 
   #continue(member: Member): void {
     this.#alarms.update(member)
-    if (member.mailbox.size > 0) this.#enqueue(member)
+    if (member.mailbox.size > 0) this.enqueue(member)
   }
 
   #slice(member: Member): number {
@@ -229,7 +215,7 @@ export class Dispatcher {
     const startMs = shell.nowMs()
     let turns = 0
     while (turns < turnsPerSlice && !member.gone && !member.held) {
-      if (shell.paused()) break
+      shell.beforeTurn()
       const envelope = member.mailbox.shift(startMs, this.#expired)
       if (envelope === undefined) break
       turns++
@@ -238,7 +224,7 @@ export class Dispatcher {
       else this.#receive(member, envelope)
     }
     member.busyMs += shell.nowMs() - startMs
-    if (!member.gone && member.mailbox.size > 0) this.#enqueue(member)
+    if (!member.gone && member.mailbox.size > 0) this.enqueue(member)
     return turns
   }
 
@@ -320,21 +306,14 @@ export class Dispatcher {
         this.#monitor(member, effect)
         return true
       default:
-        this.#route(effect)
+        this.#post.route(effect)
         return true
     }
   }
 
-  #route(envelope: Envelope): void {
-    if (this.#members.has(envelope.to)) this.deliver(envelope)
-    else if (isPort(envelope.to) && this.#members.has(ownerOf(envelope.to))) this.#openPort(envelope)
-    else if (!this.#shell.send(envelope)) this.#undeliverable(envelope, 'overloaded', `the link to ${envelope.to} is full`)
-  }
-
-  #openPort(envelope: Envelope): void {
-    const owner = ownerOf(envelope.to)
+  openPort(envelope: Envelope, owner: string): void {
     const factory = this.#shell.port(envelope.to.slice(owner.length + 1))
-    if (factory === undefined) return void this.#undeliverable(envelope, 'unreachable', `no port ${envelope.to}`)
+    if (factory === undefined) return void this.#post.undeliverable(envelope, 'unreachable', `no port ${envelope.to}`)
     let life = 0
     const post = (type: string, body: unknown): void => {
       if (this.#members.get(envelope.to)?.cell.life !== life) return
@@ -375,28 +354,7 @@ export class Dispatcher {
   #monitor(member: Member, envelope: Envelope): void {
     if (envelope.kind === 'monitor') member.monitors.add(envelope.to)
     else member.monitors.delete(envelope.to)
-    this.#route(envelope)
-  }
-
-  // What cannot be delivered is answered, so that nobody waits in vain, or counted.
-  #undeliverable(envelope: Envelope, code: string, detail: string): false {
-    const error: Failure = { code, definite: true, detail }
-    switch (envelope.kind) {
-      case 'ask':
-      case 'open':
-        this.counters.refused++
-        this.#route(failureFor(envelope, error))
-        break
-      case 'credit':
-        this.#route(failureFor(envelope, { code: 'down', definite: false, detail }))
-        break
-      case 'monitor':
-        this.#route(downNotice(envelope.to, envelope.from, code === 'unreachable' ? 'not running' : code))
-        break
-      default:
-        this.counters.deadLetters++
-    }
-    return false
+    this.#post.route(envelope)
   }
 
   // Death -------------------------------------------------------------------------------------------
@@ -433,30 +391,32 @@ export class Dispatcher {
 
   #end(member: Member, reason: string): void {
     if (member.gone) return
-    member.gone = true
+    member.over = reason
     const { cell } = member
     this.#members.delete(cell.address)
     this.#alarms.remove(member)
-    for (const effect of cell.epitaph(reason)) this.#route(effect as Envelope)
+    for (const effect of cell.epitaph(reason)) this.#post.route(effect as Envelope)
     const detail = `${cell.address}: ${reason}`
     for (const unsaid of member.blocked ?? []) {
+      if (unsaid.kind === 'cancel') this.#post.route(unsaid)
       // An answer that waited for its save will not come.
       if (unsaid.kind !== 'answer' && unsaid.kind !== 'failure' && unsaid.kind !== 'end') continue
-      this.#route({ ...unsaid, kind: 'failure', body: { code: 'down', definite: false, detail }, count: 0 })
+      this.#post.route({ ...unsaid, kind: 'failure', body: { code: 'down', definite: false, detail }, count: 0 })
     }
     const error: Failure = { code: 'down', definite: true, detail }
     for (const waiting of member.mailbox.drain()) {
-      if (waiting.kind === 'ask' || waiting.kind === 'open') this.#route(failureFor(waiting, error))
+      if (waiting.kind === 'ask' || waiting.kind === 'open') this.#post.route(failureFor(waiting, error))
     }
     for (const child of member.children) {
       if (isPort(child)) {
         this.#closePort(child, reason)
         continue
       }
-      this.#route({ kind: 'stop', from: cell.address, to: child, life: 0, id: 0, type: '', body: `parent ended: ${reason}`, count: 0 })
+      this.#post.route({ kind: 'stop', from: cell.address, to: child, life: 0, id: 0, type: '', body: `parent ended: ${reason}`, count: 0 })
     }
-    for (const watcher of member.watchers) this.#route(downNotice(cell.address, watcher, reason))
-    if (member.parent !== undefined && !member.watchers.has(member.parent)) this.#route(downNotice(cell.address, member.parent, reason))
+    for (const watcher of member.watchers) this.#post.route(downNotice(cell.address, watcher, reason))
+    if (member.parent !== undefined && !member.watchers.has(member.parent))
+      this.#post.route(downNotice(cell.address, member.parent, reason))
     this.#shell.ended(cell.address, cell.life, reason)
   }
 }

@@ -41,3 +41,9 @@ export const doubt = (code: string, detail: string): Refusal => new Refusal(code
 
 /** Passes on how another's request failed. */
 export const passOn = ({ code, detail, definite }: Failure): Refusal => new Refusal(code, detail, definite)
+
+// Every flow is a generator, and every generator inherits from this.
+const Generated = function Generated() {} as unknown as new () => Flow<unknown>
+Object.defineProperty(Generated, 'prototype', { value: Object.getPrototypeOf(Object.getPrototypeOf(function* () {}).prototype) })
+/** Whether a handler returned a flow rather than an answer. */
+export const isFlow = (value: unknown): value is Flow<unknown> => value instanceof Generated

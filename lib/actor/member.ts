@@ -22,7 +22,7 @@ export class Member {
   queued = false
   unsettled = false
   paused = false
-  gone = false
+  over: string | undefined // Why it ended.
   blocked: Effect[] | undefined // The rest of a turn that waits for its save.
   turns = 0
   busyMs = 0
@@ -35,7 +35,11 @@ export class Member {
     this.alarms = { real: { atMs, heapIndex: -1, member: this }, cluster: { atMs, heapIndex: -1, member: this } }
   }
 
-  /** Whether it can take a turn. */
+  get gone(): boolean {
+    return this.over !== undefined
+  }
+
+  /** Whether it cannot take a turn now. */
   get held(): boolean {
     return this.paused || this.blocked !== undefined
   }

@@ -43,6 +43,11 @@ export class Served {
     return service
   }
 
+  /** Takes back one that was taken. */
+  put(service: Service): void {
+    this.#services.set(keyOf(service.request), service)
+  }
+
   take(request: RequestName): Service | undefined {
     if (this.#services.size === 0) return undefined
     const key = keyOf(request)
@@ -52,6 +57,6 @@ export class Served {
   }
 
   all(): Service[] {
-    return [...this.#services.values()]
+    return this.#services.size === 0 ? [] : [...this.#services.values()]
   }
 }

@@ -23,8 +23,8 @@ export interface Shell extends Clocks {
   log(address: string, event: string, fields: Readonly<Record<string, unknown>>): void
   /** A port has a message for itself from outside any turn: the host is to drain soon. */
   posted(): void
-  /** Whether the thread is to hold still; asked before every turn. */
-  paused(): boolean
+  /** Called before every turn: where a host counts, and holds the thread still. */
+  beforeTurn(): void
   /** The implementation of a kind of port; each actor that uses it gets an instance of its own. */
   port(kind: string): PortFactory | undefined
   trace?(envelope: Envelope): void

@@ -10,7 +10,7 @@ import type { Effect } from './envelope.js'
 export interface SinkOwner {
   readonly address: string
   record(effect: Effect): void
-  touched(sink: SinkState): void // It holds items to be sent when the turn ends.
+  touched(sink: SinkState): void // It is to be kept, or discarded, when the turn ends.
   ended(sink: SinkState): void
 }
 
@@ -20,10 +20,13 @@ export class SinkState implements Sink<unknown> {
   readonly life: number // The consumer's.
   open = true
   credit: number
-  #window: number
+  readonly #window: number
+  readonly #owner: SinkOwner
   #sent = 0
   #pending: unknown[] = []
-  readonly #owner: SinkOwner
+  #touched = false
+  #creditBefore = 0 // What it was before the turn that touches it.
+  #sentBefore = 0
 
   constructor(owner: SinkOwner, to: string, life: number, id: number, window: number) {
     this.#owner = owner
@@ -36,33 +39,35 @@ export class SinkState implements Sink<unknown> {
 
   push(item: unknown): boolean {
     if (!this.open || this.credit <= 0) return false
+    if (!this.#touched) this.#touch()
     this.credit--
-    if (this.#pending.push(item) === 1) this.#owner.touched(this)
+    this.#pending.push(item)
     return true
   }
 
   end(reason?: Refusal): void {
     if (!this.open) return
-    this.flush()
+    if (!this.#touched) this.#touch()
+    this.#flush()
     this.open = false
     const error: Failure | undefined = reason && { code: reason.code, definite: false, detail: reason.detail }
     this.#send(error === undefined ? 'end' : 'failure', error, this.#sent)
     this.#owner.ended(this)
   }
 
-  /** Sends what the turn pushed, as one envelope. */
-  flush(): void {
-    if (this.#pending.length === 0) return
-    const items = this.#pending
-    this.#pending = []
-    this.#send('items', items, this.#sent)
-    this.#sent += items.length
+  /** The turn is over: what it pushed is sent, as one envelope. */
+  keep(): void {
+    this.#touched = false
+    this.#flush()
   }
 
-  /** Forgets what a failed turn pushed. */
-  rollback(): void {
-    this.credit += this.#pending.length
+  /** The turn failed: it neither pushed nor ended. */
+  discard(): void {
+    this.#touched = false
     this.#pending = []
+    this.credit = this.#creditBefore
+    this.#sent = this.#sentBefore
+    this.open = true
   }
 
   /** True if the consumer took more than was known. `taken` is cumulative, so a lost or repeated notice does no harm. */
@@ -71,6 +76,21 @@ export class SinkState implements Sink<unknown> {
     if (credit <= this.credit) return false
     this.credit = credit
     return true
+  }
+
+  #touch(): void {
+    this.#touched = true
+    this.#creditBefore = this.credit
+    this.#sentBefore = this.#sent
+    this.#owner.touched(this)
+  }
+
+  #flush(): void {
+    if (this.#pending.length === 0) return
+    const items = this.#pending
+    this.#pending = []
+    this.#send('items', items, this.#sent)
+    this.#sent += items.length
   }
 
   #send(kind: 'items' | 'end' | 'failure', body: unknown, count: number): void {

@@ -30,7 +30,7 @@ export interface Wait extends HeapMember {
   readonly request: Envelope | undefined // serve: what is no longer waited for when this is due.
 }
 
-const never = Number.POSITIVE_INFINITY
+export const never = Number.POSITIVE_INFINITY
 const earlier = (a: Wait, b: Wait): boolean => a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order)
 
 export class Waits {
@@ -90,15 +90,30 @@ export class Waits {
     return wait
   }
 
-  setTimer(name: string, clock: Clock, delayMs: number): void {
-    this.cancelTimer(name)
-    this.#timers.set(name, this.arm('timer', clock, delayMs, undefined, 0, '', name))
+  /** Takes back one that was disarmed. */
+  rearm(wait: Wait): void {
+    if (wait.heapIndex < 0 && wait.atMs !== never) this.#due[wait.clock].push(wait)
   }
 
-  cancelTimer(name: string): void {
+  /** Answers the timer of that name that it replaces. */
+  setTimer(name: string, clock: Clock, delayMs: number): Wait | undefined {
+    const before = this.cancelTimer(name)
+    this.#timers.set(name, this.arm('timer', clock, delayMs, undefined, 0, '', name))
+    return before
+  }
+
+  cancelTimer(name: string): Wait | undefined {
     const wait = this.#timers.get(name)
-    if (wait === undefined) return
+    if (wait === undefined) return undefined
     this.#timers.delete(name)
     this.disarm(wait)
+    return wait
+  }
+
+  restoreTimer(name: string, before: Wait | undefined): void {
+    this.cancelTimer(name)
+    if (before === undefined) return
+    this.#timers.set(name, before)
+    this.rearm(before)
   }
 }

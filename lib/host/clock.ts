@@ -38,6 +38,7 @@ export class ClusterClock {
   #sequence = -1
   #originMs = 0 // Cluster time at this thread's performance.now() = 0.
   #scale = 1
+  #lastMs = 0
 
   constructor(shared: SharedArrayBuffer) {
     this.#ints = new Int32Array(shared, 0, 2)
@@ -47,7 +48,10 @@ export class ClusterClock {
   nowMs(): number {
     const sequence = Atomics.load(this.#ints, sequenceAt)
     if (sequence !== this.#sequence) this.#read()
-    return this.#originMs + performance.now() * this.#scale
+    const nowMs = this.#originMs + performance.now() * this.#scale
+    // Threads calibrate within some microseconds of each other: a change of the clock must not show as a step back.
+    if (nowMs > this.#lastMs) this.#lastMs = nowMs
+    return this.#lastMs
   }
 
   /** How long, in real milliseconds, until cluster time reaches `atMs`. */
@@ -76,8 +80,15 @@ export class ClusterClock {
     }
   }
 
-  /** Main thread only: time goes on from `clusterMs`, at `scale` cluster milliseconds a real one. */
+  /** Main thread only: time goes on from `clusterMs`, or from now if that is later, at `scale` cluster milliseconds a real one. */
   set(clusterMs: number, scale: number): void {
+    if (!(scale > 0 && scale <= scaleMax))
+      throw new RangeError(`a clock can be scaled by more than 0 and at most ${scaleMax}, not by ${scale}`)
+    const nowMs = this.nowMs()
+    this.#write(Math.max(clusterMs, nowMs), scale)
+  }
+
+  #write(clusterMs: number, scale: number): void {
     Atomics.add(this.#ints, sequenceAt, 1)
     this.#floats[realBaseAt] = machineMs()
     this.#floats[clusterBaseAt] = clusterMs

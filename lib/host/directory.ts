@@ -10,24 +10,27 @@ import type { LinkSide } from './wire.js'
 export interface Directory {
   /** The thread of that actor, after a link to it was introduced; null if no such actor runs. */
   route(from: number, address: string): Promise<number | null>
-  /** Starts an actor in another thread. `actor` is its name in the roster. */
+  /** Starts an actor in a thread. Rejects if it never began; an end after that is told to its parent. */
   spawn(request: SpawnRequest): Promise<void>
   /** An actor of that thread started another in the same thread. */
   started(thread: number, address: string, actor: string, parent: string): Promise<void>
   /** What an actor shows of itself changed. */
   shown(address: string, facts: Facts): Promise<void>
   ended(thread: number, address: string, reason: string): Promise<void>
-  /** The thread is about to end by itself: nothing more may start in it. */
-  exiting(thread: number, reason: string): Promise<void>
   /** Where that actor's journal is, and the shared state that says how much of it is synced. */
   journalOpened(address: string, directory: string, synced: SharedArrayBuffer): Promise<void>
-  /** Why that thread ended. */
-  epitaph(thread: number): Promise<string>
+  /** Why that thread ended, once it has, and which actors died with it. */
+  epitaph(thread: number): Promise<Epitaph>
+}
+
+export interface Epitaph {
+  readonly reason: string
+  readonly addresses: readonly string[]
 }
 
 export interface SpawnRequest {
   readonly address: string
-  readonly actor: string
+  readonly actor: string // Its name in the roster.
   readonly args: unknown
   readonly thread: string
   readonly parent: string
@@ -35,13 +38,14 @@ export interface SpawnRequest {
 
 /** What a thread does for the main thread. */
 export interface ThreadControl {
-  start(request: SpawnRequest): Promise<void>
+  /** Resolves when `init` has run: undefined, or why the actor is over already. Rejects if it never began. */
+  start(request: SpawnRequest): Promise<string | undefined>
   link(peer: number, side: LinkSide): Promise<void>
   stop(address: string, reason: string): Promise<void>
   kill(address: string, reason: string): Promise<boolean>
   pause(address: string): Promise<boolean>
   resume(address: string): Promise<boolean>
-  /** An actor died with its thread: its parent, and whoever waits for it, are here. */
+  /** An actor died with a thread to which this one has no link; its parent is here. */
   down(address: string, reason: string): Promise<void>
   inspect(): Promise<ThreadReport>
   setFaults(faults: NetworkFaults): Promise<void>
@@ -72,3 +76,7 @@ export const pauseAt = 0 // 1: hold still before the next turn.
 export const parkedAt = 1 // 1: it does.
 export const turnsAt = 2 // Turns begun, modulo 2^32.
 export const busyAt = 3 // 1: between the start of a batch of turns and its end.
+export const endingAt = 4 // Why the thread ended itself: a place in `endings`.
+
+export const endings = ['', 'empty', 'memory'] as const
+export type Ending = 'empty' | 'memory'

@@ -37,7 +37,7 @@ export class Journal {
       .sort((a, b) => a - b)
       .map(sequence => ({ sequence, bytes: new Uint8Array(fs.readFileSync(this.#pathOf(sequence))) }))
     const last = segments.at(-1)
-    if (last !== undefined) this.#open(last.sequence, last.bytes.length)
+    if (last !== undefined && this.#descriptor < 0) this.#open(last.sequence, last.bytes.length)
     return { segments, files: this.files() }
   }
 
@@ -46,12 +46,10 @@ export class Journal {
     return names.sort().map(name => ({ name }))
   }
 
-  /** Cuts that segment at `length`, zeroes follow; those after it are deleted. False: there is no such place. */
+  /** Cuts the last segment at `length`; zeroes follow. False: that is not the last, or not a place in it. */
   repair(sequence: number, length: number): boolean {
-    const file = this.#pathOf(sequence)
-    if (!fs.existsSync(file) || length > fs.statSync(file).size || length < 0) return false
-    if (sequence !== this.#sequence) this.#open(sequence, length)
-    this.#removeSegments(other => other > sequence)
+    if (this.#descriptor < 0) this.recover()
+    if (this.#descriptor < 0 || sequence !== this.#sequence || length < 0 || length > fs.fstatSync(this.#descriptor).size) return false
     fs.ftruncateSync(this.#descriptor, length)
     this.#position = length
     this.#allocated = length

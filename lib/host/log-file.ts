@@ -16,7 +16,7 @@ export class LogFile {
     this.#file = file
   }
 
-  readonly write = (line: string): void => {
+  write(line: string): void {
     if (this.#lines.length >= waitingLinesMax) {
       this.#dropped++
       return
@@ -28,10 +28,11 @@ export class LogFile {
   }
 
   flush(): void {
-    this.#scheduled = false
+    if (this.#lines.length === 0) return
     const lines = this.#lines
     this.#lines = []
-    if (this.#file === undefined || lines.length === 0) return
+    this.#scheduled = false
+    if (this.#file === undefined) return
     if (this.#dropped > 0) lines.push(`${JSON.stringify({ event: 'log lines dropped', count: this.#dropped })}\n`)
     try {
       if (this.#descriptor < 0) {

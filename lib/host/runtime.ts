@@ -4,30 +4,41 @@
 import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
-import { MessageChannel, Worker } from 'node:worker_threads'
+import { MessageChannel } from 'node:worker_threads'
 import { nanoid } from 'nanoid'
-import { type Envelope, type Facts, machineOf, ownerOf } from '../actor/index.js'
+import {
+  type Answer,
+  type AnyActor,
+  type AskName,
+  type Body,
+  type Envelope,
+  type Facts,
+  machineOf,
+  type Outcome,
+  ownerOf,
+  type Ref
+} from '../actor/index.js'
 import { AddressTable, addressTableBytes } from './address-table.js'
+import { asking, client, clientAddress } from './client.js'
 import { ClusterClock, clockBytes } from './clock.js'
-import { expose, moving, remote } from './control.js'
+import { moving } from './control.js'
 import {
   controlBytes,
   type Directory,
+  type Epitaph,
   type NetworkFaults,
   noFaults,
-  parkedAt,
-  pauseAt,
   type SpawnRequest,
-  type ThreadControl,
   type ThreadReport
 } from './directory.js'
 import { undoUnsynced } from './journal.js'
 import { LogFile } from './log-file.js'
 import { ports } from './ports/index.js'
 import { Thread } from './thread.js'
+import { ThreadHandle } from './thread-handle.js'
 import { Watchdog } from './watchdog.js'
 import { linkStateBytes } from './wire.js'
-import type { RosterModule, WorkerSetup } from './worker.js'
+import type { RosterModule } from './worker.js'
 
 export interface RuntimeOptions {
   /** Holds journals and logs. Undefined: a temporary directory, removed at the end. */
@@ -41,19 +52,6 @@ export interface RuntimeOptions {
   readonly hungAfterMs?: number
 }
 
-interface ThreadRecord {
-  readonly ordinal: number
-  readonly name: string
-  readonly worker: Worker | undefined // None for the main thread.
-  readonly control: SharedArrayBuffer
-  readonly remote: ThreadControl
-  readonly actors: Map<string, { readonly actor: string; readonly parent: string }>
-  readonly starting: Set<SpawnRequest>
-  readonly links: Set<number>
-  reason: string | undefined // Why it ends, once known.
-  ended: Promise<void>
-}
-
 export interface ThreadStatus extends ThreadReport {
   readonly name: string
   readonly ordinal: number
@@ -61,11 +59,10 @@ export interface ThreadStatus extends ThreadReport {
   readonly paused: boolean
 }
 
-const mib = 1 << 20
-const heapBudgetDefault = 256 * mib
+const heapBudgetDefault = 256 << 20
 const mainThread = 'root/main'
 const epitaphsKept = 1024
-const clockStepMs = 1000
+const clockStepMsMax = 1000
 
 export class Runtime implements Directory {
   readonly id = nanoid()
@@ -75,10 +72,10 @@ export class Runtime implements Directory {
   readonly #addressesShared = new SharedArrayBuffer(addressTableBytes)
   readonly addresses = new AddressTable(this.#addressesShared)
   readonly #options: RuntimeOptions
-  readonly #threads = new Map<number, ThreadRecord>()
-  readonly #byName = new Map<string, ThreadRecord>()
-  readonly #places = new Map<string, ThreadRecord>() // actor -> its thread
-  readonly #epitaphs = new Map<number, string>()
+  readonly #threads = new Map<number, ThreadHandle>()
+  readonly #byName = new Map<string, ThreadHandle>()
+  readonly #places = new Map<string, ThreadHandle>() // actor -> its thread
+  readonly #epitaphs = new Map<number, Epitaph>()
   readonly #starts = new Map<string, number>() // actor -> how often it was started
   readonly #facts = new Map<string, Facts>()
   readonly #factsListeners = new Set<(address: string, facts: Facts) => void>()
@@ -88,7 +85,8 @@ export class Runtime implements Directory {
   #faults: NetworkFaults = noFaults
   #ordinalLast = 0
   #stopping = false
-  #main!: ThreadRecord
+  #clockMoves: Promise<unknown> = Promise.resolve()
+  #main!: Thread
 
   private constructor(options: RuntimeOptions) {
     this.#options = options
@@ -104,7 +102,7 @@ export class Runtime implements Directory {
     const roster: RosterModule = await import(options.rosterUrl)
     const ordinal = ++runtime.#ordinalLast
     const control = new SharedArrayBuffer(controlBytes)
-    const thread = new Thread({
+    runtime.#main = new Thread({
       ordinal,
       name: mainThread,
       directory: runtime,
@@ -112,37 +110,35 @@ export class Runtime implements Directory {
       addresses: runtime.addresses,
       control,
       load: actor => roster.load(actor),
-      ports,
+      ports: async () => ({ ...ports, ...roster.ports }),
       journalRoot: runtime.#journalRoot,
       seed: options.seed,
-      log: runtime.#log.write,
+      log: runtime.#log,
       heapBudgetBytes: Number.POSITIVE_INFINITY,
       exit: () => undefined // The main thread ends with the process.
     })
-    runtime.#main = {
-      ordinal,
-      name: mainThread,
-      worker: undefined,
-      control,
-      remote: thread,
-      actors: new Map(),
-      starting: new Set(),
-      links: new Set(),
-      reason: undefined,
-      ended: Promise.resolve()
-    }
-    runtime.#add(runtime.#main)
+    runtime.#add(new ThreadHandle(ordinal, mainThread, control, runtime.#main))
     return runtime
   }
 
-  /** Starts a root actor. Resolves when its first turn has been taken. */
+  /** Starts a root actor. Resolves when its first turn has been taken, rejects if it did not survive it. */
   async startActor(address: string, actor: string, args: unknown, thread: string = mainThread): Promise<void> {
-    await this.spawn({ address, actor, args, thread, parent: '' })
+    const over = await this.#begin({ address, actor, args, thread, parent: '' })
+    if (over !== undefined) throw new Error(`${address} did not start: ${over}`)
+  }
+
+  /** Asks an actor, wherever it runs. */
+  call<Q, K extends AskName<Q>>(to: Ref<Q>, timeoutMs: number, type: K, ...body: Body<Q, K>): Promise<Outcome<Answer<Q, K>>> {
+    const { dispatcher } = this.#main
+    if (!dispatcher.lives(clientAddress)) dispatcher.start(clientAddress, client as unknown as AnyActor, undefined, undefined)
+    const { flow, outcome } = asking(to, timeoutMs, type, body)
+    this.deliver({ kind: 'tell', from: clientAddress, to: clientAddress, life: 0, id: 0, type: 'perform', body: flow, count: 0 })
+    return outcome
   }
 
   /** Puts a message into the mailbox of an actor of the main thread: a supervisor. */
   deliver(envelope: Envelope): void {
-    ;(this.#main.remote as Thread).accept(envelope)
+    this.#main.accept(envelope)
   }
 
   // Directory ---------------------------------------------------------------------------------------
@@ -156,30 +152,13 @@ export class Runtime implements Directory {
   }
 
   async spawn(request: SpawnRequest): Promise<void> {
-    if (this.#stopping) throw new Error('the cluster is stopping')
-    const { address, actor, parent } = request
-    if (this.#places.has(address)) throw new Error(`${address} runs already`)
-    const record = this.#byName.get(request.thread) ?? this.#createThread(request.thread)
-    record.actors.set(address, { actor, parent })
-    record.starting.add(request)
-    this.#places.set(address, record)
-    this.#starts.set(address, (this.#starts.get(address) ?? 0) + 1)
-    try {
-      await record.remote.start(request)
-    } catch (error) {
-      this.#forget(record, address)
-      throw error
-    } finally {
-      record.starting.delete(request)
-    }
+    await this.#begin(request)
   }
 
   async started(thread: number, address: string, actor: string, parent: string): Promise<void> {
-    const record = this.#threads.get(thread)
-    if (record === undefined || record.actors.has(address)) return
-    record.actors.set(address, { actor, parent })
-    this.#places.set(address, record)
-    this.#starts.set(address, (this.#starts.get(address) ?? 0) + 1)
+    const handle = this.#threads.get(thread)
+    if (handle === undefined || handle.actors.has(address)) return
+    this.#place(handle, address, actor, parent)
   }
 
   async shown(address: string, facts: Facts): Promise<void> {
@@ -188,42 +167,32 @@ export class Runtime implements Directory {
   }
 
   async ended(thread: number, address: string, _reason: string): Promise<void> {
-    const record = this.#threads.get(thread)
-    if (record === undefined) return
-    this.#forget(record, address)
-    this.#stopChildren(new Set([address]), record)
-  }
-
-  async exiting(thread: number, reason: string): Promise<void> {
-    const record = this.#threads.get(thread)
-    if (record === undefined) return
-    record.reason ??= reason
-    if (this.#byName.get(record.name) === record) this.#byName.delete(record.name)
+    const handle = this.#threads.get(thread)
+    if (handle === undefined) return
+    this.#forget(handle, address)
+    this.#stopChildren(new Set([address]), handle)
   }
 
   async journalOpened(address: string, directory: string, synced: SharedArrayBuffer): Promise<void> {
     this.#journals.set(address, { directory, synced })
   }
 
-  async epitaph(thread: number): Promise<string> {
+  async epitaph(thread: number): Promise<Epitaph> {
     await this.#threads.get(thread)?.ended
-    return this.#epitaphs.get(thread) ?? 'ended'
+    return this.#epitaphs.get(thread) ?? { reason: 'ended', addresses: [] }
   }
 
   // Threads -----------------------------------------------------------------------------------------
 
   /** Ends that thread at once, with all its actors. False: no such thread. */
   async killThread(name: string, reason: string): Promise<boolean> {
-    const record = this.#byName.get(name)
-    if (record?.worker === undefined) return false
-    record.reason ??= reason
-    this.#unpause(record)
-    await record.worker.terminate()
-    await record.ended
+    const handle = this.#byName.get(name)
+    if (handle?.worker === undefined) return false
+    await handle.kill(reason)
     return true
   }
 
-  /** The power of a machine goes: its threads end and what their disks had not synced is undone. */
+  /** The power of those actors' disks goes: what they had not synced is undone. Their threads must have ended. */
   async cutPower(actors: readonly string[]): Promise<number> {
     let undone = 0
     for (const actor of actors) {
@@ -233,61 +202,57 @@ export class Runtime implements Directory {
     return undone
   }
 
+  /** False: no such thread, or it does not hold still yet. */
   async pauseThread(name: string): Promise<boolean> {
-    const record = this.#byName.get(name)
-    if (record?.worker === undefined) return false
-    const control = new Int32Array(record.control)
-    Atomics.store(control, pauseAt, 1)
-    void record.remote.hold().catch(() => undefined)
-    for (let i = 0; i < 1000 && Atomics.load(control, parkedAt) === 0 && record.reason === undefined; i++) {
-      await new Promise(resolve => setTimeout(resolve, 1))
-    }
-    return Atomics.load(control, parkedAt) === 1
+    const handle = this.#byName.get(name)
+    return handle?.worker === undefined ? false : handle.pause()
   }
 
   resumeThread(name: string): boolean {
-    const record = this.#byName.get(name)
-    if (record === undefined) return false
-    this.#unpause(record)
-    return true
+    const handle = this.#byName.get(name)
+    handle?.resume()
+    return handle !== undefined
   }
 
-  killActor(address: string, reason: string): Promise<boolean> {
-    return this.#places.get(address)?.remote.kill(address, reason) ?? Promise.resolve(false)
+  async killActor(address: string, reason: string): Promise<boolean> {
+    return (await this.#places.get(address)?.unlessEnded(thread => thread.kill(address, reason))) ?? false
   }
 
-  pauseActor(address: string): Promise<boolean> {
-    return this.#places.get(address)?.remote.pause(address) ?? Promise.resolve(false)
+  async pauseActor(address: string): Promise<boolean> {
+    return (await this.#places.get(address)?.unlessEnded(thread => thread.pause(address))) ?? false
   }
 
-  resumeActor(address: string): Promise<boolean> {
-    return this.#places.get(address)?.remote.resume(address) ?? Promise.resolve(false)
+  async resumeActor(address: string): Promise<boolean> {
+    return (await this.#places.get(address)?.unlessEnded(thread => thread.resume(address))) ?? false
   }
 
-  stopActor(address: string, reason: string): Promise<void> {
-    return this.#places.get(address)?.remote.stop(address, reason) ?? Promise.resolve()
+  async stopActor(address: string, reason: string): Promise<void> {
+    await this.#places.get(address)?.unlessEnded(thread => thread.stop(address, reason))
   }
 
   async setFaults(faults: NetworkFaults): Promise<void> {
     this.#faults = faults
-    await Promise.all([...this.#threads.values()].filter(record => !this.#isPaused(record)).map(record => record.remote.setFaults(faults)))
+    await this.#everyThread(handle => handle.remote.setFaults(faults))
   }
 
   get faults(): NetworkFaults {
     return this.#faults
   }
 
-  /** Moves the cluster clock; resolves when every thread has run what fell due. */
-  async setClock(clusterMs: number, scale: number): Promise<void> {
-    this.clock.set(clusterMs, scale)
-    const running = [...this.#threads.values()].filter(record => !this.#isPaused(record))
-    await Promise.all(running.map(record => Promise.race([record.remote.clockMoved(), record.ended.then(() => undefined)])))
+  /** Sets how fast cluster time goes. */
+  setClockScale(scale: number): Promise<void> {
+    return this.#moveClock(() => this.clock.set(this.clock.nowMs(), scale))
   }
 
-  /** Moves cluster time on by that much, in steps, each waiting until what fell due has run. */
+  /**
+   * Moves the cluster clock forward; resolves when every thread has run what fell due. In small steps, so that what
+   * one actor does at its time comes before what another does a step later.
+   */
   async advanceClock(byMs: number): Promise<void> {
-    for (let leftMs = byMs; leftMs > 0; leftMs -= clockStepMs) {
-      await this.setClock(this.clock.nowMs() + Math.min(leftMs, clockStepMs), this.clock.scale)
+    if (!(byMs >= 0)) throw new RangeError(`cluster time never runs backwards: it cannot be advanced by ${byMs} ms`)
+    for (let left = byMs; left > 0; left -= clockStepMsMax) {
+      const step = Math.min(left, clockStepMsMax)
+      await this.#moveClock(() => this.clock.set(this.clock.nowMs() + step, this.clock.scale))
     }
   }
 
@@ -325,10 +290,9 @@ export class Runtime implements Directory {
   /** What runs, thread by thread. A paused or hung thread cannot tell of its actors: they are listed without figures. */
   async status(): Promise<ThreadStatus[]> {
     return Promise.all(
-      [...this.#byName.values()].map(async record => {
-        const paused = this.#isPaused(record)
-        const report = paused ? silentReport(record) : await Promise.race([record.remote.inspect(), lateReport(record)])
-        return { ...report, name: record.name, ordinal: record.ordinal, threadId: record.worker?.threadId ?? 0, paused }
+      [...this.#byName.values()].map(async handle => {
+        const { name, ordinal, paused } = handle
+        return { ...(await handle.report()), name, ordinal, threadId: handle.worker?.threadId ?? 0, paused }
       })
     )
   }
@@ -338,8 +302,8 @@ export class Runtime implements Directory {
     if (this.#stopping) return
     this.#stopping = true
     this.#watchdog.stop()
-    for (const record of [...this.#threads.values()].reverse()) await this.killThread(record.name, 'the cluster stops')
-    ;(this.#main.remote as Thread).close()
+    for (const handle of [...this.#threads.values()].reverse()) if (handle.worker !== undefined) await handle.kill('the cluster stops')
+    this.#main.close()
     this.#log.flush()
     if (this.#options.dataDir === undefined) fs.rmSync(this.dataDir, { recursive: true, force: true })
   }
@@ -354,66 +318,68 @@ export class Runtime implements Directory {
     return path.join(this.dataDir, 'logs', `${thread}.log`)
   }
 
-  #add(record: ThreadRecord): void {
-    this.#threads.set(record.ordinal, record)
-    this.#byName.set(record.name, record)
+  #add(handle: ThreadHandle): void {
+    this.#threads.set(handle.ordinal, handle)
+    this.#byName.set(handle.name, handle)
   }
 
-  #createThread(name: string): ThreadRecord {
-    const { rosterUrl, seed, heapBudgetBytes = heapBudgetDefault } = this.#options
+  #createThread(name: string): ThreadHandle {
+    const { rosterUrl, seed, heapBudgetBytes = heapBudgetDefault, workerUrl = new URL('./worker.js', import.meta.url) } = this.#options
     const ordinal = ++this.#ordinalLast
-    const control = new SharedArrayBuffer(controlBytes)
-    const { port1, port2 } = new MessageChannel()
-    const setup: WorkerSetup = {
+    const journalRoot = this.#journalRoot
+    const setup = {
       ordinal,
       name,
-      directory: port2,
       clock: this.#clockShared,
       addresses: this.#addressesShared,
-      control,
       rosterUrl,
-      journalRoot: this.#journalRoot,
+      journalRoot,
       logFile: this.#logFile(name),
       seed,
-      heapBudgetBytes: heapBudgetBytes * 0.7
+      heapBudgetBytes
     }
-    const worker = new Worker(new URL(this.#options.workerUrl ?? new URL('./worker.js', import.meta.url)), {
-      name,
-      workerData: setup,
-      transferList: [port2],
-      // V8's own limit lies well above the budget: hitting it can abort the whole process on Node 20.
-      resourceLimits: { maxOldGenerationSizeMb: Math.ceil((heapBudgetBytes / mib) * 2) }
-    })
-    expose(this, port1)
-    const record: ThreadRecord = {
-      ordinal,
-      name,
-      worker,
-      control,
-      remote: remote<ThreadControl>(worker),
-      actors: new Map(),
-      starting: new Set(),
-      links: new Set(),
-      reason: undefined,
-      ended: Promise.resolve()
-    }
-    record.ended = new Promise(resolve => {
-      worker.on('error', (error: Error & { code?: string }) => {
-        record.reason ??= error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? 'memory' : `failed: ${error.message}`
-      })
-      worker.on('exit', () => {
-        port1.close()
-        this.#threadEnded(record)
-        resolve()
-      })
-    })
-    this.#add(record)
-    this.#watchdog.watch(name, control)
-    if (this.#faults !== noFaults) void record.remote.setFaults(this.#faults).catch(() => undefined)
-    return record
+    const handle = ThreadHandle.start(setup, workerUrl, this, ended => this.#threadEnded(ended))
+    this.#add(handle)
+    this.#watchdog.watch(name, handle.control)
+    if (this.#faults !== noFaults) void handle.remote.setFaults(this.#faults).catch(() => undefined)
+    return handle
   }
 
-  #introduce(a: ThreadRecord, b: ThreadRecord): void {
+  /** Undefined once `init` has run, or why the actor is over already. Throws if it never began. */
+  async #begin(request: SpawnRequest): Promise<string | undefined> {
+    const { address, actor, thread, parent } = request
+    for (;;) {
+      if (this.#stopping) throw new Error('the cluster is stopping')
+      if (this.#places.has(address)) throw new Error(`${address} runs already`)
+      const running = this.#byName.get(thread)
+      const handle = running === undefined || running.ending ? this.#createThread(thread) : running
+      this.#place(handle, address, actor, parent)
+      try {
+        const over = await Promise.race([handle.remote.start(request), handle.ended.then(() => handle)])
+        if (over !== handle) return over as string | undefined
+      } catch (error) {
+        this.#forget(handle, address)
+        throw error
+      }
+      if (handle.reason !== 'empty') return handle.reason
+      // What was about to start in a thread that was empty, and ending, starts in a new one.
+    }
+  }
+
+  #place(handle: ThreadHandle, address: string, actor: string, parent: string): void {
+    handle.actors.set(address, { actor, parent })
+    this.#places.set(address, handle)
+    this.#starts.set(address, (this.#starts.get(address) ?? 0) + 1)
+  }
+
+  #forget(handle: ThreadHandle, address: string): void {
+    handle.actors.delete(address)
+    if (this.#places.get(address) !== handle) return
+    this.#places.delete(address)
+    this.#facts.delete(address)
+  }
+
+  #introduce(a: ThreadHandle, b: ThreadHandle): void {
     const { port1, port2 } = new MessageChannel()
     const state = new SharedArrayBuffer(linkStateBytes)
     a.links.add(b.ordinal)
@@ -428,73 +394,50 @@ export class Runtime implements Directory {
     }
   }
 
-  #forget(record: ThreadRecord, address: string): void {
-    record.actors.delete(address)
-    if (this.#places.get(address) !== record) return
-    this.#places.delete(address)
-    this.#facts.delete(address)
-  }
-
-  #threadEnded(record: ThreadRecord): void {
-    const reason = record.reason ?? 'ended'
-    record.reason = reason
-    this.#threads.delete(record.ordinal)
-    if (this.#byName.get(record.name) === record) this.#byName.delete(record.name)
-    this.#watchdog.forget(record.control)
-    this.#epitaphs.set(record.ordinal, reason)
+  #threadEnded(handle: ThreadHandle): void {
+    const reason = handle.reason ?? 'ended'
+    this.#threads.delete(handle.ordinal)
+    if (this.#byName.get(handle.name) === handle) this.#byName.delete(handle.name)
+    this.#watchdog.forget(handle.control)
+    const dead = new Map(handle.actors)
+    this.#epitaphs.set(handle.ordinal, { reason, addresses: reason === 'empty' ? [] : [...dead.keys()] })
     if (this.#epitaphs.size > epitaphsKept) this.#epitaphs.delete(this.#epitaphs.keys().next().value as number)
-    for (const other of this.#threads.values()) other.links.delete(record.ordinal)
-    const dead = new Map(record.actors)
-    for (const address of dead.keys()) this.#forget(record, address)
-    if (this.#stopping) return
+    for (const other of this.#threads.values()) other.links.delete(handle.ordinal)
+    for (const address of dead.keys()) this.#forget(handle, address)
+    if (this.#stopping || reason === 'empty') return
     for (const [address, { parent }] of dead) {
-      // What was only about to start in a thread that was empty and ending starts in a new one.
-      const unborn = [...record.starting].find(request => request.address === address)
-      if (unborn !== undefined && reason === 'empty') void this.spawn(unborn).catch(() => undefined)
-      else if (!dead.has(parent))
-        void this.#places
-          .get(parent)
-          ?.remote.down(address, reason)
-          .catch(() => undefined)
+      const home = this.#places.get(parent)
+      // Where there is a link, its end tells: after the last message, and once.
+      if (home !== undefined && !handle.links.has(home.ordinal)) void home.remote.down(address, reason).catch(() => undefined)
     }
-    this.#stopChildren(new Set(dead.keys()), record)
+    this.#stopChildren(new Set(dead.keys()), handle)
   }
 
-  #stopChildren(parents: ReadonlySet<string>, except: ThreadRecord): void {
-    for (const record of this.#threads.values()) {
-      if (record === except) continue
-      for (const [address, { parent }] of record.actors) {
-        if (parents.has(parent)) void record.remote.stop(address, `parent ${parent} ended`).catch(() => undefined)
+  #stopChildren(parents: ReadonlySet<string>, except: ThreadHandle): void {
+    for (const handle of this.#threads.values()) {
+      if (handle === except) continue
+      for (const [address, { parent }] of handle.actors) {
+        if (parents.has(parent)) void handle.remote.stop(address, `parent ${parent} ended`).catch(() => undefined)
       }
     }
   }
 
-  #isPaused(record: ThreadRecord): boolean {
-    return Atomics.load(new Int32Array(record.control), pauseAt) === 1
+  /** One change of the clock after the other: each is known everywhere before the next. */
+  #moveClock(change: () => void): Promise<void> {
+    const moved = this.#clockMoves.then(() => {
+      change()
+      return this.#everyThread(handle => handle.remote.clockMoved())
+    })
+    this.#clockMoves = moved.catch(() => undefined)
+    return moved
   }
 
-  #unpause(record: ThreadRecord): void {
-    const control = new Int32Array(record.control)
-    Atomics.store(control, pauseAt, 0)
-    Atomics.notify(control, pauseAt)
+  /** Has every thread do that and waits for it, but not for threads that are paused, or end. */
+  async #everyThread(call: (handle: ThreadHandle) => Promise<void>): Promise<void> {
+    const calls = [...this.#threads.values()].map(handle => {
+      const done = handle.unlessEnded(() => call(handle))
+      return handle.paused ? undefined : done
+    })
+    await Promise.all(calls)
   }
 }
-
-const reportAfterMs = 1000
-
-function silentReport(record: ThreadRecord): ThreadReport {
-  const actors = [...record.actors].map(([address, { actor }]) => ({
-    address,
-    actor,
-    life: 0,
-    mailbox: 0,
-    turns: 0,
-    busyMs: 0,
-    paused: false,
-    facts: {}
-  }))
-  return { actors, counters: { deadLetters: 0, refused: 0, expired: 0, failures: 0 }, heapUsedBytes: 0, externalBytes: 0 }
-}
-
-const lateReport = (record: ThreadRecord): Promise<ThreadReport> =>
-  new Promise(resolve => setTimeout(() => resolve(silentReport(record)), reportAfterMs).unref())

@@ -1,7 +1,7 @@
 // Thread: the host of the actors of one thread, the main thread or a worker.
 //
-// It gives a Dispatcher what it needs: direct links to other threads, one timer on the earliest deadline, the
-// two clocks, journals, ports. Of other threads it knows what the directory (the main thread) told it.
+// It gives a Dispatcher what it needs: a network to other threads, one timer on the earliest deadline, the two
+// clocks, journals, ports. Of other threads it knows what the directory (the main thread) told it.
 
 import { randomInt } from 'node:crypto'
 import * as path from 'node:path'
@@ -12,7 +12,6 @@ import {
   downNotice,
   type Envelope,
   type Facts,
-  machineOf,
   type PortFactory,
   type Shell,
   type SpawnEffect
@@ -23,8 +22,8 @@ import type { ClusterClock } from './clock.js'
 import {
   busyAt,
   type Directory,
+  type Ending,
   type NetworkFaults,
-  noFaults,
   parkedAt,
   pauseAt,
   type SpawnRequest,
@@ -33,7 +32,8 @@ import {
   turnsAt
 } from './directory.js'
 import { Journal, syncedBytes } from './journal.js'
-import { Link, type LinkEvents, type LinkSide } from './wire.js'
+import { Network, type NetworkEvents } from './network.js'
+import type { LinkSide } from './wire.js'
 
 /** What a port may use of the thread it lives in. */
 export interface PortServices {
@@ -55,38 +55,35 @@ export interface ThreadOptions {
   readonly addresses: AddressTable
   readonly control: SharedArrayBuffer
   readonly load: (actor: string) => Promise<AnyActor>
-  readonly ports: Readonly<Record<string, PortLoader>>
+  readonly ports: () => Promise<Readonly<Record<string, PortLoader>>>
   /** Where the journals of actors are kept, each in `machine/actor`. */
   readonly journalRoot: string
   readonly seed: number | undefined
-  readonly log: (line: string) => void
+  readonly log: { write(line: string): void; flush(): void }
   readonly heapBudgetBytes: number
-  readonly exit: (reason: string) => void
+  /** Ends the thread at once. */
+  readonly exit: (ending: Ending) => void
 }
 
 const livesPerThread = 2 ** 24
 const turnsPerDrain = 20_000 // Before sockets and timers of the thread have their turn.
-const awaitingRouteMax = 4096 // Envelopes to one address whose thread is not known yet.
 const earlyMax = 4096 // Envelopes to an actor whose code is being loaded.
-const heapCheckTurns = 4096
+const heapCheckTurns = 512
 const timerSlackMs = 0.5
+const unsentMax = 1024
 
-export class Thread implements Shell, ThreadControl, PortServices, LinkEvents {
+export class Thread implements Shell, ThreadControl, PortServices, NetworkEvents {
   readonly dispatcher = new Dispatcher(this)
   readonly clock: ClusterClock
   readonly addresses: AddressTable
-  faults: NetworkFaults = noFaults
   readonly #faultListeners = new Set<() => void>()
   readonly #options: ThreadOptions
   readonly #control: Int32Array
-  readonly #links = new Map<number, Link>()
-  readonly #routes = new Map<string, Link>()
+  readonly #network: Network
   readonly #starting = new Map<string, Envelope[]>()
-  readonly #awaiting = new Map<string, Envelope[]>()
   readonly #journals = new Map<string, Journal>()
   readonly #portFactories = new Map<string, PortFactory>()
-  #cuts: ReadonlySet<string> = new Set()
-  #faulty = false
+  #unsent: { readonly envelope: Envelope; readonly detail: string }[] = []
   #lifeLast = 0
   #started = false
   #inside = false
@@ -100,6 +97,7 @@ export class Thread implements Shell, ThreadControl, PortServices, LinkEvents {
     this.clock = options.clock
     this.addresses = options.addresses
     this.#control = new Int32Array(options.control)
+    this.#network = new Network(options.ordinal, options.directory, this)
   }
 
   // What the dispatcher asks (Shell) ----------------------------------------------------------------
@@ -122,28 +120,22 @@ export class Thread implements Shell, ThreadControl, PortServices, LinkEvents {
   }
 
   send(envelope: Envelope): boolean {
-    if (this.#faulty) {
-      const between = `${machineOf(envelope.from)}>${machineOf(envelope.to)}`
-      if (this.#cuts.has(between)) return true // Lost on the way, as a cut cable loses it.
-      const delayMs = this.faults.slowMs[between]
-      if (delayMs !== undefined && delayMs > 0) {
-        setTimeout(() => this.#sendNow(envelope), delayMs)
-        return true
-      }
-    }
-    return this.#sendNow(envelope)
+    if (this.#starting.size > 0 && this.#early(envelope)) return true
+    return this.#network.send(envelope)
   }
 
   save(address: string, _life: number, bytes: Uint8Array, segment: number): boolean {
-    this.#flush() // What was told before leaves first.
+    this.#leave() // What was told before leaves first.
     this.journal(address).append(bytes, segment)
     return true
   }
 
   spawn(parent: string, { address, actor, args }: SpawnEffect, thread: string): void {
     const request: SpawnRequest = { address, actor: actor.name, args, thread, parent }
-    const started = thread === this.#options.name ? this.start(request) : this.#options.directory.spawn(request)
-    started.catch(error => this.#deliver(downNotice(address, parent, `not started: ${String(error)}`)))
+    this.#options.directory.spawn(request).catch(error => {
+      this.dispatcher.deliver(downNotice(address, parent, `not started: ${error instanceof Error ? error.message : String(error)}`))
+      this.#schedule()
+    })
   }
 
   started(address: string, actor: string, parent: string | undefined): void {
@@ -161,23 +153,28 @@ export class Thread implements Shell, ThreadControl, PortServices, LinkEvents {
   }
 
   log(address: string, event: string, fields: Readonly<Record<string, unknown>>): void {
-    this.#options.log(`${JSON.stringify({ time: new Date(this.clusterMs()).toISOString(), actor: address, event, ...fields })}\n`)
+    this.#options.log.write(`${JSON.stringify({ time: new Date(this.clusterMs()).toISOString(), actor: address, event, fields })}\n`)
   }
 
   posted(): void {
     this.#schedule()
   }
 
-  paused(): boolean {
+  beforeTurn(): void {
     const control = this.#control
     control[turnsAt] = ((control[turnsAt] as number) + 1) | 0
     if (--this.#turnsToHeapCheck <= 0) this.#checkHeap()
     if (Atomics.load(control, pauseAt) === 1) this.park()
-    return false
   }
 
   port(kind: string): PortFactory | undefined {
     return this.#portFactories.get(kind)
+  }
+
+  // What ports ask (PortServices) -------------------------------------------------------------------
+
+  get faults(): NetworkFaults {
+    return this.#network.faults
   }
 
   journal(owner: string): Journal {
@@ -191,36 +188,40 @@ export class Thread implements Shell, ThreadControl, PortServices, LinkEvents {
     return journal
   }
 
-  accept(envelope: Envelope): void {
-    this.#deliver(envelope)
-  }
-
   // What the main thread asks (ThreadControl) -------------------------------------------------------
 
-  async start({ address, actor: name, args, parent }: SpawnRequest): Promise<void> {
+  async start({ address, actor: name, args, parent }: SpawnRequest): Promise<string | undefined> {
     const early: Envelope[] = []
     this.#starting.set(address, early) // What comes while its code is loaded waits for it.
+    let over: string | undefined
     try {
       const actor = await this.#options.load(name)
       for (const { name: kind } of actor.ports ?? []) await this.loadPort(kind)
-      this.dispatcher.start(address, actor, args, parent)
-    } finally {
+      this.#batch(() => {
+        this.#starting.delete(address)
+        over = this.dispatcher.start(address, actor, args, parent)
+        this.#started = true
+        for (const envelope of early) this.dispatcher.deliver(envelope)
+      })
+    } catch (error) {
       this.#starting.delete(address)
+      this.#started = true
       for (const envelope of early) this.dispatcher.deliver(envelope)
+      this.#schedule()
+      throw error
     }
-    this.#started = true
-    this.#schedule()
+    return over
   }
 
   async loadPort(kind: string): Promise<void> {
     if (this.#portFactories.has(kind)) return
-    const loader = this.#options.ports[kind]
+    const loader = (await this.#options.ports())[kind]
     if (loader === undefined) throw new Error(`this host has no port of kind ${kind}`)
     this.#portFactories.set(kind, (await loader())(this))
   }
 
   async link(peer: number, side: LinkSide): Promise<void> {
-    this.#links.set(peer, new Link(peer, side, this))
+    this.#network.link(peer, side)
   }
 
   async stop(address: string, reason: string): Promise<void> {
@@ -229,8 +230,10 @@ export class Thread implements Shell, ThreadControl, PortServices, LinkEvents {
   }
 
   async kill(address: string, reason: string): Promise<boolean> {
-    const killed = this.dispatcher.kill(address, reason)
-    this.#schedule()
+    let killed = false
+    this.#batch(() => {
+      killed = this.dispatcher.kill(address, reason)
+    })
     return killed
   }
 
@@ -245,8 +248,7 @@ export class Thread implements Shell, ThreadControl, PortServices, LinkEvents {
   }
 
   async down(address: string, reason: string): Promise<void> {
-    this.dispatcher.lost([address], reason)
-    this.#schedule()
+    this.lost([address], reason)
   }
 
   async inspect(): Promise<ThreadReport> {
@@ -255,9 +257,7 @@ export class Thread implements Shell, ThreadControl, PortServices, LinkEvents {
   }
 
   async setFaults(faults: NetworkFaults): Promise<void> {
-    this.faults = faults
-    this.#cuts = new Set(faults.cut)
-    this.#faulty = faults.cut.length > 0 || Object.keys(faults.slowMs).length > 0
+    this.#network.setFaults(faults)
     for (const changed of this.#faultListeners) changed()
   }
 
@@ -272,149 +272,146 @@ export class Thread implements Shell, ThreadControl, PortServices, LinkEvents {
 
   async clockMoved(): Promise<void> {
     this.#wake()
-    while (!this.dispatcher.idle) await new Promise<void>(resolve => setImmediate(resolve))
+    while (this.#ticking) await new Promise<void>(resolve => setImmediate(resolve))
   }
 
   /** Holds the whole thread still until the flag is lifted. */
   park(): void {
     const control = this.#control
     Atomics.store(control, parkedAt, 1)
-    Atomics.notify(control, parkedAt)
     while (Atomics.load(control, pauseAt) === 1) Atomics.wait(control, pauseAt, 1)
     Atomics.store(control, parkedAt, 0)
   }
 
+  /** Puts an envelope into the mailbox of an actor of this thread. */
+  accept(envelope: Envelope): void {
+    this.dispatcher.deliver(envelope)
+    this.#schedule()
+  }
+
   close(): void {
     clearTimeout(this.#timer)
-    for (const link of this.#links.values()) link.close()
+    this.#network.close()
     for (const journal of this.#journals.values()) journal.close()
   }
 
-  // Links -------------------------------------------------------------------------------------------
+  // What the network tells --------------------------------------------------------------------------
 
-  received(envelopes: Envelope[], link: Link): void {
+  received(envelopes: Envelope[]): void {
     this.#inside = true
-    this.#busy(true)
-    for (const envelope of envelopes) {
-      if (this.#routes.get(envelope.from) !== link) this.#routes.set(envelope.from, link)
-      this.#accept(envelope)
-    }
-    this.dispatcher.drain(turnsPerDrain)
+    this.#control[busyAt] = 1
+    const { dispatcher } = this
+    if (this.#starting.size === 0) for (const envelope of envelopes) dispatcher.deliver(envelope)
+    else for (const envelope of envelopes) if (!this.#early(envelope)) dispatcher.deliver(envelope)
+    dispatcher.drain(turnsPerDrain)
     this.#ran()
-  }
-
-  #accept(envelope: Envelope): void {
-    const early = this.#starting.size === 0 ? undefined : this.#starting.get(envelope.to)
-    if (early === undefined || early.length >= earlyMax) this.dispatcher.deliver(envelope)
-    else early.push(envelope)
   }
 
   pending(): void {
     if (!this.#inside) this.#schedule()
   }
 
-  broken(link: Link, error: unknown): void {
-    this.log(this.#options.name, 'link broken', { peer: link.peer, error: String(error) })
+  routed(envelope: Envelope, here: boolean): void {
+    if (here) this.dispatcher.deliver(envelope)
+    else this.dispatcher.undeliverable(envelope, 'unreachable', `no actor ${envelope.to}`)
   }
 
-  closed(link: Link): void {
-    if (this.#links.get(link.peer) !== link) return
-    this.#links.delete(link.peer)
-    const lost = [...this.#routes].filter(([, route]) => route === link).map(([address]) => address)
-    for (const address of lost) this.#routes.delete(address)
-    const told = (reason: string): void => {
-      this.dispatcher.lost(lost, reason)
-      this.#schedule()
-    }
-    this.#options.directory.epitaph(link.peer).then(told, () => told('link closed'))
+  refused(envelope: Envelope): void {
+    this.dispatcher.undeliverable(envelope, 'overloaded', `the link to ${envelope.to} is full`)
+    this.#schedule()
   }
 
-  #sendNow(envelope: Envelope): boolean {
-    const link = this.#routes.get(envelope.to)
-    if (link !== undefined) return link.send(envelope)
-    const awaiting = this.#awaiting.get(envelope.to)
-    if (awaiting === undefined) {
-      this.#awaiting.set(envelope.to, [envelope])
-      void this.#findRoute(envelope.to)
-      return true
-    }
-    if (awaiting.length >= awaitingRouteMax) return false
-    awaiting.push(envelope)
-    return true
+  // In the midst of its sender's turn, maybe: it is told of at the end of the batch.
+  unsendable(envelope: Envelope, error: unknown): void {
+    if (this.#unsent.length >= unsentMax) return
+    this.#unsent.push({ envelope, detail: error instanceof Error ? error.message : String(error) })
+    this.#schedule()
   }
 
-  async #findRoute(address: string): Promise<void> {
-    const thread = await this.#options.directory.route(this.#options.ordinal, address).catch(() => null)
-    const awaiting = this.#awaiting.get(address) ?? []
-    this.#awaiting.delete(address)
-    const link = thread === null ? undefined : this.#links.get(thread)
-    if (link !== undefined) this.#routes.set(address, link)
-    for (const envelope of awaiting) {
-      if (link !== undefined) link.send(envelope)
-      else if (!this.dispatcher.lives(address) || thread !== this.#options.ordinal) this.dispatcher.unreachable(envelope)
-      else this.dispatcher.deliver(envelope)
-    }
+  lost(addresses: readonly string[], reason: string): void {
+    this.dispatcher.lost(addresses, reason)
     this.#schedule()
   }
 
   // Turns of the event loop -------------------------------------------------------------------------
 
-  #deliver(envelope: Envelope): void {
-    this.dispatcher.deliver(envelope)
-    this.#schedule()
+  #early(envelope: Envelope): boolean {
+    const early = this.#starting.get(envelope.to)
+    if (early === undefined || early.length >= earlyMax) return false
+    early.push(envelope)
+    return true
   }
 
   #schedule(): void {
     if (this.#ticking) return
     this.#ticking = true
-    setImmediate(() => this.#tick())
+    setImmediate(this.#tick)
   }
 
   // The end of a turn of the event loop: what arrived in it is one batch.
-  #tick(): void {
+  readonly #tick = (): void => {
     this.#ticking = false
-    this.#inside = true
-    this.#busy(true)
-    if (this.dispatcher.drain(turnsPerDrain)) this.dispatcher.settle(turnsPerDrain)
-    this.#ran()
+    this.#batch(() => {
+      if (this.dispatcher.drain(turnsPerDrain)) this.dispatcher.settle(turnsPerDrain)
+    })
   }
 
   #wake(): void {
     this.#timerAtMs = Number.POSITIVE_INFINITY
+    this.#batch(() => {
+      this.dispatcher.wake('real', performance.now())
+      this.dispatcher.wake('cluster', this.clock.nowMs())
+      this.dispatcher.drain(turnsPerDrain)
+    })
+  }
+
+  #batch(turns: () => void): void {
     this.#inside = true
-    this.#busy(true)
-    this.dispatcher.wake('real', performance.now())
-    this.dispatcher.wake('cluster', this.clock.nowMs())
-    this.dispatcher.drain(turnsPerDrain)
+    this.#control[busyAt] = 1
+    turns()
     this.#ran()
   }
 
   #ran(): void {
+    const { dispatcher } = this
     this.#inside = false
-    this.#flush()
-    this.#busy(false)
-    if (!this.dispatcher.idle) this.#schedule()
+    this.#leave()
+    if (this.#unsent.length > 0) this.#tellUnsent()
+    this.#control[busyAt] = 0
+    if (dispatcher.runnable) this.#schedule()
     this.#armTimer()
-    if (this.#started && this.dispatcher.size === 0) this.#options.exit('empty')
+    if (this.#empty) setImmediate(() => this.#empty && this.#options.exit('empty')) // After the main thread was answered.
   }
 
-  #flush(): void {
-    for (const link of this.#links.values()) link.flush()
+  get #empty(): boolean {
+    return this.dispatcher.size === 0 && this.#started && this.#starting.size === 0 && this.#network.quiet
+  }
+
+  #tellUnsent(): void {
+    const unsent = this.#unsent
+    this.#unsent = []
+    for (const { envelope, detail } of unsent) this.dispatcher.unsendable(envelope, detail)
+    this.#leave()
+  }
+
+  // The log first: who acts on a message finds what was logged before it.
+  #leave(): void {
+    this.#options.log.flush()
+    this.#network.flush()
   }
 
   #armTimer(): void {
+    const { dispatcher } = this
+    const clusterAtMs = dispatcher.dueMs('cluster')
+    const realAtMs = dispatcher.dueMs('real')
+    if (clusterAtMs === Number.POSITIVE_INFINITY && realAtMs >= this.#timerAtMs - timerSlackMs) return
     const now = performance.now()
-    const clusterAtMs = this.dispatcher.dueMs('cluster')
     const cluster = clusterAtMs === Number.POSITIVE_INFINITY ? clusterAtMs : now + this.clock.realDelayMs(clusterAtMs)
-    const atMs = Math.min(this.dispatcher.dueMs('real'), cluster)
+    const atMs = Math.min(realAtMs, cluster)
     if (atMs >= this.#timerAtMs - timerSlackMs) return // An early firing costs less than re-arming at every turn.
     clearTimeout(this.#timer)
     this.#timerAtMs = atMs
     this.#timer = setTimeout(() => this.#wake(), Math.min(Math.max(0, atMs - now), 2 ** 31 - 1))
-  }
-
-  #busy(busy: boolean): void {
-    this.#control[busyAt] = busy ? 1 : 0
   }
 
   #checkHeap(): void {

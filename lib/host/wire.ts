@@ -3,6 +3,9 @@
 // Guarantee: envelopes of one link arrive in the order they were sent, or the link closes. The sender may be
 // `batchesMax` batches or `bytesMax` bytes ahead of what the receiving thread has taken; over it, what may be
 // refused is refused. How far the receiver is stands in shared memory, so acknowledging costs no message.
+//
+// A body that cannot be packed (a function, a cycle) leaves the packer's records in an unknown state: both ends then
+// begin with new codecs, on the same port, so that nothing else is lost and nothing overtakes.
 
 import type { MessagePort } from 'node:worker_threads'
 import { Packr, Unpackr } from 'msgpackr'
@@ -41,23 +44,26 @@ export class Codec {
   }
 }
 
-const refusable = (envelope: Envelope): boolean => envelope.kind === 'tell' || envelope.kind === 'ask' || envelope.kind === 'open'
+const refusable = ({ kind }: Envelope): boolean => kind === 'tell' || kind === 'ask' || kind === 'open'
 
 export interface LinkEvents {
   received(envelopes: Envelope[], link: Link): void
-  /** Envelopes wait and no port event is under way: flush soon. */
+  /** Envelopes wait to be flushed. */
   pending(): void
-  /** Packing failed: the records of this link can no longer be trusted. */
-  broken(link: Link, error: unknown): void
+  /** That envelope cannot be packed, and was left out. */
+  unsendable(envelope: Envelope, error: unknown): void
   closed(link: Link): void
 }
+
+const newCodec = null // As a message: what follows is packed by a new codec.
 
 export class Link {
   /** The thread at the other end. */
   readonly peer: number
   posts = 0
   readonly #port: MessagePort
-  readonly #codec = new Codec()
+  #outgoing = new Codec()
+  #incoming = new Codec()
   readonly #mine: Int32Array // What the peer took of ours.
   readonly #theirs: Int32Array // What we took of the peer's.
   readonly #events: LinkEvents
@@ -72,7 +78,7 @@ export class Link {
     this.#events = events
     this.#mine = new Int32Array(state, side * 8, 2)
     this.#theirs = new Int32Array(state, (1 - side) * 8, 2)
-    port.on('message', (bytes: Uint8Array) => this.#take(bytes))
+    port.on('message', (bytes: Uint8Array | typeof newCodec) => this.#take(bytes))
     port.on('close', () => this.close())
   }
 
@@ -91,10 +97,9 @@ export class Link {
     this.#out = []
     let bytes: Uint8Array<ArrayBuffer>
     try {
-      bytes = this.#codec.pack(out)
-    } catch (error) {
-      this.#events.broken(this, error)
-      return this.close()
+      bytes = this.#outgoing.pack(out)
+    } catch {
+      return this.#renew(out)
     }
     this.posts++
     this.#sentBatches = (this.#sentBatches + 1) | 0
@@ -109,13 +114,31 @@ export class Link {
     this.#events.closed(this)
   }
 
+  #renew(out: readonly Envelope[]): void {
+    this.#outgoing = new Codec()
+    this.#port.postMessage(newCodec)
+    for (const envelope of out) {
+      try {
+        new Codec().pack([envelope])
+        this.#out.push(envelope)
+      } catch (error) {
+        this.#events.unsendable(envelope, error)
+      }
+    }
+    this.flush()
+  }
+
   #full(): boolean {
     const batches = (this.#sentBatches - Atomics.load(this.#mine, 0)) | 0
     return batches >= batchesMax || ((this.#sentBytes - Atomics.load(this.#mine, 1)) | 0) >= bytesMax
   }
 
-  #take(bytes: Uint8Array): void {
-    this.#events.received(this.#codec.unpack(bytes), this)
+  #take(bytes: Uint8Array | typeof newCodec): void {
+    if (bytes === newCodec) {
+      this.#incoming = new Codec()
+      return
+    }
+    this.#events.received(this.#incoming.unpack(bytes), this)
     Atomics.add(this.#theirs, 0, 1)
     Atomics.add(this.#theirs, 1, bytes.length)
   }

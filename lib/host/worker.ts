@@ -5,10 +5,10 @@ import type { AnyActor } from '../actor/index.js'
 import { AddressTable } from './address-table.js'
 import { ClusterClock } from './clock.js'
 import { expose, remote } from './control.js'
-import type { Directory } from './directory.js'
+import { type Directory, type Ending, endingAt, endings } from './directory.js'
 import { LogFile } from './log-file.js'
 import { ports } from './ports/index.js'
-import { Thread } from './thread.js'
+import { type PortLoader, Thread } from './thread.js'
 
 export interface WorkerSetup {
   readonly ordinal: number
@@ -27,6 +27,8 @@ export interface WorkerSetup {
 /** What the module at `rosterUrl` exports. */
 export interface RosterModule {
   load(actor: string): Promise<AnyActor>
+  /** Ports of its own, by kind: besides the host's, or instead of them. */
+  readonly ports?: Readonly<Record<string, PortLoader>>
 }
 
 const { directory, clock, addresses, rosterUrl, logFile, ...setup } = workerData as WorkerSetup
@@ -34,9 +36,11 @@ const log = new LogFile(logFile)
 const roster: Promise<RosterModule> = import(rosterUrl)
 const main = remote<Directory>(directory)
 
-const exit = (reason: string): void => {
+// At once, so that no further turn runs; the main thread reads the reason when it sees the thread end.
+const exit = (ending: Ending): void => {
+  Atomics.store(new Int32Array(setup.control), endingAt, endings.indexOf(ending))
   log.flush()
-  void main.exiting(setup.ordinal, reason).finally(() => process.exit(0))
+  process.exit(0)
 }
 
 const thread = new Thread({
@@ -45,8 +49,8 @@ const thread = new Thread({
   clock: new ClusterClock(clock),
   addresses: new AddressTable(addresses),
   load: async actor => (await roster).load(actor),
-  ports,
-  log: log.write,
+  ports: async () => ({ ...ports, ...(await roster).ports }),
+  log,
   exit
 })
 expose(thread, parentPort as MessagePort)

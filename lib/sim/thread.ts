@@ -295,9 +295,7 @@ export class SimThread implements Shell {
     this.#touch()
   }
 
-  paused(): boolean {
-    return false // Pauses are faults, and faults happen between batches.
-  }
+  beforeTurn(): void {} // Pauses are faults, and faults happen between batches.
 
   port(kind: string): PortFactory | undefined {
     const make = this.#world.portMaker(kind)

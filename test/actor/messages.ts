@@ -136,6 +136,7 @@ export const messages: readonly Case[] = [
     async run(t, h) {
       await h.start(a)
       await h.start(b)
+      await h.start('m2/c', 'puppet', {}, b) // Keeps the thread: else nobody is there to say that the last ask was not handled.
       const acts = [
         { do: 'stop', reason: 'one' },
         { do: 'stop', reason: 'two' },

@@ -132,7 +132,7 @@ export class PortHarness implements Shell, PortServices {
   log = (address: string, event: string, fields: unknown): void => {
     if (event === 'failed') throw new Error(`${address} ${JSON.stringify(fields)}`)
   }
-  paused = (): boolean => false
+  beforeTurn = (): void => undefined
   port = (kind: string): PortFactory | undefined => (kind === this.#kind ? this.#factory : undefined)
   posted(): void {
     if (this.#pumping) return
