@@ -87,6 +87,7 @@ export const scheduler: Actor<SchedulerProtocol, SchedulerArgs, SchedulerState, 
     }
   },
   settled: decide,
+  // Bindings may still be on their way: the apiserver binds a pod once, whoever leads.
   stopping(_ctx, { elector }) {
     elector.stop()
   }

@@ -50,10 +50,12 @@ export class Cluster {
   setNode(object: Node): NodeFacts | undefined {
     const node = this.#at(object.metadata.name ?? '')
     const before = node.node === undefined ? undefined : node.facts
+    const labels = node.facts.labels
     this.#countImages(node.facts, -1)
     node.node = object
     node.facts = factsOf(object, before)
     this.#countImages(node.facts, 1)
+    if (node.pods.size > 0 && node.facts.labels !== labels) this.groups.nodeLabelsChanged()
     if (before === undefined || zoneOf(before.labels) !== zoneOf(node.facts.labels)) this.#orderStale = true
     return before
   }
@@ -65,6 +67,7 @@ export class Cluster {
     node.node = undefined
     node.facts = unknownFacts(name)
     node.index = -1
+    if (node.pods.size > 0) this.groups.nodeLabelsChanged()
     this.#orderStale = true
     this.#drop(node)
   }

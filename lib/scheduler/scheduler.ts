@@ -92,7 +92,8 @@ export class Scheduler {
       this.cluster.forget(uid)
       this.#happened({ type: 'podGone', pod: placement.pod }, nowMs)
     }
-    this.queue.failed(uid, nowMs)
+    if (this.queue.get(uid)?.pod.terminating === true) this.queue.delete(uid)
+    else this.queue.failed(uid, nowMs)
   }
 
   #rejected(pod: PodInfo, diagnosis: Parameters<typeof fitError>[0], visited: number, nowMs: number): Decision {
@@ -125,8 +126,11 @@ export class Scheduler {
     const pod = podInfo(object)
     const nodeName = object.spec.nodeName ?? ''
     if (nodeName !== '') return this.#assigned(pod, nodeName, nowMs)
-    // While it is being bound, nothing told of it as it was before is news.
-    if (this.cluster.placement(pod.uid) !== undefined) return
+    if (this.cluster.placement(pod.uid) !== undefined) {
+      // It is being bound, or was a moment ago: only if that fails is it of interest what it was.
+      if (this.queue.get(pod.uid) !== undefined) this.queue.set(pod, nowMs)
+      return
+    }
     if (pod.terminating || !this.#isOurs(object)) return this.podDeleted(object, nowMs)
     const nominated = object.status?.nominatedNodeName ?? ''
     if (nominated !== '' && this.cluster.nominationOf(pod.uid) === undefined) this.cluster.nominate(pod, nominated)

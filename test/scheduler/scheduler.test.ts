@@ -173,6 +173,8 @@ t.test('a pod is assumed to be where it is being bound, until that fails', async
   t.equal(scheduler.cluster.podCount, 0)
   t.equal(fit(scheduler.next(10)).pod.key, 'default/q', 'its place is free at once')
   scheduler.bound('uid-q')
+  scheduler.podSet(second, 11)
+  t.equal(scheduler.next(11), undefined, 'old news of one that is bound')
   scheduler.podSet({ ...second, spec: { ...second.spec, nodeName: 'x' } }, 20)
   t.equal(scheduler.cluster.placement('uid-q')?.assumed, false)
   t.match(unfit(scheduler.next(1010)).message, /1 Insufficient cpu/, 'the one that failed comes back after its back-off')
@@ -180,6 +182,17 @@ t.test('a pod is assumed to be where it is being bound, until that fails', async
   t.equal(fit(scheduler.next(2000)).pod.key, 'default/p')
   scheduler.podSet({ ...first, spec: { ...first.spec, nodeName: 'x' }, status: { phase: 'Succeeded' } }, 3000)
   t.equal(scheduler.cluster.podCount, 0, 'what is finished needs nothing')
+  t.equal(scheduler.queue.size, 0)
+})
+
+t.test('a pod deleted while it is being bound is not tried again', async t => {
+  const scheduler = newScheduler()
+  scheduler.nodeSet(node('x'), 0)
+  scheduler.podSet(pod('p'), 0)
+  fit(scheduler.next(0))
+  scheduler.podSet(pod('p', { metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' } }), 1)
+  scheduler.bindFailed('uid-p', 2)
+  t.equal(scheduler.next(100_000), undefined)
   t.equal(scheduler.queue.size, 0)
 })
 
@@ -313,7 +326,7 @@ t.test('whatever comes and goes, the books agree with a count from nothing', asy
     fc.record({ kind: fc.constant('set' as const), pod: names, node: names, cpu: fc.integer({ min: 0, max: 3 }) }),
     fc.record({ kind: fc.constant('forget' as const), pod: names }),
     fc.record({ kind: fc.constant('delete' as const), pod: names }),
-    fc.record({ kind: fc.constant('node' as const), node: names }),
+    fc.record({ kind: fc.constant('node' as const), node: names, zone: fc.constantFrom('a', 'b') }),
     fc.record({ kind: fc.constant('noNode' as const), node: names })
   )
   fc.assert(
@@ -322,6 +335,8 @@ t.test('whatever comes and goes, the books agree with a count from nothing', asy
       const model = new Map<string, { node: string; cpu: number; assumed: boolean }>()
       const nodes = new Set<string>()
       for (const one of steps) {
+        // Asked for in between, so that it is kept up to date from then on.
+        for (const group of cluster.groups.all()) cluster.groups.countsBy(group, 'zone')
         if (one.kind === 'assume' || one.kind === 'set') {
           const object = info(pod(`p${one.pod}`, { requests: { cpu: String(one.cpu) }, metadata: { labels: { l: String(one.cpu) } } }))
           if (one.kind === 'assume') cluster.assume(object, `n${one.node}`)
@@ -333,7 +348,7 @@ t.test('whatever comes and goes, the books agree with a count from nothing', asy
           else cluster.deletePod(uid)
           if (one.kind === 'delete' || model.get(uid)?.assumed === true) model.delete(uid)
         } else if (one.kind === 'node') {
-          cluster.setNode(node(`n${one.node}`))
+          cluster.setNode(node(`n${one.node}`, { labels: { zone: one.zone } }))
           nodes.add(`n${one.node}`)
         } else {
           cluster.deleteNode(`n${one.node}`)
@@ -349,6 +364,15 @@ t.test('whatever comes and goes, the books agree with a count from nothing', asy
       }
       const grouped = [...cluster.groups.all()].flatMap(({ nodes: at }) => [...at.values()]).reduce((sum, count) => sum + count, 0)
       t.equal(grouped, model.size)
+      for (const group of cluster.groups.all()) {
+        const counts = new Map<string, number>()
+        for (const [{ facts }, pods] of group.nodes) {
+          const zone = facts.labels.zone ?? ''
+          counts.set(zone, (counts.get(zone) ?? 0) + pods)
+        }
+        const kept = [...cluster.groups.countsBy(group, 'zone')].filter(([, pods]) => pods > 0)
+        t.same(new Map(kept), counts)
+      }
     }),
     { numRuns: 100, seed: 11 }
   )

@@ -1,11 +1,12 @@
 // PodTopologySpread: keeps copies of a pod evenly over zones, nodes or whatever a label names. Pods without constraints of their
 // own are spread by the system's defaults: over nodes (maxSkew 3) and zones (maxSkew 5), if they are somebody's copies.
 
-import { matchesLabels } from '../../object/index.js'
+import { matchesLabels, type Selector } from '../../object/index.js'
 import type { Cluster } from '../cluster.js'
 import type { NodeFacts, NodeInfo } from '../node-info.js'
 import { matchesRequired } from '../node-selector.js'
 import { type FilterStart, type NodeScorer, type Plugin, rejection, scoreMax } from '../plugin.js'
+import type { PodGroup } from '../pod-groups.js'
 import type { Labels, PodInfo, SpreadConstraint } from '../pod-info.js'
 import { untoleratedTaint } from '../tolerations.js'
 
@@ -61,7 +62,8 @@ function spreadFilter(pod: PodInfo, cluster: Cluster): FilterStart {
     const found: Domains = new Map()
     const eligible = ({ facts }: NodeInfo): boolean => hasKeys(facts.labels, constraints) && counts(constraint, pod, facts)
     for (const node of cluster.nodes) if (eligible(node)) found.set(node.facts.labels[constraint.topologyKey] as string, 0)
-    addMatches(found, constraint, pod.namespace, cluster, eligible)
+    const all = constraints.length === 1 && countsAll(constraint, pod)
+    addMatches(found, constraint, pod, cluster, all ? undefined : eligible)
     // Too few domains: the emptiest is one that does not exist yet.
     const least = found.size < constraint.minDomains ? 0 : Math.min(...found.values())
     const self = matchesLabels(constraint.selector, pod.labels) ? 1 : 0
@@ -83,25 +85,26 @@ function spreadScorer(pod: PodInfo, cluster: Cluster, nodes: readonly NodeInfo[]
   // With the defaults, a node without a zone is still spread by its name.
   const strict = pod.spreads
   const isIgnored = ({ facts }: NodeInfo): boolean => strict && !hasKeys(facts.labels, constraints)
-  const scored = nodes.filter(node => !isIgnored(node))
+  const scored = strict ? nodes.filter(node => !isIgnored(node)) : nodes
   const rules = constraints.map(constraint => {
-    const found: Domains = new Map()
-    const key = constraint.topologyKey
-    for (const { facts, name } of scored) found.set(key === hostnameLabel ? name : (facts.labels[key] ?? ''), 0)
-    const eligible = (node: NodeInfo): boolean => !isIgnored(node) && counts(constraint, pod, node.facts)
+    const { topologyKey: key, maxSkew } = constraint
     // Per-node counts are of all pods of the node, whatever the policies say, as upstream counts them.
-    if (key === hostnameLabel) addMatches(found, constraint, pod.namespace, cluster, undefined)
-    else addMatches(found, constraint, pod.namespace, cluster, eligible)
-    // Small topologies are not to be drowned by large ones.
-    return { key, found, weight: Math.log((key === hostnameLabel ? scored.length : found.size) + 2), base: constraint.maxSkew - 1 }
+    if (key === hostnameLabel) return { key, count: nodeCounts(constraint, pod, cluster, scored), size: scored.length, base: maxSkew - 1 }
+    const found: Domains = new Map()
+    for (const { facts } of scored) found.set(facts.labels[key] ?? '', 0)
+    const all = !strict && countsAll(constraint, pod)
+    addMatches(found, constraint, pod, cluster, all ? undefined : node => !isIgnored(node) && counts(constraint, pod, node.facts))
+    return { key, count: (node: NodeInfo) => found.get(node.facts.labels[key] as string) ?? 0, size: found.size, base: maxSkew - 1 }
   })
+  // Small topologies are not to be drowned by large ones.
+  const weights = rules.map(({ size }) => Math.log(size + 2))
   return {
     score: node => {
       if (isIgnored(node)) return -1
       let score = 0
-      for (const { key, found, weight, base } of rules) {
-        const value = node.facts.labels[key]
-        if (value !== undefined) score += (found.get(key === hostnameLabel ? node.name : value) ?? 0) * weight + base
+      for (let i = 0; i < rules.length; i++) {
+        const { key, count, base } = rules[i] as (typeof rules)[number]
+        if (node.facts.labels[key] !== undefined) score += count(node) * (weights[i] as number) + base
       }
       return Math.round(score)
     },
@@ -125,23 +128,49 @@ function normalizeSpread(scores: number[]): void {
   }
 }
 
-/** Adds the matching pods of eligible nodes to the domains that are there. Without `eligible`, domains are nodes. */
+/** Adds the matching pods of eligible nodes, of all nodes by default, to the domains that are there. */
 function addMatches(
   domains: Domains,
   { selector, topologyKey }: SpreadConstraint,
-  namespace: string,
+  { namespace }: PodInfo,
   cluster: Cluster,
-  eligible: ((node: NodeInfo) => boolean) | undefined
+  eligible?: (node: NodeInfo) => boolean
 ): void {
-  for (const group of cluster.groups.of(namespace)) {
-    if (group.terminating || !matchesLabels(selector, group.labels)) continue
-    for (const [node, count] of group.nodes) {
-      if (node.index < 0 || (eligible !== undefined && !eligible(node))) continue
-      const value = eligible === undefined ? node.name : (node.facts.labels[topologyKey] ?? '')
-      const known = domains.get(value)
-      if (known !== undefined) domains.set(value, known + count)
+  const add = (value: string, count: number): void => {
+    const known = domains.get(value)
+    if (known !== undefined) domains.set(value, known + count)
+  }
+  for (const group of matchingGroups(selector, namespace, cluster)) {
+    if (eligible === undefined) for (const [value, count] of cluster.groups.countsBy(group, topologyKey)) add(value, count)
+    else for (const [node, count] of group.nodes) if (node.index >= 0 && eligible(node)) add(node.facts.labels[topologyKey] ?? '', count)
+  }
+}
+
+/** How many of the pod's like a node has, whichever way of finding out is shorter. */
+function nodeCounts(
+  { selector }: SpreadConstraint,
+  { namespace }: PodInfo,
+  cluster: Cluster,
+  nodes: readonly NodeInfo[]
+): (node: NodeInfo) => number {
+  const groups = matchingGroups(selector, namespace, cluster)
+  const pairs = groups.reduce((sum, group) => sum + group.nodes.size, 0)
+  if (groups.length * nodes.length <= pairs) {
+    return node => {
+      let count = 0
+      for (const group of groups) count += group.nodes.get(node) ?? 0
+      return count
     }
   }
+  const found = new Map<NodeInfo, number>()
+  for (const group of groups) for (const [node, count] of group.nodes) found.set(node, (found.get(node) ?? 0) + count)
+  return node => found.get(node) ?? 0
+}
+
+function matchingGroups(selector: Selector, namespace: string, cluster: Cluster): PodGroup[] {
+  const found: PodGroup[] = []
+  for (const group of cluster.groups.of(namespace)) if (!group.terminating && matchesLabels(selector, group.labels)) found.push(group)
+  return found
 }
 
 function defaultConstraints(pod: PodInfo, cluster: Cluster): readonly SpreadConstraint[] {
@@ -155,6 +184,10 @@ function counts({ honorAffinity, honorTaints }: SpreadConstraint, pod: PodInfo, 
   if (honorAffinity && pod.nodeAffinity !== undefined && !matchesRequired(pod.nodeAffinity, facts)) return false
   return !honorTaints || untoleratedTaint(facts.taints, pod.tolerations) === undefined
 }
+
+/** Whether that is so of every node. */
+const countsAll = ({ honorAffinity, honorTaints }: SpreadConstraint, { nodeAffinity }: PodInfo): boolean =>
+  !honorTaints && !(honorAffinity && nodeAffinity !== undefined)
 
 function hasKeys(labels: Labels, constraints: readonly SpreadConstraint[]): boolean {
   for (const { topologyKey } of constraints) if (labels[topologyKey] === undefined) return false
