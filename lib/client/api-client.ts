@@ -64,7 +64,8 @@ const callTimeoutMs = 30_000
 const attemptTimeoutMs = 10_000
 const livezTimeoutMs = 5_000
 const retriesAfterAnswerMax = 10 // As client-go: how often a Retry-After is obeyed.
-const retryLimits = { baseMs: 5, maxMs: 1_000 }
+// A refusal costs next to nothing, and an apiserver that was restarted is back in tenths of a second.
+const retryLimits = { baseMs: 5, maxMs: 100 }
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()

@@ -10,6 +10,7 @@ import type { Lease, LeaseSpec } from '../kinds/index.js'
 import { formatMicroTime } from '../object/index.js'
 import { assert } from '../std/index.js'
 import type { ApiClient, ClientContext } from './api-client.js'
+import { BackOff } from './back-off.js'
 import { resourcePath, resources } from './resource.js'
 
 export interface ElectorOptions {
@@ -29,6 +30,7 @@ export const electionDefaults = { leaseDurationMs: 15_000, renewDeadlineMs: 10_0
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
+const failureMs = 20
 const jitterFactor = 1.2 // As client-go: retries of candidates are stretched by up to this much of the period.
 
 export class Elector {
@@ -78,10 +80,16 @@ export class Elector {
 
   *#campaign(): Flow<void> {
     const { retryPeriodMs, renewDeadlineMs, started, stopped } = this.#options
+    const backOff = new BackOff({ baseMs: failureMs, maxMs: retryPeriodMs }, this.#ctx.random)
     while (!(yield* this.#acquireOrRenew(renewDeadlineMs))) {
       const expiryMs = this.#expiresInMs()
-      const pauseMs = retryPeriodMs * (1 + jitterFactor * this.#ctx.random())
-      yield* this.#await(expiryMs > 0 ? Math.min(expiryMs, pauseMs) : pauseMs)
+      if (expiryMs <= 0) {
+        // Nobody holds it, and it could not be taken: at the start of a cluster its namespace is about to come.
+        yield { step: 'sleep', clock: 'real', delayMs: backOff.nextMs() }
+        continue
+      }
+      backOff.reset()
+      yield* this.#await(Math.min(expiryMs, retryPeriodMs * (1 + jitterFactor * this.#ctx.random())))
     }
     this.#leading = true
     started()

@@ -35,7 +35,7 @@ export interface InformerOptions<T extends ApiObject> {
 }
 
 const pageItems = 500 // As client-go's pager.
-const retryLimits = { baseMs: 10, maxMs: 10_000 } // client-go: 0.8 to 30 s; here a restarted apiserver is back in tenths of a second.
+const retryLimits = { baseMs: 10, maxMs: 1_000 } // client-go: 0.8 to 30 s; here a restarted apiserver is back in tenths of a second.
 const listTimeoutMs = 60_000
 const watchSecondsMin = 300 // A watch lasts 5 to 10 minutes, as client-go asks for, so that watches spread over apiservers again.
 const idleMs = 15_000 // Without any event, bookmark or end: is the apiserver still there?

@@ -38,7 +38,7 @@ export function userOfAddress(address: string): User {
   const { node } = /^kubelet-(?<node>.+)$/.exec(actor)?.groups ?? {}
   if (node !== undefined) return { name: `system:node:${node}`, groups: ['system:nodes', authenticated] }
   if (machine === 'root') return { name: 'system:root', groups: [mastersGroup, authenticated] }
-  if (actor.endsWith('-controller') || actor === 'garbage-collector') return serviceAccount('kube-system', actor)
+  if (actor.endsWith('-controller') || actor.endsWith('garbage-collector')) return serviceAccount('kube-system', actor)
   return anonymous
 }
 

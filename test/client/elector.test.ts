@@ -69,6 +69,31 @@ t.test('one leads, renews, and says so in the Lease', async t => {
   t.ok(renewals >= 28 && renewals <= 32, `every retry period: ${renewals} in a minute`)
 })
 
+t.test('a lease that cannot be written yet is tried again soon, and then less often', async t => {
+  const world = new World({ seed: 7 })
+  const history = new History()
+  const living = new Map<string, Candidate>()
+  const missing = {
+    status: 404,
+    body: new TextEncoder().encode(JSON.stringify({ kind: 'Status', code: 404, reason: 'NotFound', message: 'no namespace' }))
+  }
+  history.intercept = ({ method }) => (method === 'POST' ? missing : undefined)
+  for (const address of apiservers) world.start(address, fakeApiserver(history))
+  world.start('machine-0/candidate', candidate(living))
+  const leads = (): boolean => living.get('machine-0/candidate')?.elector.leading === true
+  world.run(300)
+  history.intercept = undefined
+  t.ok(world.runUntil(leads, 1000), `leads ${world.nowMs - 300} ms after it can`)
+  world.killThread('machine-0/candidate')
+  history.objects.clear()
+  history.requests = []
+  history.intercept = ({ method }) => (method === 'POST' ? missing : undefined)
+  world.restart(() => true)
+  world.run(world.nowMs + 20_000)
+  const tries = history.requests.filter(line => line.startsWith('POST')).length
+  t.ok(tries > 5 && tries < 20, `${tries} tries in 20 s`)
+})
+
 t.test('given back it changes hands at once; a dead leader is waited for', async t => {
   const { world, history, addresses, leaders } = election(2, 2)
   world.runUntil(() => leaders().length === 1, 500)
