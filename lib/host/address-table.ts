@@ -6,7 +6,10 @@
 
 import type { Transport } from '../ports/index.js'
 
-const listenersMax = 16_384
+const listenersMax = 16_384 // 2^14: see `home`.
+// How far from its home an entry may be. Slots of closed listeners never become empty again, so nothing else ends a search;
+// with half the slots in use, an entry that finds no place within it is rarer than 1 in 10^9.
+const probesMax = 128
 const machinesMax = 1024
 const nameBytesMax = 60
 const recordBytes = 4 + nameBytesMax
@@ -35,7 +38,7 @@ export class AddressTable {
     return bound === 0 ? undefined : bound
   }
 
-  /** Notes the port really bound; null: the listener is closed. False: the table is full. */
+  /** Notes the port really bound; null: the listener is closed. False: there is no room. */
   note(transport: Transport, address: string, port: number, bound: number | null): boolean {
     const key = listenerKey(transport, address, port)
     if (key === undefined) return false
@@ -43,12 +46,12 @@ export class AddressTable {
     const known = this.#find(key)
     if (known >= 0) Atomics.store(this.#listeners, known, word)
     if (known >= 0 || bound === null) return true
-    for (let i = 0, slot = home(key); i < listenersMax; i++, slot = (slot + 1) % listenersMax) {
+    for (let i = 0, slot = home(key); i < probesMax; i++, slot = (slot + 1) % listenersMax) {
       const old = Atomics.load(this.#listeners, slot)
       if (old !== 0n && (old & 0xffffn) !== 0n) continue // In use; a closed listener's slot is taken over.
       if (Atomics.compareExchange(this.#listeners, slot, old, word) === old) return true
       i = -1 // Another thread was faster: from the start again.
-      slot = home(key) - 1
+      slot = (home(key) + listenersMax - 1) % listenersMax
     }
     return false
   }
@@ -74,7 +77,7 @@ export class AddressTable {
   }
 
   #find(key: bigint): number {
-    for (let i = 0, slot = home(key); i < listenersMax; i++, slot = (slot + 1) % listenersMax) {
+    for (let i = 0, slot = home(key); i < probesMax; i++, slot = (slot + 1) % listenersMax) {
       const word = Atomics.load(this.#listeners, slot)
       if (word === 0n) return -1
       if (word >> 16n === key) return slot
@@ -117,5 +120,5 @@ function listenerKey(transport: Transport, address: string, port: number): bigin
   return (BigInt(transport === 'UDP' ? 1 : 0) << 40n) | (BigInt(bits) << 16n) | BigInt(port)
 }
 
-// Spread by a multiplicative hash: neighbouring pods listen on the same port.
-const home = (key: bigint): number => Number((key * 0x9e3779b97f4a7c15n) & 0xffffffffffffn) % listenersMax
+// The top bits of a multiplicative hash: neighbouring pods listen on the same port, so the low bits of keys are alike.
+const home = (key: bigint): number => Number(BigInt.asUintN(64, key * 0x9e3779b97f4a7c15n) >> 50n)

@@ -214,6 +214,11 @@ t.test('volumes and exec', async t => {
   const other = await shell.whole('ls /data; printf "%02000d" 0 > /data/big; echo $?', { mounts })
   t.match(other.stdout, /^ready\n/, 'a volume is shared')
   t.notMatch(other.stdout, /\n0\n$/, 'and bounded')
+  const at = '/var/run/secrets/kubernetes.io/serviceaccount'
+  const token = await shell.whole(`cat ${at}/a.txt; ls ${at} /var/run/secrets`, {
+    mounts: [{ path: at, volume: 'config', readOnly: true }]
+  })
+  t.match(token, { stdout: /^one(.|\n)*kubernetes.io\n/, exit: { code: 0 } }, 'deep mounts show on the way')
   await shell.port.must('volume', { name: 'config', files: { 'a.txt': 'changed' } })
   t.same(text(await exec('cat', '/etc/config/a.txt')), [0, 'changed', false], 'a changed ConfigMap is seen')
   t.same(

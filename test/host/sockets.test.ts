@@ -121,7 +121,7 @@ t.test('a slow reader slows the writer down', async t => {
   })
   accepted?.resume()
   t.ok(await eventually(() => received >= total), 'all of it arrives once it is read')
-  accepted?.destroy()
+  accepted?.resetAndDestroy()
   t.equal(await closedWith(socket), 'ECONNRESET', 'a break of one side breaks the other')
 })
 

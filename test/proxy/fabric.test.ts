@@ -21,7 +21,7 @@ interface Objects {
 }
 
 /** As much of an apiserver as an informer needs: lists, and one watch each that tells what `change` brings. */
-function apiserver(objects: Objects): AnyActor & { change(object: { kind: string }): void } {
+function apiserver(objects: Objects): AnyActor {
   const sinks = new Map<string, { push(item: Uint8Array): boolean }[]>()
   const kindOf = (path: string): keyof Objects => (path.includes('/endpointslices') ? 'endpointslices' : 'services')
   return {
@@ -39,10 +39,11 @@ function apiserver(objects: Objects): AnyActor & { change(object: { kind: string
       },
       change: (_, __, object) => {
         const plural = object.kind === 'EndpointSlice' ? 'endpointslices' : 'services'
+        const name = (item: { metadata?: { name?: string } }): string | undefined => item.metadata?.name
+        objects[plural] = objects[plural].map(item => (name(item) === name(object) ? object : item))
         for (const sink of sinks.get(plural) ?? []) sink.push(encoder.encode(`${JSON.stringify({ type: 'MODIFIED', object })}\n`))
       }
-    },
-    change: () => undefined
+    }
   }
 }
 
@@ -173,9 +174,9 @@ t.test('services reach their pods, from the right address', { skip }, async t =>
   t.equal(await said(`${S}.0.10`, 80, `${P}.1.7`), 'ECONNRESET')
   t.match(await said(`${S}.0.10`, 80, `${P}.2.7`), / sees /, 'the other node goes on')
 
-  harness.setFaults({ cut: ['worker-1>worker-2'], slowMs: {} })
   startProxy(1)
-  await new Promise(resolve => setTimeout(resolve, 50))
+  t.match(await eventually(() => said(`${S}.0.10`, 80, `${P}.1.7`), / sees /), /^\.2\.5/)
+  harness.setFaults({ cut: ['worker-1>worker-2'], slowMs: {} })
   t.equal(await said(`${S}.0.10`, 80, `${P}.1.7`), 'ECONNRESET', 'a pod on a machine that is cut off')
   harness.setFaults({ cut: [], slowMs: {} })
   harness.dispatcher.kill('root/fabric', 'test')
