@@ -32,7 +32,7 @@ export interface ClusterOptions extends Partial<ClusterShape> {
   readonly seed?: number
   readonly timeScale?: number
   readonly rosterUrl: string
-  readonly workerUrl: string
+  readonly workerUrl: (actor: string) => string
   readonly onProgress?: (step: string) => void
 }
 

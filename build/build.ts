@@ -5,5 +5,5 @@ import { buildResources } from './resources.js'
 
 const startMs = performance.now()
 const made = buildResources() ? 'resources generated' : 'resources are up to date'
-await bundle({ kabuki: 'bin/kabuki.js', worker: 'lib/host/worker.js', roster: 'actors/roster.js' })
+await bundle()
 console.log(`build: ${made}, bundled (${Math.round(performance.now() - startMs)} ms)`)

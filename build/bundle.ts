@@ -2,30 +2,59 @@
 
 import { rmSync } from 'node:fs'
 import { build } from 'esbuild'
+import { actorNames as roster } from '../actors/roster.js'
 
 const root = new URL('../', import.meta.url).pathname
 
+/** The supervisors run in the main thread. */
+const actorNames = roster.filter(name => name !== 'supervisor')
+
 /** Loaded only where a cluster needs them, and large: they stay packages. */
-const external = ['just-bash', '@peculiar/x509', 'reflect-metadata', 'piscina', 'listr2', 'yaml', 'ws']
+const external = ['just-bash', 'piscina']
+
+const common = { bundle: true, platform: 'node', target: 'node20', external, minifySyntax: true, legalComments: 'none', logLevel: 'warning' } as const
 
 // Dependencies written for CommonJS call `require`, which an ES module has not.
-const banner = "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);"
+const requireBanner = "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);"
+const urlBanner = "const __moduleUrl = require('node:url').pathToFileURL(__filename).href;"
 
-/** Writes `dist/bundle/`. The entry points share chunks, so that what two of them use is there once. */
-export async function bundle(entries: Readonly<Record<string, string>>): Promise<void> {
-  rmSync(`${root}bundle`, { recursive: true, force: true })
+/**
+ * Writes `dist/bundle/`: the command and the roster, and for each actor what its worker thread runs: one CommonJS file, since
+ * every file, and the loader of ES modules, costs each of seventeen threads anew.
+ */
+export async function bundle(): Promise<void> {
+  const outdir = `${root}bundle`
+  rmSync(outdir, { recursive: true, force: true })
   await build({
-    entryPoints: Object.entries(entries).map(([out, source]) => ({ in: `${root}${source}`, out })),
-    outdir: `${root}bundle`,
-    bundle: true,
+    ...common,
+    entryPoints: [
+      { in: `${root}bin/kabuki.js`, out: 'kabuki' },
+      { in: `${root}actors/roster.js`, out: 'roster' }
+    ],
+    outdir,
     splitting: true,
     format: 'esm',
-    platform: 'node',
-    target: 'node20',
-    external,
-    banner: { js: banner },
-    minifySyntax: true,
-    legalComments: 'none',
-    logLevel: 'warning'
+    banner: { js: requireBanner }
   })
+  for (const actor of actorNames) {
+    await build({
+      ...common,
+      stdin: { contents: threadOf(actor), resolveDir: root },
+      outfile: `${outdir}/thread-${actor}.cjs`,
+      format: 'cjs',
+      minifyWhitespace: true,
+      define: { 'import.meta.url': '__moduleUrl' },
+      banner: { js: urlBanner }
+    })
+  }
+}
+
+/** A file of actors/ is named after what it exports: `kube-proxy.ts` has `kubeProxy`. Others of the roster are found when asked for. */
+function threadOf(actor: string): string {
+  const name = actor.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())
+  return `
+    import { workerData } from 'node:worker_threads'
+    import { runWorker } from './lib/host/index.js'
+    import { ${name} } from './actors/${actor}.js'
+    runWorker({ load: async name => (name === '${actor}' ? ${name} : (await import(workerData.rosterUrl)).load(name)) })`
 }

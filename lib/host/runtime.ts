@@ -44,7 +44,8 @@ export interface RuntimeOptions {
   /** Holds journals and logs. Undefined: a temporary directory, removed at the end. */
   readonly dataDir?: string
   readonly rosterUrl: string // Exports `load(actor)`, see RosterModule.
-  readonly workerUrl?: string
+  /** What a worker thread runs that is started for that actor. Default: the host alone, which loads the roster. */
+  readonly workerUrl?: (actor: string) => string
   readonly seed?: number
   readonly clusterMs?: number // Where cluster time starts; default: now.
   readonly scale?: number
@@ -83,6 +84,7 @@ export class Runtime implements Directory {
   readonly #log: LogFile
   readonly #watchdog: Watchdog
   #faults: NetworkFaults = noFaults
+  readonly #seed: number
   #ordinalLast = 0
   #stopping = false
   #clockMoves: Promise<unknown> = Promise.resolve()
@@ -90,6 +92,7 @@ export class Runtime implements Directory {
 
   private constructor(options: RuntimeOptions) {
     this.#options = options
+    this.#seed = options.seed ?? Math.floor(Math.random() * 2 ** 32)
     this.dataDir = options.dataDir ?? fs.mkdtempSync(path.join(os.tmpdir(), 'kabuki-'))
     this.#log = new LogFile(this.#logFile(mainThread))
     this.clock = new ClusterClock(this.#clockShared)
@@ -112,7 +115,7 @@ export class Runtime implements Directory {
       load: actor => roster.load(actor),
       ports: async () => ({ ...ports, ...roster.ports }),
       journalRoot: runtime.#journalRoot,
-      seed: options.seed,
+      seed: runtime.#seed,
       log: runtime.#log,
       heapBudgetBytes: Number.POSITIVE_INFINITY,
       exit: () => undefined // The main thread ends with the process.
@@ -323,8 +326,9 @@ export class Runtime implements Directory {
     this.#byName.set(handle.name, handle)
   }
 
-  #createThread(name: string): ThreadHandle {
-    const { rosterUrl, seed, heapBudgetBytes = heapBudgetDefault, workerUrl = new URL('./worker.js', import.meta.url) } = this.#options
+  #createThread(name: string, actor: string): ThreadHandle {
+    const { rosterUrl, heapBudgetBytes = heapBudgetDefault } = this.#options
+    const workerUrl = this.#options.workerUrl?.(actor) ?? new URL('./worker-main.js', import.meta.url)
     const ordinal = ++this.#ordinalLast
     const journalRoot = this.#journalRoot
     const setup = {
@@ -335,7 +339,7 @@ export class Runtime implements Directory {
       rosterUrl,
       journalRoot,
       logFile: this.#logFile(name),
-      seed,
+      seed: this.#seed,
       heapBudgetBytes
     }
     const handle = ThreadHandle.start(setup, workerUrl, this, ended => this.#threadEnded(ended))
@@ -352,7 +356,7 @@ export class Runtime implements Directory {
       if (this.#stopping) throw new Error('the cluster is stopping')
       if (this.#places.has(address)) throw new Error(`${address} runs already`)
       const running = this.#byName.get(thread)
-      const handle = running === undefined || running.ending ? this.#createThread(thread) : running
+      const handle = running === undefined || running.ending ? this.#createThread(thread, actor) : running
       this.#place(handle, address, actor, parent)
       try {
         const over = await Promise.race([handle.remote.start(request), handle.ended.then(() => handle)])

@@ -3,7 +3,6 @@
 // It gives a Dispatcher what it needs: a network to other threads, one timer on the earliest deadline, the two
 // clocks, journals, ports. Of other threads it knows what the directory (the main thread) told it.
 
-import { randomInt } from 'node:crypto'
 import * as path from 'node:path'
 import { getHeapStatistics } from 'node:v8'
 import {
@@ -58,7 +57,7 @@ export interface ThreadOptions {
   readonly ports: () => Promise<Readonly<Record<string, PortLoader>>>
   /** Where the journals of actors are kept, each in `machine/actor`. */
   readonly journalRoot: string
-  readonly seed: number | undefined
+  readonly seed: number
   readonly log: { write(line: string): void; flush(): void }
   readonly heapBudgetBytes: number
   /** Ends the thread at once. */
@@ -115,8 +114,7 @@ export class Thread implements Shell, ThreadControl, PortServices, NetworkEvents
   }
 
   random(_address: string): Random {
-    const { seed } = this.#options
-    return seededRandom(seed === undefined ? randomInt(2 ** 32) : (seed + this.newLife()) >>> 0)
+    return seededRandom((this.#options.seed + this.newLife()) >>> 0)
   }
 
   send(envelope: Envelope): boolean {

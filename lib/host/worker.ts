@@ -1,4 +1,4 @@
-// Worker: what a worker thread runs. It becomes a Thread, and is at the main thread's command.
+// Worker: makes this worker thread a Thread, at the main thread's command.
 
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import type { AnyActor } from '../actor/index.js'
@@ -20,7 +20,7 @@ export interface WorkerSetup {
   readonly rosterUrl: string
   readonly journalRoot: string
   readonly logFile: string | undefined
-  readonly seed: number | undefined
+  readonly seed: number // Of what its actors draw.
   readonly heapBudgetBytes: number
 }
 
@@ -31,26 +31,26 @@ export interface RosterModule {
   readonly ports?: Readonly<Record<string, PortLoader>>
 }
 
-const { directory, clock, addresses, rosterUrl, logFile, ...setup } = workerData as WorkerSetup
-const log = new LogFile(logFile)
-const roster: Promise<RosterModule> = import(rosterUrl)
-const main = remote<Directory>(directory)
+/** To be called once, by the module the worker thread was started with. `roster` finds its actors. */
+export function runWorker(roster: RosterModule | Promise<RosterModule>): void {
+  const { directory, clock, addresses, logFile, ...setup } = workerData as WorkerSetup
+  const log = new LogFile(logFile)
 
-// At once, so that no further turn runs; the main thread reads the reason when it sees the thread end.
-const exit = (ending: Ending): void => {
-  Atomics.store(new Int32Array(setup.control), endingAt, endings.indexOf(ending))
-  log.flush()
-  process.exit(0)
+  // At once, so that no further turn runs; the main thread reads the reason when it sees the thread end.
+  const exit = (ending: Ending): void => {
+    Atomics.store(new Int32Array(setup.control), endingAt, endings.indexOf(ending))
+    log.flush()
+    process.exit(0)
+  }
+  const thread = new Thread({
+    ...setup,
+    directory: remote<Directory>(directory),
+    clock: new ClusterClock(clock),
+    addresses: new AddressTable(addresses),
+    load: async actor => (await roster).load(actor),
+    ports: async () => ({ ...ports, ...(await roster).ports }),
+    log,
+    exit
+  })
+  expose(thread, parentPort as MessagePort)
 }
-
-const thread = new Thread({
-  ...setup,
-  directory: main,
-  clock: new ClusterClock(clock),
-  addresses: new AddressTable(addresses),
-  load: async actor => (await roster).load(actor),
-  ports: async () => ({ ...ports, ...(await roster).ports }),
-  log,
-  exit
-})
-expose(thread, parentPort as MessagePort)

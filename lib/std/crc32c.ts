@@ -2,10 +2,11 @@
 // about 1 GB/s, where a byte at a time gives 350 MB/s.
 
 const polynomialReflected = 0x82f63b78
-const tables = buildTables()
+let tables: Int32Array | undefined // Made when first needed: most threads never do.
 
 /** The checksum of `bytes[start, end)`. To checksum in pieces, hand the checksum so far as `sum`. */
 export function crc32c(bytes: Uint8Array, start = 0, end: number = bytes.length, sum = 0): number {
+  tables ??= buildTables()
   const t = tables
   let crc = ~sum
   let at = start
