@@ -192,7 +192,8 @@ t.test('status patches name what changed, and only that', async t => {
   const patch = statusPatch(before, after)
   t.same(Object.keys(patch ?? {}).sort(), ['conditions', 'containerStatuses', 'phase', 'podIP', 'podIPs'])
   t.same(patch?.podIPs, [{ $patch: 'replace' }, { ip: '127.9.2.3' }])
-  const ready = (patch?.conditions as { type: string }[]).find(({ type }) => type === 'Ready')
+  const changed = patch?.conditions as { type: string }[] | undefined
+  const ready = changed?.find(({ type }) => type === 'Ready')
   t.match(ready, { status: 'True', reason: null, message: null })
 })
 
