@@ -32,14 +32,16 @@ const startTimeoutMs = 30_000
 const listTimeoutMs = 5_000
 const triesMax = 40 // Of reaching the containers actor while its thread starts.
 const betweenTriesMs = 50
+const signalTriesMax = 5
+const signalTimeoutMs = 2_000
 
 export class ActorRuntime implements ContainerRuntime {
   readonly kind = 'stand-in'
-  readonly #ctx: Pick<Context<unknown, never>, 'tell'>
+  readonly #ctx: Pick<Context<unknown, never>, 'tell' | 'run'>
   readonly #options: ActorRuntimeOptions
   #reports: readonly ContainerReport[] = []
 
-  constructor(ctx: Pick<Context<unknown, never>, 'tell'>, options: ActorRuntimeOptions) {
+  constructor(ctx: Pick<Context<unknown, never>, 'tell' | 'run'>, options: ActorRuntimeOptions) {
     this.#ctx = ctx
     this.#options = options
   }
@@ -76,8 +78,17 @@ export class ActorRuntime implements ContainerRuntime {
     }
   }
 
+  // Asked, not told: a signal that got lost would cost a whole grace period.
   stop(id: string, signal: SignalName | undefined): void {
-    this.#ctx.tell(this.#address(id), 'stop', { signal })
+    this.#ctx.run(this.#signal(id, signal))
+  }
+
+  *#signal(id: string, signal: SignalName | undefined): Flow<void> {
+    for (let tries = 1; tries <= signalTriesMax; tries++) {
+      const outcome = yield* ask(this.#address(id), signalTimeoutMs, 'stop', { signal })
+      if (outcome.ok) return
+      yield* sleep('real', betweenTriesMs)
+    }
   }
 
   remove(id: string): void {

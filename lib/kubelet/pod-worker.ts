@@ -6,7 +6,6 @@
 // when none of its containers runs.
 
 import type { Flow, Running } from '../actor/index.js'
-import { resources } from '../client/index.js'
 import type { Container, Pod, PodStatus } from '../kinds/index.js'
 import { isBeingDeleted } from '../object/index.js'
 import { crashBackOffText, startContainer } from './container-start.js'
@@ -15,24 +14,24 @@ import { type BackOffEntry, retryAtMs, tried } from './crash-back-off.js'
 import { planPod, type Stop } from './plan.js'
 import { type PodHost, subjectOf } from './pod-host.js'
 import { fetchVolumes } from './pod-inputs.js'
+import { PodProbes } from './pod-probes.js'
 import { isRestarted, podStatus } from './pod-status.js'
-import { dueProbes, healthOf, newProbes, type ProbeKind, type Probes, probed, probeOf, probing } from './probe.js'
-import { type HandlerOutcome, runHandler, runProbe } from './prober.js'
+import type { Health } from './probe.js'
+import type { HandlerTarget } from './prober.js'
 import { exitOf, recovered } from './recovery.js'
 import type { ContainerExit, ContainerReport, VolumeFiles } from './runtime.js'
 import { StatusWriter } from './status-writer.js'
+import { graceMs, removePod, runHook } from './termination.js'
 
 /** A container and what only the worker needs to know of it. */
 interface Cell {
   readonly container: Container
   readonly init: boolean
-  probes: Probes | undefined
   crashBackOff: BackOffEntry | undefined
   pullBackOff: { readonly entry: BackOffEntry; readonly failedAtMs: number } | undefined
   stopping: { killAtMs: number; told: boolean; killed: boolean } | undefined
 }
 
-const graceSecondsDefault = 30
 const graceSecondsMin = 2 // As upstream: time to end after a preStop hook that used up all of it.
 const killRepeatMs = 5_000 // SIGKILL is sent again if its effect is not seen.
 const mountRetryMs = 2_000
@@ -43,6 +42,7 @@ export class PodWorker {
   readonly uid: string
   readonly #host: PodHost
   readonly #writer: StatusWriter
+  readonly #probes: PodProbes
   readonly #cells = new Map<string, Cell>()
   readonly #views: Map<string, ContainerView>
   readonly #early = new Map<string, ContainerReport>() // Exits heard of before their start was answered.
@@ -71,6 +71,7 @@ export class PodWorker {
     for (const container of pod.spec.containers) this.#cells.set(container.name, newCell(container, false))
     this.#views = recovered(pod, reports, host.ctx.clusterMs)
     this.#writer = new StatusWriter(host, pod, () => this.#status())
+    this.#probes = new PodProbes(host, this)
     this.#adopt(reports)
   }
 
@@ -78,8 +79,21 @@ export class PodWorker {
     return this.#pod
   }
 
-  get view(): PodView {
+  get #view(): PodView {
     return { containers: this.#views, podIp: this.#podIp, startedAtMs: this.#startedAtMs, ending: this.#ending }
+  }
+
+  get podIp(): string {
+    return this.#podIp ?? ''
+  }
+
+  view(name: string): ContainerView | undefined {
+    return this.#views.get(name)
+  }
+
+  health(name: string, health: Health): void {
+    this.#set(name, health)
+    this.sync()
   }
 
   /** Ids of the latest run of a container, or of the one before it. */
@@ -119,7 +133,7 @@ export class PodWorker {
     const view = this.#views.get(name)
     if (view?.run === undefined) return
     const run = { ...view.run, phase: 'exited' as const, ...exitOf(exit) }
-    cell.probes = undefined
+    this.#probes.end(name)
     cell.stopping = undefined
     this.#set(name, { run, busy: undefined, started: false, ready: false, unhealthy: undefined })
     if (this.#ending === undefined && isRestarted(this.#pod, cell.container, run)) this.#backOff(cell, run.finishedAtMs ?? this.#nowMs)
@@ -165,12 +179,12 @@ export class PodWorker {
     if (this.#ending === undefined && (this.#gone || isBeingDeleted(this.#pod))) this.#ending = { why: 'deleted' }
     if (this.#ending === undefined && this.#terminal) this.#ending = { why: 'failed' }
     const nowMs = this.#nowMs
-    const plan = planPod(this.#pod, this.view, nowMs)
+    const plan = planPod(this.#pod, this.#view, nowMs)
     if (plan.overdue) return this.#deadlineExceeded()
     let wakeAtMs = plan.wakeAtMs
     if (plan.start.length > 0 && this.#starting === undefined) this.#start(plan.start)
     for (const stop of plan.stop) this.#stop(stop)
-    wakeAtMs = Math.min(wakeAtMs, this.#enforceGrace(nowMs), this.#probe(nowMs))
+    wakeAtMs = Math.min(wakeAtMs, this.#enforceGrace(nowMs), this.#probes.run(this.#cells.values(), nowMs))
     if (wakeAtMs !== Number.POSITIVE_INFINITY) this.#host.wakeAt(this.uid, wakeAtMs)
     if (plan.over && this.#starting === undefined) this.#tearDown()
     else this.#over = false
@@ -186,7 +200,7 @@ export class PodWorker {
   #status(): PodStatus | undefined {
     if (this.#terminal) return undefined
     const facts = { hostIp: this.#host.facts.hostIp, nowMs: this.#nowMs, over: this.#over }
-    return podStatus(this.#writer.pod, this.view, facts)
+    return podStatus(this.#writer.pod, this.#view, facts)
   }
 
   // Starting -------------------------------------------------------------------------------------------
@@ -256,8 +270,7 @@ export class PodWorker {
     const { name } = cell.container
     const { run } = change
     const running = run?.phase === 'running'
-    cell.probes = running ? newProbes(cell.container, run.startedAtMs) : undefined
-    const health = cell.probes === undefined ? { started: false, ready: false, unhealthy: undefined } : healthOf(cell.probes)
+    const health = running ? this.#probes.begin(cell, run.startedAtMs) : { started: false, ready: false, unhealthy: undefined }
     this.#set(name, { ...change, ...health, retryAtMs: 0 })
     const early = run === undefined ? undefined : this.#early.get(run.id)
     this.#early.clear()
@@ -267,12 +280,12 @@ export class PodWorker {
 
   *#postStart(cell: Cell, id: string): Flow<void> {
     const hook = cell.container.lifecycle?.postStart
-    if (hook === undefined) return
-    const target = { pod: this.#pod, container: cell.container, id, podIp: this.#podIp ?? '' }
-    const { ok, output } = yield* runHandler(this.#host, target, hook, hookTimeoutMs)
-    if (ok || this.#views.get(cell.container.name)?.run?.id !== id) return
-    this.#host.recorder.event(subjectOf({ pod: this.#pod, ...cell }), 'Warning', 'FailedPostStartHook', `PostStartHook failed: ${output}`)
-    this.#host.runtime.stop(id, 'SIGKILL')
+    if (hook === undefined || (yield* runHook(this.#host, this.#target(cell, id), 'PostStart', hook, hookTimeoutMs))) return
+    if (this.#views.get(cell.container.name)?.run?.id === id) this.#host.runtime.stop(id, 'SIGKILL')
+  }
+
+  #target({ container, init }: Cell, id: string): HandlerTarget & { readonly init: boolean } {
+    return { pod: this.#pod, container, init, id, podIp: this.podIp }
   }
 
   #backOff(cell: Cell, failedAtMs: number): void {
@@ -294,21 +307,16 @@ export class PodWorker {
     this.#set(name, { busy: 'stopping', unhealthy: undefined })
     const message = why === 'pod' ? `Stopping container ${name}` : `Container ${name} failed ${why} probe, will be restarted`
     this.#host.recorder.event(subjectOf({ pod: this.#pod, ...cell }), 'Normal', 'Killing', message)
-    const graceMs = this.#graceMs(cell, why)
-    cell.stopping = { killAtMs: this.#nowMs + graceMs, told: false, killed: false }
+    const timeoutMs = graceMs(this.#pod, container, why)
+    cell.stopping = { killAtMs: this.#nowMs + timeoutMs, told: false, killed: false }
     const hook = container.lifecycle?.preStop
-    if (hook === undefined || graceMs === 0) this.#terminate(cell, id)
-    else this.#track(this.#host.ctx.run(this.#preStop(cell, id, graceMs)))
+    if (hook === undefined) this.#terminate(cell, id)
+    else this.track(this.#host.ctx.run(this.#preStop(cell, id, timeoutMs)))
   }
 
-  *#preStop(cell: Cell, id: string, graceMs: number): Flow<void> {
+  *#preStop(cell: Cell, id: string, timeoutMs: number): Flow<void> {
     const hook = cell.container.lifecycle?.preStop
-    const target = { pod: this.#pod, container: cell.container, id, podIp: this.#podIp ?? '' }
-    const outcome: HandlerOutcome = hook === undefined ? { ok: true, output: '' } : yield* runHandler(this.#host, target, hook, graceMs)
-    if (!outcome.ok) {
-      const message = `PreStopHook failed: ${outcome.output}`
-      this.#host.recorder.event(subjectOf({ pod: this.#pod, ...cell }), 'Warning', 'FailedPreStopHook', message)
-    }
+    if (hook !== undefined) yield* runHook(this.#host, this.#target(cell, id), 'PreStop', hook, timeoutMs)
     if (this.#views.get(cell.container.name)?.run?.id !== id || cell.stopping === undefined) return
     cell.stopping.killAtMs = Math.max(cell.stopping.killAtMs, this.#nowMs + graceSecondsMin * 1000)
     this.#terminate(cell, id)
@@ -322,15 +330,6 @@ export class PodWorker {
     this.#host.runtime.stop(id, undefined)
   }
 
-  #graceMs(cell: Cell, why: Stop['why']): number {
-    const { metadata, spec } = this.#pod
-    const probe = why === 'pod' ? undefined : probeOf(cell.container, why)
-    const own = spec.terminationGracePeriodSeconds ?? graceSecondsDefault
-    const seconds = why === 'pod' ? (metadata.deletionGracePeriodSeconds ?? own) : (probe?.terminationGracePeriodSeconds ?? own)
-    // Upstream: a pod whose object is gone, or was deleted by force, still gets a second.
-    return Math.max(seconds, 1) * 1000
-  }
-
   /** Kills what outlived its grace. Answers when to look again. */
   #enforceGrace(nowMs: number): number {
     let wakeAtMs = Number.POSITIVE_INFINITY
@@ -339,7 +338,8 @@ export class PodWorker {
       const run = this.#views.get(cell.container.name)?.run
       if (stopping === undefined || run?.phase !== 'running') continue
       // A second deletion may shorten the grace.
-      if (this.#ending?.why === 'deleted') stopping.killAtMs = Math.min(stopping.killAtMs, nowMs + this.#graceMs(cell, 'pod'))
+      if (this.#ending?.why === 'deleted')
+        stopping.killAtMs = Math.min(stopping.killAtMs, nowMs + graceMs(this.#pod, cell.container, 'pod'))
       if (stopping.killAtMs <= nowMs) {
         stopping.killed = true
         stopping.killAtMs = nowMs + killRepeatMs
@@ -358,20 +358,14 @@ export class PodWorker {
     }
     if (this.#gone) return this.#release()
     if (isBeingDeleted(this.#pod) && this.#finishing === undefined) {
-      this.#finishing = this.#host.ctx.run(this.#finish())
-    }
-  }
-
-  /** The last status, then the end of the object. */
-  *#finish(): Flow<void> {
-    this.#writer.changed()
-    for (;;) {
-      while (!this.#writer.idle) yield { step: 'sleep', clock: 'real', delayMs: 10 }
-      const { namespace, name } = this.#pod.metadata
-      const deletion = { gracePeriodSeconds: 0, preconditions: { uid: this.uid } }
-      const result = yield* this.#host.client.delete(resources.pods, { namespace, name }, deletion)
-      if (this.#gone || result.ok || !result.error.retryable) return
-      yield { step: 'sleep', clock: 'real', delayMs: 1000 }
+      this.#writer.changed()
+      const removal = removePod(
+        this.#host,
+        this.#pod,
+        () => this.#writer.idle,
+        () => this.#gone
+      )
+      this.#finishing = this.#host.ctx.run(removal)
     }
   }
 
@@ -379,40 +373,6 @@ export class PodWorker {
     for (const run of this.#runs) run.cancel()
     for (const id of this.#kept) this.#host.runtime.remove(id)
     this.#host.released(this.uid)
-  }
-
-  // Probing --------------------------------------------------------------------------------------------
-
-  #probe(nowMs: number): number {
-    let wakeAtMs = Number.POSITIVE_INFINITY
-    for (const cell of this.#cells.values()) {
-      const view = this.#views.get(cell.container.name)
-      if (cell.probes === undefined || view?.run?.phase !== 'running' || view.busy === 'stopping') continue
-      const due = dueProbes(cell.probes, nowMs)
-      for (const kind of due.due) {
-        cell.probes = probing(cell.probes, kind, probeOf(cell.container, kind) ?? {}, nowMs)
-        this.#track(this.#host.ctx.run(this.#probeOnce(cell, kind, view.run.id)))
-      }
-      if (cell.probes !== undefined) wakeAtMs = Math.min(wakeAtMs, dueProbes(cell.probes, nowMs).wakeAtMs)
-    }
-    return wakeAtMs
-  }
-
-  *#probeOnce(cell: Cell, kind: ProbeKind, id: string): Flow<void> {
-    const { container } = cell
-    const probe = probeOf(container, kind)
-    if (probe === undefined) return
-    const target = { pod: this.#pod, container, id, podIp: this.#podIp ?? '' }
-    const { ok, output } = yield* runProbe(this.#host, target, probe)
-    const view = this.#views.get(container.name)
-    if (view?.run?.id !== id || view.run.phase !== 'running' || cell.probes === undefined) return
-    cell.probes = probed(cell.probes, kind, probe, ok)
-    if (!ok) {
-      const title = kind.slice(0, 1).toUpperCase() + kind.slice(1)
-      this.#host.recorder.event(subjectOf({ pod: this.#pod, ...cell }), 'Warning', 'Unhealthy', `${title} probe failed: ${output}`)
-    }
-    this.#set(container.name, healthOf(cell.probes))
-    this.sync()
   }
 
   // State ----------------------------------------------------------------------------------------------
@@ -425,7 +385,7 @@ export class PodWorker {
     this.#views.set(name, { ...(this.#views.get(name) ?? newContainerView), ...change })
   }
 
-  #track(run: Running): void {
+  track(run: Running): void {
     for (const old of this.#runs) if (old.done) this.#runs.delete(old)
     if (!run.done) this.#runs.add(run)
   }
@@ -448,12 +408,7 @@ export class PodWorker {
       const cell = this.#cells.get(config.name)
       const view = this.#views.get(config.name)
       if (cell === undefined || view?.run?.id !== config.id || phase !== 'running') continue
-      const fresh = newProbes(cell.container, startedAtMs)
-      // Started and ready stay what the status says until a probe answers.
-      const startup = fresh.startup === undefined || !view.started ? fresh.startup : { ...fresh.startup, verdict: 'success' as const }
-      const readiness = fresh.readiness === undefined || !view.ready ? fresh.readiness : { ...fresh.readiness, verdict: 'success' as const }
-      cell.probes = { ...fresh, startup, readiness }
-      this.#set(config.name, healthOf(cell.probes))
+      this.#set(config.name, this.#probes.adopt(cell, startedAtMs, view))
     }
   }
 }
@@ -463,7 +418,6 @@ const isTerminal = (pod: Pod): boolean => pod.status?.phase === 'Succeeded' || p
 const newCell = (container: Container, init: boolean): Cell => ({
   container,
   init,
-  probes: undefined,
   crashBackOff: undefined,
   pullBackOff: undefined,
   stopping: undefined

@@ -26,6 +26,7 @@ interface Watcher {
 interface FakeApiState {
   readonly objects: Map<string, ApiObject>
   readonly watchers: Watcher[]
+  readonly history: { readonly revision: number; readonly at: string; readonly object: ApiObject; readonly line: Uint8Array }[]
   revision: number
 }
 
@@ -43,15 +44,20 @@ const schemas: Schemas = { get: () => schema }
 export const fakeApi: Actor<FakeApiProtocol, { readonly objects: readonly ApiObject[] } | undefined, FakeApiState> = {
   name: 'apiserver',
   mailboxMax: 1 << 20,
-  init: () => ({ objects: new Map(), watchers: [], revision: 100 }),
+  init: () => ({ objects: new Map(), watchers: [], history: [], revision: 100 }),
   on: {
     request(ctx, state, request) {
       return handle(state, request, ctx.clusterMs)
     },
     watch(ctx, state, { path }) {
       const [collection = '', query = ''] = path.split('?', 2)
-      state.watchers.push({ sink: ctx.stream(), collection, nodeName: nodeNameOf(query) })
-      return undefined as never
+      const watcher = { sink: ctx.stream(), collection, nodeName: nodeNameOf(query) }
+      state.watchers.push(watcher)
+      const from = Number(/resourceVersion=(\d+)/.exec(query)?.[1] ?? 0)
+      for (const { revision, at, object, line } of state.history) {
+        if (revision > from && within(at, collection) && matches(object, watcher.nodeName)) watcher.sink.push(line)
+      }
+      return watcher.sink
     },
     objects: (_ctx, state, { prefix }) => [...state.objects].filter(([path]) => path.startsWith(prefix)).map(([, object]) => object)
   }
@@ -114,6 +120,7 @@ function put(state: FakeApiState, at: string, object: ApiObject, type: string): 
   if (type === 'DELETED') state.objects.delete(at)
   else state.objects.set(at, stored)
   const line = encoder.encode(`${JSON.stringify({ type, object: stored })}\n`)
+  state.history.push({ revision: state.revision, at, object: stored, line })
   for (const { sink, collection, nodeName } of state.watchers) if (within(at, collection) && matches(stored, nodeName)) sink.push(line)
   return stored
 }
