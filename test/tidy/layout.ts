@@ -43,9 +43,8 @@ export const layout: Readonly<Record<string, Folder>> = {
   'lib/kubelet': { imports: [...component, 'lib/images'] },
   'lib/proxy': { imports: component, packages: ['ipaddr.js'] },
   'lib/check': { imports: [...base, 'lib/storage', 'lib/mvcc', ...api] },
-  'lib/chaos': { imports: base },
   'lib/view': { imports: base },
-  'lib/cli': { imports: [...base, ...api, 'lib/chaos'], packages: ['yaml', 'commander'] },
+  'lib/cli': { imports: [...base, ...api], packages: ['yaml', 'commander'] },
   'lib/host': {
     imports: [...base, 'lib/ports'],
     packages: [
@@ -69,6 +68,7 @@ export const layout: Readonly<Record<string, Folder>> = {
     node: true
   },
   'lib/sim': { imports: [...base, 'lib/ports'], packages: ['pure-rand'] },
+  'lib/chaos': { imports: [...base, 'lib/storage', 'lib/mvcc', 'lib/store', 'lib/check', 'lib/sim'] },
   actors: {
     imports: [
       ...component,
@@ -139,7 +139,8 @@ export interface Exception {
 }
 
 export const bannedExceptions: readonly Exception[] = [
-  { file: 'actors/roster.ts', words: ['async', 'await', 'Promise'], reason: 'it loads modules with import(), before any actor runs' }
+  { file: 'actors/roster.ts', words: ['async', 'await', 'Promise'], reason: 'it loads modules with import(), before any actor runs' },
+  { file: 'lib/actor/intake.ts', words: ['await'], reason: 'names its own method' }
 ]
 
 /** Files whose one export says what the noun is, right below the imports. A new file begins with its header. */
@@ -148,7 +149,8 @@ export const headerless: readonly string[] = ['httpd', 'module', 'nginx', 'pause
 /** Actors import of each other only types, but for the child that an actor starts: `ctx.spawn` takes its definition. */
 export const spawned: Readonly<Record<string, readonly string[]>> = {
   'actors/controller-manager.ts': ['controller'],
-  'actors/containers.ts': ['container']
+  'actors/containers.ts': ['container'],
+  'actors/store-seed.ts': ['store'] // No actor: a run of the simulator, which is given the actors it plays with.
 }
 
 /** Declares what pure code may name of the host. Nowhere else may a file tell the compiler that something exists. */
@@ -183,10 +185,10 @@ export interface Ratchet {
 }
 
 export const longFiles: readonly Ratchet[] = [
-  { name: 'lib/actor/cell.ts', lines: 526, reason: 'the one piece that calls handlers; requests served and made share its turns' },
-  { name: 'lib/actor/dispatcher.ts', lines: 462, reason: 'mailboxes, effects and death of one thread share its table of members' },
-  { name: 'lib/host/runtime.ts', lines: 500, reason: 'threads, links and control of a process, not yet taken apart' },
-  { name: 'lib/host/thread.ts', lines: 425, reason: 'the shell of one thread, all that a Dispatcher and the main thread ask of it' },
+  { name: 'lib/actor/cell.ts', lines: 448, reason: 'the one piece that calls handlers; requests served and made share its turns' },
+  { name: 'lib/actor/dispatcher.ts', lines: 422, reason: 'mailboxes, effects and death of one thread share its table of members' },
+  { name: 'lib/host/runtime.ts', lines: 443, reason: 'threads, links and control of a process, not yet taken apart' },
+  { name: 'lib/host/thread.ts', lines: 422, reason: 'the shell of one thread, all that a Dispatcher and the main thread ask of it' },
   { name: 'lib/server/server.ts', lines: 448, reason: 'one request from arrival to answer, and the watches that stay' },
   { name: 'lib/kubelet/pod-worker.ts', lines: 470, reason: 'one pod from bound to gone: its flows share its state' }
 ]
