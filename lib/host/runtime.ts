@@ -45,7 +45,7 @@ export interface RuntimeOptions {
   readonly dataDir?: string
   readonly rosterUrl: string // Exports `load(actor)`, see RosterModule.
   /** What a worker thread runs that is started for that actor. Default: the host alone, which loads the roster. */
-  readonly workerUrl?: (actor: string) => string
+  readonly workerUrl?: string | ((actor: string) => string)
   readonly seed?: number
   readonly clusterMs?: number // Where cluster time starts; default: now.
   readonly scale?: number
@@ -328,7 +328,8 @@ export class Runtime implements Directory {
 
   #createThread(name: string, actor: string): ThreadHandle {
     const { rosterUrl, heapBudgetBytes = heapBudgetDefault } = this.#options
-    const workerUrl = this.#options.workerUrl?.(actor) ?? new URL('./worker-main.js', import.meta.url)
+    const { workerUrl: chosen = new URL('./worker-main.js', import.meta.url) } = this.#options
+    const workerUrl = typeof chosen === 'function' ? chosen(actor) : chosen
     const ordinal = ++this.#ordinalLast
     const journalRoot = this.#journalRoot
     const setup = {

@@ -18,7 +18,7 @@ export async function bundle(roster = '../actor/host-roster.js'): Promise<Bundle
   const outdir = fs.mkdtempSync(path.join(os.tmpdir(), 'kabuki-bundle-'))
   process.once('exit', () => fs.rmSync(outdir, { recursive: true, force: true }))
   await build({
-    entryPoints: { worker: source('../../lib/host/worker.js'), roster: source(roster) },
+    entryPoints: { worker: source('../../lib/host/worker-main.js'), roster: source(roster) },
     outdir,
     outExtension: { '.js': '.mjs' },
     bundle: true,
