@@ -75,7 +75,6 @@ export const apiserver: Actor<ServerProtocol, ApiserverArgs, State, ServerTimer>
       ctx.timer('expiry', 'cluster', expireEveryMs)
       ctx.run(server.expireEvents())
     },
-    compaction: (_ctx, { server }) => server.compact()
   }
 }
 

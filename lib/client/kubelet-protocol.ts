@@ -5,7 +5,7 @@ import type { Ref, Stream } from '../actor/index.js'
 export interface KubeletProtocol {
   /**
    * The bytes of a container's log, from where the request says to its end or, with `follow`, for as long as it runs.
-   * Refused with `not found` (no such pod or container), or `bad request` with a text for the user (it has not started, ...).
+   * Refused `NotFound` (no such pod or run) or `BadRequest` (it has not begun, ...), with a text for the user.
    */
   logs(request: LogRequest): Stream<Uint8Array>
 }

@@ -46,9 +46,8 @@ export function* logs(serving: Serving, call: Call, channel: LogChannel): Flow<v
 
 function refusal({ code, detail }: Failure, node: string) {
   switch (code) {
-    case 'not found':
-      return errors.badRequest(detail)
-    case 'bad request':
+    case 'NotFound':
+    case 'BadRequest':
       return errors.badRequest(detail)
     default:
       return errors.internalError(`the kubelet of node ${node} does not answer: ${code}${detail === '' ? '' : `: ${detail}`}`)

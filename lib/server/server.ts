@@ -33,7 +33,6 @@ import { bookmark, type Channel, errorLine, watch } from './watching.js'
 export const requestTimeoutMs = 60_000
 export const bodyBytesMax = 3 << 20
 const bookmarkEveryMs = 60_000
-const compactEveryMs = 300_000
 const resourceTimeoutMs = 5_000
 const writeTimeoutMs = 60_000 // For a client to take a piece of a watch or a log.
 
@@ -66,7 +65,6 @@ export class ApiServer {
   readonly #ctx: ServerContext
   readonly #running = new Map<number, Running>()
   readonly #outlet: Outlet
-  #compactNext = 0
   #messages: WireMessages | undefined // Read when first needed.
 
   constructor(ctx: ServerContext, options: ServerOptions) {
@@ -107,7 +105,6 @@ export class ApiServer {
   start(): void {
     this.feed.start()
     this.#ctx.timer('bookmarks', 'real', bookmarkEveryMs)
-    this.#ctx.timer('compaction', 'real', compactEveryMs)
   }
 
   /** The generated schemas, as they are in the resources. */
@@ -383,14 +380,6 @@ export class ApiServer {
     for (const audience of this.broadcast.audiences()) {
       if (audience.bookmarked.length > 0) deliver(bookmarkedOf(audience), bookmark(audience.presentation, revision), this.#outlet)
     }
-  }
-
-  /** As kube-apiserver: history older than one to two intervals is forgotten. Each apiserver asks; what is forgotten stays so. */
-  compact(): void {
-    this.#ctx.timer('compaction', 'real', compactEveryMs)
-    const revision = this.#compactNext
-    this.#compactNext = this.serving.cache.revision
-    if (revision > 0) this.#ctx.tell(this.serving.store.current, 'compact', { revision })
   }
 
   *expireEvents(): Flow<void> {

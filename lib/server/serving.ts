@@ -21,7 +21,7 @@ export interface ServerProtocol extends ApiProtocol, HttpOwner {
   reach(target: Reached): Reached
 }
 
-export type ServerTimer = 'bookmarks' | 'expiry' | 'compaction'
+export type ServerTimer = 'bookmarks' | 'expiry'
 export type ServerContext = Context<ServerProtocol, ServerTimer>
 
 export interface Serving {

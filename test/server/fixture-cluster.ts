@@ -95,7 +95,7 @@ export class TestCluster {
     for (let index = 0; index < members; index++) cluster.startMember(index)
     if (listen) cluster.pki = await ensurePki({ directory: join(cluster.directory, 'pki'), nowMs: Date.now() })
     cluster.startServer(0, listen ? port : undefined)
-    await cluster.until('ready', async () => (await cluster.get('/api/v1/namespaces/default')).status === 200)
+    await cluster.until('ready', () => cluster.facts('control-0/apiserver').ready === true)
     if (listen) cluster.port = cluster.facts('control-0/apiserver').port as number
     return cluster
   }
@@ -111,11 +111,8 @@ export class TestCluster {
       ...(port === undefined || pki === undefined
         ? {}
         : {
-            listen: {
-              address: '127.0.0.1',
-              port,
-              tls: { certPem: pki.server.certPem, keyPem: pki.server.keyPem, clientCaPem: pki.caPem }
-            }
+            listen: { address: '127.0.0.1', port },
+            tls: { certPem: pki.server.certPem, keyPem: pki.server.keyPem, clientCaPem: pki.caPem }
           })
     }
     this.host.start(`control-${index}/apiserver`, apiserver, args)
