@@ -24,7 +24,12 @@ export function routed(resources: Resources, target: ResourceRequest): Resource 
   if (clusterScoped || outside) throw errors.unknownPath()
   if (target.subresource === '') {
     const verbs: readonly string[] = kind.verbs
-    const misplaced = kind.namespaced && target.namespace === '' && target.verb === 'create'
+    // POST goes to collections, PUT and PATCH to objects.
+    const onObject = target.name !== ''
+    const misplaced =
+      (kind.namespaced && target.namespace === '' && target.verb === 'create') ||
+      (target.verb === 'create' && onObject) ||
+      ((target.verb === 'update' || target.verb === 'patch') && !onObject)
     if (misplaced || !verbs.includes(target.verb as Verb)) throw errors.methodNotAllowed(resource.groupResource, target.verb)
     return resource
   }

@@ -15,13 +15,11 @@ import { MemoryStore, memberActor } from './fixture-store.js'
 
 export interface Answer {
   readonly status: number
-  // biome-ignore lint/suspicious/noExplicitAny: an answer is any JSON.
   readonly body: any
 }
 
 /** Lines of a watch as they come. */
 export class Watching {
-  // biome-ignore lint/suspicious/noExplicitAny: events hold any object.
   readonly events: { type: string; object: any }[] = []
   ended: string | undefined
   refused: Answer | undefined
