@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ApiserverArgs, apiserver } from '../../actors/apiserver.js'
-import { type Actor, type AnyActor, ask, type Outcome, open, type Ref, type Source } from '../../lib/actor/index.js'
+import { type Actor, type AnyActor, ask, type Outcome, open, type Ref, type Source, sleep } from '../../lib/actor/index.js'
 import type { ApiProtocol, ApiRequest, ApiResponse } from '../../lib/client/index.js'
 import { ensurePki, type Pki, writeKubeconfig } from '../../lib/host/pki/index.js'
 import { http } from '../../lib/host/ports/http.js'
@@ -51,7 +51,7 @@ const caller: Actor<CallerProtocol, void, null> = {
         return
       }
       watching.close = () => opened.value.close()
-      if (slow) return
+      if (slow) yield* sleep('real', 300)
       for (;;) {
         const batch = yield* opened.value.next()
         if (batch.kind === 'items') {
