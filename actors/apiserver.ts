@@ -74,7 +74,7 @@ export const apiserver: Actor<ServerProtocol, ApiserverArgs, State, ServerTimer>
     expiry(ctx, { server }) {
       ctx.timer('expiry', 'cluster', expireEveryMs)
       ctx.run(server.expireEvents())
-    },
+    }
   }
 }
 

@@ -109,8 +109,11 @@ export class TestCluster {
       ...(port === undefined || pki === undefined
         ? {}
         : {
-            listen: { address: '127.0.0.1', port },
-            tls: { certPem: pki.server.certPem, keyPem: pki.server.keyPem, clientCaPem: pki.caPem }
+            listen: {
+              address: '127.0.0.1',
+              port,
+              tls: { certPem: pki.server.certPem, keyPem: pki.server.keyPem, clientCaPem: pki.caPem }
+            }
           })
     }
     this.host.start(`control-${index}/apiserver`, apiserver, args)
