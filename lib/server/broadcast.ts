@@ -51,8 +51,15 @@ export class Audience {
     this.#bookmarked.delete(listener)
   }
 
-  get bookmarked(): readonly Listener[] {
-    return [...this.#bookmarked]
+  /** Those of it that want bookmarks. */
+  get bookmarked(): Pick<Audience, 'ids' | 'sinks'> {
+    const ids: number[] = []
+    const sinks = new Set<Sink<Uint8Array>>()
+    for (const listener of this.#bookmarked) {
+      if ('id' in listener) ids.push(listener.id)
+      else sinks.add(listener.sink)
+    }
+    return { ids, sinks }
   }
 
   /** The lines of these events as this audience sees them; undefined if it sees nothing of them. */

@@ -16,6 +16,8 @@ const historyRevisions = 4096 // Loaded at the start.
 const pageKeys = 2000 // Of a range, so that no one message is too large.
 const openTimeoutMs = 2_000
 const idleMs = 500
+/** Not only our own keys: so every revision of the store shows itself here, and a read knows when the cache has reached it. */
+const everyKey = { key: '\0', end: '\0' }
 const reopenDelayMs = 10
 const loadDeadlineMs = 10_000
 const watchWindow = 1024
@@ -137,13 +139,7 @@ export class Feed {
     for (;;) {
       const store = this.#store.current
       const startRevision = this.#cache.revision + 1
-      const opened = yield* open(
-        store,
-        openTimeoutMs,
-        'watch',
-        { key: registryRoot, end: prefixEnd(registryRoot), startRevision },
-        watchWindow
-      )
+      const opened = yield* open(store, openTimeoutMs, 'watch', { ...everyKey, startRevision }, watchWindow)
       if (!opened.ok) {
         if (opened.error.code === 'compacted') return
         this.#store.leave(store)

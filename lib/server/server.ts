@@ -2,7 +2,7 @@
 //
 // Every request is one flow: authenticated, authorized, routed, answered; an error is a Status. Whoever is gone has its flow ended.
 
-import { ask, credit, type Flow, type Outcome, type Refusal, type Running, refuse, type Turn } from '../actor/index.js'
+import { ask, credit, type Flow, type Outcome, type Refusal, type Running, type Turn } from '../actor/index.js'
 import type { ApiRequest, ApiResponse } from '../client/index.js'
 import type { Kind } from '../kinds/index.js'
 import { createValidators, errors, type Schema, type Schemas, StatusError } from '../object/index.js'
@@ -11,16 +11,17 @@ import type { StoreRef } from '../storage/index.js'
 import { type User, userOfAddress, userOfCertificate } from './authentication.js'
 import { type Attributes, allows, isPublic } from './authorization.js'
 import { bootstrap } from './bootstrap.js'
-import { type Audience, Broadcast, deliver, type Outlet } from './broadcast.js'
+import { Broadcast, deliver, type Outlet } from './broadcast.js'
 import { virtualResources } from './discovery.js'
 import { expireEvents } from './expiry.js'
 import { Feed } from './feed.js'
+import { baseHeaders, headersOf, statusRefusal } from './heads.js'
 import { type LogChannel, logs } from './logs.js'
 import { type Accepted, negotiate } from './negotiation.js'
 import { answerPath } from './paths.js'
 import { statusReply } from './presentation.js'
 import { jsonOfProtobuf, protobufType, type WireMessages } from './protobuf.js'
-import { flag, parseTarget, type RequestTarget } from './request.js'
+import { parseTarget, type RequestTarget } from './request.js'
 import { Resources } from './resource.js'
 import { review } from './reviews.js'
 import { answer, routed } from './routing.js'
@@ -32,6 +33,8 @@ import { bookmark, type Channel, errorLine, watch } from './watching.js'
 /** As upstream's --request-timeout. */
 export const requestTimeoutMs = 60_000
 export const bodyBytesMax = 3 << 20
+/** Over HTTP at once, watches among them. */
+const requestsMax = 32_768
 const bookmarkEveryMs = 60_000
 const resourceTimeoutMs = 5_000
 const writeTimeoutMs = 60_000 // For a client to take a piece of a watch or a log.
@@ -152,6 +155,11 @@ export class ApiServer {
       user: userOfCertificate(request.client),
       tooLarge: request.fault === 'too large',
       timeoutMs: requestTimeoutMs
+    }
+    if (this.#running.size >= requestsMax) {
+      const reply = this.#errorReply(errors.tooManyRequests())
+      const { status, body } = reply
+      return this.#ctx.tell(this.#ctx.port(httpPort), 'respond', { id: request.id, status, headers: headersOf(reply, []), body })
     }
     const running = this.#ctx.run(this.#serveHttp(request.id, incoming))
     if (!running.done) this.#running.set(request.id, running)
@@ -313,8 +321,7 @@ export class ApiServer {
       user: incoming.user as User,
       resource,
       shelf: this.serving.cache.shelfOf(resource.stored),
-      // A watch of the old form names its object; so does one of a single object by `?watch`.
-      target: wanted.verb === 'get' && wanted.subresource === '' && flag(query, 'watch') ? { ...wanted, verb: 'watch' } : wanted,
+      target: wanted,
       query,
       accepted: isText ? anyShape : negotiate(incoming.accept, query),
       contentType: incoming.contentType,
@@ -332,8 +339,9 @@ export class ApiServer {
       resource === undefined
         ? { verb: method.toLowerCase(), group: '', resource: '', subresource: '', namespace: '', name: '', path }
         : resource
-    if (!allows(user, attributes))
-      throw errors.denied({ ...attributes, user: user.name, ...(attributes.subresource === '' ? { subresource: undefined as never } : {}) })
+    if (allows(user, attributes)) return
+    const { subresource, ...denied } = attributes
+    throw errors.denied({ ...denied, user: user.name, ...(subresource === '' ? {} : { subresource }) })
   }
 
   *#answerOther(incoming: Incoming): Flow<Reply> {
@@ -378,7 +386,7 @@ export class ApiServer {
     this.#ctx.timer('bookmarks', 'real', bookmarkEveryMs)
     const { revision } = this.serving.cache
     for (const audience of this.broadcast.audiences()) {
-      if (audience.bookmarked.length > 0) deliver(bookmarkedOf(audience), bookmark(audience.presentation, revision), this.#outlet)
+      deliver(audience.bookmarked, bookmark(audience.presentation, revision), this.#outlet)
     }
   }
 
@@ -404,34 +412,7 @@ export class ApiServer {
   }
 }
 
-function bookmarkedOf(audience: Audience): Pick<Audience, 'ids' | 'sinks'> {
-  const ids: number[] = []
-  const sinks: Audience['sinks'] = new Set()
-  for (const listener of audience.bookmarked) {
-    if ('id' in listener) ids.push(listener.id)
-    else sinks.add(listener.sink)
-  }
-  return { ids, sinks }
-}
-
 function virtualOf({ resource }: RequestTarget) {
   if (resource === undefined || resource.name !== '') return undefined
   return virtualResources.find(one => one.group === resource.group && one.version === resource.version && one.plural === resource.resource)
 }
-
-const baseHeaders = { 'cache-control': 'no-cache, private' }
-const warningsMax = 32
-const warningMax = 256 // Characters, as upstream truncates them.
-
-function headersOf(reply: Reply, warnings: readonly string[]): Record<string, string> {
-  const headers: Record<string, string> = { ...baseHeaders, 'content-type': reply.contentType, ...reply.headers }
-  if (warnings.length > 0) {
-    headers.warning = warnings
-      .slice(0, warningsMax)
-      .map(text => `299 - ${JSON.stringify(text.slice(0, warningMax))}`)
-      .join(', ')
-  }
-  return headers
-}
-
-const statusRefusal = (reply: Reply): Refusal => refuse('status', new TextDecoder().decode(reply.body))

@@ -168,6 +168,7 @@ export class WatchCache {
   }
 
   #shelfOfKey(key: string): Shelf | undefined {
+    if (!key.startsWith(registryRoot)) return undefined
     const start = registryRoot.length
     const one = key.indexOf('/', start)
     if (one < 0) return undefined

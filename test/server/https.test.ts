@@ -189,7 +189,7 @@ t.test(
       ['create namespace shop', /namespace\/shop created/],
       ['-n shop create deployment web --image=nginx --replicas=2 --port=80', /deployment.apps\/web created/],
       ['-n shop expose deployment web --type=NodePort', /service\/web exposed/],
-      ['-n shop get deployments,services', /deployment.apps\/web +0\/2[^]*service\/web +NodePort +10\.96/],
+      ['-n shop get deployments,services', /deployment.apps\/web +0\/2[\s\S]*service\/web +NodePort +10\.96/],
       ['-n shop scale deployment web --replicas=5', /deployment.apps\/web scaled/],
       ['-n shop set image deployment/web nginx=nginx:2', /image updated/],
       ['-n shop get deployment web -o jsonpath={.spec.replicas}{.spec.template.spec.containers[0].image}', /^5nginx:2$/],

@@ -195,6 +195,16 @@ t.test('an apiserver dies, and its watcher goes on at the next, or at its next l
   t.same(third.events, second.events, 'a server that starts knows the history before its start')
 })
 
+t.test('what others write into the store holds up no read', async t => {
+  const cluster = await TestCluster.start()
+  t.teardown(() => cluster.close())
+  cluster.store.mvcc.apply({ type: 'put', key: 'mine', value: Buffer.from('1') })
+  cluster.store.mvcc.apply({ type: 'put', key: '/registry/configmaps/default/odd', value: Buffer.from('no JSON') })
+  const { status, body } = await cluster.get(configMaps)
+  t.equal(status, 200)
+  t.match(body, { metadata: { resourceVersion: String(cluster.store.mvcc.revision) }, items: [] })
+})
+
 t.test('compaction past what a lagging cache has seen ends its watches, and it serves on', async t => {
   const cluster = await TestCluster.start()
   t.teardown(() => cluster.close())

@@ -11,6 +11,11 @@ export interface ExchangeEvents {
   closed(exchange: Exchange): void
 }
 
+/** What all bodies that are not yet whole may take together. */
+export interface BodyBudget {
+  leftBytes: number
+}
+
 type Head = Readonly<Record<string, string>>
 
 const none = new Uint8Array(0)
@@ -26,11 +31,13 @@ export abstract class Exchange {
   stalled = false
   readonly #events: ExchangeEvents
   readonly #bodyBytesMax: number
+  readonly #budget: BodyBudget
   #chunks: Uint8Array[] = []
   #bytes = 0
 
-  constructor(id: number, bodyBytesMax: number, events: ExchangeEvents) {
+  constructor(id: number, bodyBytesMax: number, budget: BodyBudget, events: ExchangeEvents) {
     this.id = id
+    this.#budget = budget
     this.startedMs = performance.now()
     this.#bodyBytesMax = bodyBytesMax
     this.#events = events
@@ -51,8 +58,10 @@ export abstract class Exchange {
 
   protected chunk(bytes: Uint8Array): void {
     if (this.complete) return // The rest of a body that is too large.
+    if (this.#bytes + bytes.length > this.#bodyBytesMax) return this.received('too large')
+    if (bytes.length > this.#budget.leftBytes) return this.abort()
     this.#bytes += bytes.length
-    if (this.#bytes > this.#bodyBytesMax) return this.received('too large')
+    this.#budget.leftBytes -= bytes.length
     this.#chunks.push(bytes)
   }
 
@@ -60,7 +69,7 @@ export abstract class Exchange {
     if (this.complete || this.closed) return
     this.complete = true
     const chunks = this.#chunks
-    this.#chunks = []
+    this.#forget()
     const body = fault !== undefined || chunks.length === 0 ? none : chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks)
     this.#events.complete(this, body, fault)
   }
@@ -68,16 +77,30 @@ export abstract class Exchange {
   protected gone(): void {
     if (this.closed) return
     this.closed = true
-    this.#chunks = []
+    this.#forget()
     this.#events.closed(this)
+  }
+
+  #forget(): void {
+    this.#budget.leftBytes += this.#bytes
+    this.#bytes = 0
+    this.#chunks = []
   }
 }
 
 export class Http2Exchange extends Exchange {
   readonly #stream: ServerHttp2Stream
 
-  constructor(id: number, stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number, bodyMax: number, events: ExchangeEvents) {
-    super(id, bodyMax, events)
+  constructor(
+    id: number,
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    flags: number,
+    bodyMax: number,
+    budget: BodyBudget,
+    events: ExchangeEvents
+  ) {
+    super(id, bodyMax, budget, events)
     this.#stream = stream
     stream.on('error', () => undefined) // `close` follows.
     stream.on('close', () => this.gone())
@@ -132,8 +155,15 @@ export class Http1Exchange extends Exchange {
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
 
-  constructor(id: number, request: IncomingMessage, response: ServerResponse, bodyBytesMax: number, events: ExchangeEvents) {
-    super(id, bodyBytesMax, events)
+  constructor(
+    id: number,
+    request: IncomingMessage,
+    response: ServerResponse,
+    bodyBytesMax: number,
+    budget: BodyBudget,
+    events: ExchangeEvents
+  ) {
+    super(id, bodyBytesMax, budget, events)
     this.#request = request
     this.#response = response
     response.sendDate = false

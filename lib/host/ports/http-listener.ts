@@ -14,7 +14,7 @@ import {
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { HttpListenOptions, HttpRequest } from '../../ports/index.js'
-import { type Exchange, type ExchangeEvents, Http1Exchange, Http2Exchange, headersOf } from './http-exchange.js'
+import { type BodyBudget, type Exchange, type ExchangeEvents, Http1Exchange, Http2Exchange, headersOf } from './http-exchange.js'
 
 export interface ListenerEvents {
   /** The next exchange's id. */
@@ -27,6 +27,7 @@ export const connectionsMax = 4096
 const handshakeTimeoutMs = 10_000
 const headTimeoutMs = 32_000 // As kube-apiserver.
 const bodyTimeoutMs = 60_000
+const bodiesBytesMax = 256 << 20 // Of all that are being received.
 const idleTimeoutMs = 90_000 // As Go's server there: connections without a request.
 const sweepMs = 5_000
 // client-go opens all its watches on one connection; node's defaults end it (ENHANCE_YOUR_CALM) or starve it.
@@ -49,6 +50,7 @@ export class HttpListener {
   readonly #events: ListenerEvents
   readonly #sockets = new Set<Socket>()
   readonly #incomplete = new Set<Exchange>()
+  readonly #bodies: BodyBudget = { leftBytes: bodiesBytesMax }
   readonly #peers = new WeakMap<object, Peer>()
   readonly #sweep: NodeJS.Timeout
 
@@ -101,14 +103,14 @@ export class HttpListener {
     const peer = this.#peer(session, () => session.socket)
     peer.exchanges++
     const events = this.#exchangeEvents(peer, headers[':method'] as string, headers[':path'] as string, headers)
-    this.#began(new Http2Exchange(this.#events.exchangeId(), stream, headers, flags, this.#options.bodyBytesMax, events))
+    this.#began(new Http2Exchange(this.#events.exchangeId(), stream, headers, flags, this.#options.bodyBytesMax, this.#bodies, events))
   }
 
   #http1(request: IncomingMessage, response: ServerResponse): void {
     const peer = this.#peer(request.socket, () => request.socket)
     peer.exchanges++
     const events = this.#exchangeEvents(peer, request.method ?? '', request.url ?? '', request.headers)
-    this.#began(new Http1Exchange(this.#events.exchangeId(), request, response, this.#options.bodyBytesMax, events))
+    this.#began(new Http1Exchange(this.#events.exchangeId(), request, response, this.#options.bodyBytesMax, this.#bodies, events))
   }
 
   #began(exchange: Exchange): void {
