@@ -7,6 +7,7 @@ const managerMax = 128 // Characters, as upstream.
 
 /** Sets the entries of `object` after it was made, or made of `old`. */
 export function attribute(serving: Serving, call: Call, object: ApiObject, old: ApiObject | undefined): void {
+  if (call.manages !== undefined) return call.manages(object)
   const { resource, target, query } = call
   const manager = (query.get('fieldManager') || call.agent).slice(0, managerMax)
   const entries = updateManagedFields(

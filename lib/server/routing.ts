@@ -3,15 +3,17 @@
 import type { Flow } from '../actor/index.js'
 import type { Verb } from '../kinds/index.js'
 import { errors } from '../object/index.js'
+import { apply } from './apply.js'
 import { create } from './create.js'
 import { remove, removeCollection } from './deletion.js'
 import { servedSubresources } from './discovery.js'
+import { parseMediaType } from './negotiation.js'
 import { get, list } from './reading.js'
 import type { ResourceRequest } from './request.js'
 import type { Resource, Resources } from './resource.js'
 import type { Call, Reply, Serving } from './serving.js'
 import { bind, evict, getScale, patchScale, updateScale } from './subresources.js'
-import { patch, update } from './update.js'
+import { patch, patchTypes, update } from './update.js'
 
 /** The resource a request names; 404 if there is none of it, 405 if it cannot do that. */
 export function routed(resources: Resources, target: ResourceRequest): Resource {
@@ -61,7 +63,7 @@ export function* answer(serving: Serving, call: Call): Flow<Reply> {
     case 'update':
       return yield* update(serving, call)
     case 'patch':
-      return yield* patch(serving, call)
+      return yield* isApply(call) ? apply(serving, call) : patch(serving, call)
     case 'delete':
       return yield* remove(serving, call)
     case 'deletecollection':
@@ -70,3 +72,5 @@ export function* answer(serving: Serving, call: Call): Flow<Reply> {
       throw errors.badRequest('a watch is not answered at once')
   }
 }
+
+const isApply = ({ contentType }: Call): boolean => contentType !== undefined && parseMediaType(contentType).type === patchTypes.apply

@@ -2,7 +2,7 @@
 
 import type { Context, Later } from '../actor/index.js'
 import type { ApiProtocol } from '../client/index.js'
-import type { Schemas } from '../object/index.js'
+import type { ApiObject, Schemas } from '../object/index.js'
 import type { HttpOwner } from '../ports/index.js'
 import type { User } from './authentication.js'
 import type { Decoder } from './decoding.js'
@@ -55,6 +55,8 @@ export interface Call {
   /** Whoever the fields written are attributed to, unless the query says. */
   readonly agent: string
   readonly warnings: string[]
+  /** Sets who owns which fields of an object to be written, where that is not simply whoever changed them. */
+  readonly manages?: (object: ApiObject) => void
 }
 
 export interface Reply {

@@ -48,8 +48,8 @@ export const patchTypes = {
   strategic: 'application/strategic-merge-patch+json',
   apply: 'application/apply-patch+yaml'
 } as const
-// Server-side apply is not built: it is not among what is accepted.
-const acceptedPatches: readonly string[] = [patchTypes.json, patchTypes.merge, patchTypes.strategic]
+/** Apply is a verb of its own (apply.ts). */
+const acceptedPatches: readonly string[] = Object.values(patchTypes)
 
 export function* patch(serving: Serving, call: Call): Flow<Reply> {
   const { resource, target, query } = call
@@ -79,6 +79,8 @@ export function patchOf(serving: Serving, call: Call, schemaName: string): (targ
       return target => applyJsonPatch(target, patchValue)
     case patchTypes.merge:
       return target => applyMergePatch(target, patchValue)
+    case patchTypes.apply:
+      throw errors.unsupportedMediaType(acceptedPatches.filter(accepted => accepted !== patchTypes.apply))
     default:
       return target => applyStrategicMergePatch(target, patchValue, schemaName, serving.schemas)
   }
@@ -158,7 +160,7 @@ function isGoneAfter({ resource }: Call, object: ApiObject, current: ApiObject):
   return resource.kind.kind !== 'Namespace' || ((object as Namespace).spec?.finalizers ?? []).length === 0
 }
 
-function checkNames({ target, resource }: Call, object: ApiObject): void {
+export function checkNames({ target, resource }: Call, object: ApiObject): void {
   const { name, namespace } = object.metadata
   if (name === undefined || name === '') {
     throw errors.badRequest(`the name of the object (${target.name} based on URL) was undeterminable: name must be provided`)

