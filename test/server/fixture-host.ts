@@ -29,7 +29,7 @@ export class TestHost implements Shell {
   }
   send(envelope: Envelope): boolean {
     setImmediate(() => {
-      this.dispatcher.unreachable(envelope)
+      this.dispatcher.undeliverable(envelope, 'unreachable', `no actor ${envelope.to}`)
       this.posted()
     })
     return true
@@ -47,9 +47,7 @@ export class TestHost implements Shell {
     this.#ticking = true
     setImmediate(() => this.#tick())
   }
-  paused(): boolean {
-    return false
-  }
+  beforeTurn(): void {}
   port(kind: string): PortFactory | undefined {
     return this.#ports[kind]
   }
@@ -75,7 +73,7 @@ export class TestHost implements Shell {
     this.dispatcher.wake('cluster', this.clusterMs())
     this.dispatcher.drain(20_000)
     this.dispatcher.settle()
-    if (!this.dispatcher.idle) return this.posted()
+    if (this.dispatcher.runnable) return this.posted()
     const now = this.nowMs()
     const due = Math.min(this.dispatcher.dueMs('real'), this.dispatcher.dueMs('cluster') - this.clusterMs() + now)
     clearTimeout(this.#timer)
