@@ -1,4 +1,5 @@
 // server: the API server as pure code: one request against storage, the watch cache, discovery.
 
-export { ApiServer, bodyBytesMax, requestTimeoutMs, type ServerOptions } from './server.js'
+export { bodyBytesMax } from './incoming.js'
+export { ApiServer, requestTimeoutMs, type ServerOptions } from './server.js'
 export type { ServerContext, ServerProtocol, ServerTimer, ServiceRanges } from './serving.js'

@@ -8,7 +8,7 @@ import type { Kind } from '../kinds/index.js'
 import { createValidators, errors, type Schema, type Schemas, StatusError } from '../object/index.js'
 import { type HttpRequest, httpPort, resourcesPort } from '../ports/index.js'
 import type { StoreRef } from '../storage/index.js'
-import { type User, userOfAddress, userOfCertificate } from './authentication.js'
+import type { User } from './authentication.js'
 import { type Attributes, allows, isPublic } from './authorization.js'
 import { bootstrap } from './bootstrap.js'
 import { Broadcast, deliver, type Outlet } from './broadcast.js'
@@ -16,6 +16,7 @@ import { virtualResources } from './discovery.js'
 import { expireEvents } from './expiry.js'
 import { Feed } from './feed.js'
 import { baseHeaders, headersOf, statusRefusal } from './heads.js'
+import { bodyBytesMax, type Incoming, incomingOfHttp, incomingOfMessage } from './incoming.js'
 import { type LogChannel, logs } from './logs.js'
 import { type Accepted, negotiate } from './negotiation.js'
 import { answerPath } from './paths.js'
@@ -32,7 +33,6 @@ import { bookmark, type Channel, errorLine, watch } from './watching.js'
 
 /** As upstream's --request-timeout. */
 export const requestTimeoutMs = 60_000
-export const bodyBytesMax = 3 << 20
 /** Over HTTP at once, watches among them. */
 const requestsMax = 32_768
 const bookmarkEveryMs = 60_000
@@ -43,19 +43,6 @@ export interface ServerOptions {
   readonly kinds: readonly Kind[]
   readonly stores: readonly StoreRef[]
   readonly ranges: ServiceRanges
-}
-
-/** A request, however it came. */
-interface Incoming {
-  readonly method: string
-  readonly url: string
-  readonly body: Uint8Array
-  readonly contentType: string | undefined
-  readonly accept: string | undefined
-  readonly agent: string
-  readonly user: User | undefined
-  readonly tooLarge: boolean
-  readonly timeoutMs: number
 }
 
 const none = new Uint8Array(0)
@@ -144,18 +131,7 @@ export class ApiServer {
   // HTTP --------------------------------------------------------------------------------------------
 
   httpRequest(request: HttpRequest): void {
-    const { headers } = request
-    const incoming: Incoming = {
-      method: request.method,
-      url: request.path,
-      body: request.body,
-      contentType: headers['content-type'],
-      accept: headers.accept,
-      agent: (headers['user-agent'] ?? 'unknown').split('/')[0] as string,
-      user: userOfCertificate(request.client),
-      tooLarge: request.fault === 'too large',
-      timeoutMs: requestTimeoutMs
-    }
+    const incoming = incomingOfHttp(request, requestTimeoutMs)
     if (this.#running.size >= requestsMax) {
       const reply = this.#errorReply(errors.tooManyRequests())
       const { status, body } = reply
@@ -223,7 +199,7 @@ export class ApiServer {
   // Messages ----------------------------------------------------------------------------------------
 
   *request(from: string, request: ApiRequest, leftMs: number): Flow<ApiResponse> {
-    const { reply } = yield* this.#answered(this.#incoming(from, request, leftMs))
+    const { reply } = yield* this.#answered(incomingOfMessage(from, request, Math.min(requestTimeoutMs, leftMs)))
     return { status: reply.status, body: reply.body }
   }
 
@@ -234,7 +210,7 @@ export class ApiServer {
   ): Flow<void | Refusal> {
     let call: Call | undefined
     try {
-      call = this.#admit(this.#incoming(from, request, requestTimeoutMs))
+      call = this.#admit(incomingOfMessage(from, request, requestTimeoutMs))
       if (call === undefined || (call.target.verb !== 'watch' && call.target.subresource !== 'log')) throw errors.badRequest('not a watch')
     } catch (error) {
       return statusRefusal(this.#errorReply(error))
@@ -262,20 +238,6 @@ export class ApiServer {
       return undefined
     } catch (error) {
       return statusRefusal(this.#errorReply(error))
-    }
-  }
-
-  #incoming(from: string, request: ApiRequest, leftMs: number): Incoming {
-    return {
-      method: request.method,
-      url: request.path,
-      body: request.body ?? none,
-      contentType: request.contentType,
-      accept: undefined,
-      agent: from.slice(from.indexOf('/') + 1),
-      user: userOfAddress(from),
-      tooLarge: (request.body?.length ?? 0) > bodyBytesMax,
-      timeoutMs: Math.min(requestTimeoutMs, leftMs)
     }
   }
 

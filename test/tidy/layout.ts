@@ -189,7 +189,6 @@ export const longFiles: readonly Ratchet[] = [
   { name: 'lib/actor/dispatcher.ts', lines: 422, reason: 'mailboxes, effects and death of one thread share its table of members' },
   { name: 'lib/host/runtime.ts', lines: 443, reason: 'threads, links and control of a process, not yet taken apart' },
   { name: 'lib/host/thread.ts', lines: 422, reason: 'the shell of one thread, all that a Dispatcher and the main thread ask of it' },
-  { name: 'lib/server/server.ts', lines: 448, reason: 'one request from arrival to answer, and the watches that stay' },
   { name: 'lib/kubelet/pod-worker.ts', lines: 470, reason: 'one pod from bound to gone: its flows share its state' }
 ]
 
