@@ -6,18 +6,18 @@ import { addressAt, parseCidr } from './cidr.js'
 
 export const systemNamespaces = ['default', 'kube-node-lease', 'kube-public', 'kube-system']
 
-/** Creates an object by a request of the server's own; the status of the answer. */
-export type Post = (path: string, object: object) => Flow<number>
+/** A request of the server's own: creates, or with PATCH applies, an object; the status of the answer. */
+export type Send = (method: 'POST' | 'PATCH', path: string, object: object) => Flow<number>
 
 const retryMs = 200
 const triesMax = 150 // Half a minute of a store that does not answer; each apiserver's start tries again.
 
-export function* bootstrap(post: Post, serviceCidr: string, endpoint: { readonly address: string; readonly port: number }): Flow<void> {
+export function* bootstrap(send: Send, serviceCidr: string, endpoint: { readonly address: string; readonly port: number }): Flow<void> {
   for (const name of systemNamespaces)
-    yield* ensure(post, '/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
+    yield* ensure(send, 'POST', '/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
   const labels = { component: 'apiserver', provider: 'kubernetes' }
   const clusterIP = addressAt(parseCidr(serviceCidr), 1)
-  yield* ensure(post, '/api/v1/namespaces/default/services', {
+  yield* ensure(send, 'POST', '/api/v1/namespaces/default/services', {
     apiVersion: 'v1',
     kind: 'Service',
     metadata: { name: 'kubernetes', labels },
@@ -29,7 +29,9 @@ export function* bootstrap(post: Post, serviceCidr: string, endpoint: { readonly
       sessionAffinity: 'None'
     }
   })
-  yield* ensure(post, '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices', {
+  // Applied, since the address may be another than at the last start. Of several apiservers the last to start is named.
+  const slice = '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes?fieldManager=kube-apiserver&force=true'
+  yield* ensure(send, 'PATCH', slice, {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
     metadata: { name: 'kubernetes', labels: { 'kubernetes.io/service-name': 'kubernetes' } },
@@ -39,9 +41,9 @@ export function* bootstrap(post: Post, serviceCidr: string, endpoint: { readonly
   })
 }
 
-function* ensure(post: Post, path: string, object: object): Flow<void> {
+function* ensure(send: Send, method: 'POST' | 'PATCH', path: string, object: object): Flow<void> {
   for (let tries = 0; tries < triesMax; tries++) {
-    const status = yield* post(path, object)
+    const status = yield* send(method, path, object)
     if (status < 500 && status !== 404) return // Made, or there already, or refused for good.
     yield* sleep('real', retryMs)
   }

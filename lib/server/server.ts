@@ -10,7 +10,7 @@ import { type HttpRequest, httpPort, resourcesPort } from '../ports/index.js'
 import type { StoreRef } from '../storage/index.js'
 import type { User } from './authentication.js'
 import { type Attributes, allows, isPublic } from './authorization.js'
-import { bootstrap } from './bootstrap.js'
+import { bootstrap, type Send } from './bootstrap.js'
 import { Broadcast, deliver, type Outlet } from './broadcast.js'
 import { virtualResources } from './discovery.js'
 import { expireEvents } from './expiry.js'
@@ -28,6 +28,7 @@ import { review } from './reviews.js'
 import { answer, routed } from './routing.js'
 import type { Call, Reply, ServerContext, ServerProtocol, ServerTimer, ServiceRanges, Serving } from './serving.js'
 import { StoreClient } from './store-client.js'
+import { patchTypes } from './update.js'
 import { WatchCache } from './watch-cache.js'
 import { bookmark, type Channel, errorLine, watch } from './watching.js'
 
@@ -107,24 +108,14 @@ export class ApiServer {
 
   /** Makes what every cluster has; `address` is where this server is reached. */
   *bootstrap(endpoint: { readonly address: string; readonly port: number }): Flow<void> {
-    const user: User = { name: 'system:apiserver', groups: ['system:masters'] }
     const encoder = new TextEncoder()
-    const post = (path: string, object: object): Flow<number> => this.#ownRequest(user, path, encoder.encode(JSON.stringify(object)))
-    yield* bootstrap(post, this.serving.ranges.serviceCidr, endpoint)
+    const send: Send = (method, path, object) => this.#ownRequest(method, path, encoder.encode(JSON.stringify(object)))
+    yield* bootstrap(send, this.serving.ranges.serviceCidr, endpoint)
   }
 
-  *#ownRequest(user: User, url: string, body: Uint8Array): Flow<number> {
-    const incoming = {
-      method: 'POST',
-      url,
-      body,
-      contentType: undefined,
-      accept: undefined,
-      agent: 'kube-apiserver',
-      user,
-      tooLarge: false
-    }
-    const { reply } = yield* this.#answered({ ...incoming, timeoutMs: requestTimeoutMs })
+  *#ownRequest(method: 'POST' | 'PATCH', path: string, body: Uint8Array): Flow<number> {
+    const contentType = method === 'PATCH' ? patchTypes.apply : 'application/json'
+    const { reply } = yield* this.#answered(incomingOfMessage(this.#ctx.self, { method, path, contentType, body }, requestTimeoutMs))
     return reply.status
   }
 

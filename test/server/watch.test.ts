@@ -193,6 +193,9 @@ t.test('an apiserver dies, and its watcher goes on at the next, or at its next l
   const third = cluster.watch(`${configMaps}?watch=1&resourceVersion=${revisions(first).at(-1)}`)
   await settled(cluster, third, 2)
   t.same(third.events, second.events, 'a server that starts knows the history before its start')
+  await cluster.until('ready again', () => cluster.facts('control-0/apiserver').ready === true)
+  const { body } = await cluster.get('/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes')
+  t.match(body, { endpoints: [{ addresses: ['127.0.0.1'] }], ports: [{ name: 'https', port: 6443 }] })
 })
 
 t.test('what others write into the store holds up no read', async t => {
