@@ -12,7 +12,15 @@ const actorNames = roster.filter(name => name !== 'supervisor')
 /** Loaded only where a cluster needs them, and large: they stay packages. */
 const external = ['just-bash', 'piscina']
 
-const common = { bundle: true, platform: 'node', target: 'node20', external, minifySyntax: true, legalComments: 'none', logLevel: 'warning' } as const
+const common = {
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  external,
+  minifySyntax: true,
+  legalComments: 'none',
+  logLevel: 'warning'
+} as const
 
 // Dependencies written for CommonJS call `require`, which an ES module has not.
 const requireBanner = "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);"
