@@ -198,7 +198,16 @@ export class Cell implements SinkOwner, Consumer {
     const served = this.#take(request)
     if (served?.sink !== undefined) served.sink.open = false
     const body: Failure = { code: 'internal', definite: false, detail }
-    this.effects.push({ kind: 'failure', from: this.address, to: request.from, life: request.life, id: request.id, type: '', body, count: 0 })
+    this.effects.push({
+      kind: 'failure',
+      from: this.address,
+      to: request.from,
+      life: request.life,
+      id: request.id,
+      type: '',
+      body,
+      count: 0
+    })
   }
 
   #endQuietly(run: Run): void {

@@ -415,7 +415,8 @@ export class Dispatcher implements Recipients {
       this.#post.route({ kind: 'stop', from: cell.address, to: child, life: 0, id: 0, type: '', body: `parent ended: ${reason}`, count: 0 })
     }
     for (const watcher of member.watchers) this.#post.route(downNotice(cell.address, watcher, reason))
-    if (member.parent !== undefined && !member.watchers.has(member.parent)) this.#post.route(downNotice(cell.address, member.parent, reason))
+    if (member.parent !== undefined && !member.watchers.has(member.parent))
+      this.#post.route(downNotice(cell.address, member.parent, reason))
     this.#shell.ended(cell.address, cell.life, reason)
   }
 }

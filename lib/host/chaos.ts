@@ -148,7 +148,8 @@ export class Chaos {
   #pairs(a: string, b: string | undefined): string[] {
     const { machines } = this.#options
     for (const name of [a, b]) {
-      if (name !== undefined && !machines.includes(name)) throw new Error(`there is no machine ${JSON.stringify(name)}: ${machines.join(', ')}`)
+      if (name !== undefined && !machines.includes(name))
+        throw new Error(`there is no machine ${JSON.stringify(name)}: ${machines.join(', ')}`)
     }
     const others = b === undefined ? machines.filter(machine => machine !== a) : [b]
     return others.flatMap(other => [`${a}>${other}`, `${other}>${a}`])

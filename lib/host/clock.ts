@@ -82,7 +82,8 @@ export class ClusterClock {
 
   /** Main thread only: time goes on from `clusterMs`, or from now if that is later, at `scale` cluster milliseconds a real one. */
   set(clusterMs: number, scale: number): void {
-    if (!(scale > 0 && scale <= scaleMax)) throw new RangeError(`a clock can be scaled by more than 0 and at most ${scaleMax}, not by ${scale}`)
+    if (!(scale > 0 && scale <= scaleMax))
+      throw new RangeError(`a clock can be scaled by more than 0 and at most ${scaleMax}, not by ${scale}`)
     const nowMs = this.nowMs()
     this.#write(Math.max(clusterMs, nowMs), scale)
   }

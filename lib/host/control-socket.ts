@@ -27,7 +27,10 @@ export function controlSocketPath(dataDir: string): string {
 }
 
 /** Answers requests until closed. An error of the handler becomes the reply's `error`. */
-export async function serveControl(socketPath: string, handle: (request: ControlRequest) => Promise<unknown>): Promise<() => Promise<void>> {
+export async function serveControl(
+  socketPath: string,
+  handle: (request: ControlRequest) => Promise<unknown>
+): Promise<() => Promise<void>> {
   const server = net.createServer(connection => {
     connection.setTimeout(idleTimeoutMs, () => connection.destroy())
     connection.on('error', () => connection.destroy())

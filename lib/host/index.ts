@@ -2,7 +2,7 @@
 
 export { Chaos, type ChaosOptions, type KillOptions } from './chaos.js'
 export { ClusterClock, scaleMax } from './clock.js'
-export { callControl, type ControlRequest, controlSocketPath, NotRunning, serveControl } from './control-socket.js'
+export { type ControlRequest, callControl, controlSocketPath, NotRunning, serveControl } from './control-socket.js'
 export { type ClusterFacts, claimDataDir, readFacts, resumeClusterMs, writeFacts } from './data-dir.js'
 export { type NetworkFaults, noFaults, type ThreadReport } from './directory.js'
 export { Journal, syncedBytes, undoUnsynced } from './journal.js'

@@ -6,11 +6,30 @@ import * as os from 'node:os'
 import * as path from 'node:path'
 import { MessageChannel } from 'node:worker_threads'
 import { nanoid } from 'nanoid'
-import { type AnyActor, type Answer, type AskName, type Body, type Envelope, type Facts, machineOf, type Outcome, ownerOf, type Ref } from '../actor/index.js'
+import {
+  type Answer,
+  type AnyActor,
+  type AskName,
+  type Body,
+  type Envelope,
+  type Facts,
+  machineOf,
+  type Outcome,
+  ownerOf,
+  type Ref
+} from '../actor/index.js'
 import { asking, client, clientAddress } from './client.js'
 import { ClusterClock, clockBytes } from './clock.js'
 import { moving } from './control.js'
-import { controlBytes, type Directory, type Epitaph, type NetworkFaults, noFaults, type SpawnRequest, type ThreadReport } from './directory.js'
+import {
+  controlBytes,
+  type Directory,
+  type Epitaph,
+  type NetworkFaults,
+  noFaults,
+  type SpawnRequest,
+  type ThreadReport
+} from './directory.js'
 import { undoUnsynced } from './journal.js'
 import { LogFile } from './log-file.js'
 import { ports } from './ports/index.js'

@@ -6,7 +6,16 @@
 import { randomInt } from 'node:crypto'
 import * as path from 'node:path'
 import { getHeapStatistics } from 'node:v8'
-import { type AnyActor, Dispatcher, downNotice, type Envelope, type Facts, type PortFactory, type Shell, type SpawnEffect } from '../actor/index.js'
+import {
+  type AnyActor,
+  Dispatcher,
+  downNotice,
+  type Envelope,
+  type Facts,
+  type PortFactory,
+  type Shell,
+  type SpawnEffect
+} from '../actor/index.js'
 import { type Random, seededRandom } from '../std/index.js'
 import type { ClusterClock } from './clock.js'
 import {
