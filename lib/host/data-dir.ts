@@ -21,7 +21,7 @@ const probeTimeoutMs = 2_000
 /** Makes the directory, and sees that nobody else uses it. Throws an Error that says what to do. */
 export async function claimDataDir(dataDir: string): Promise<void> {
   try {
-    fs.mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+    makeDirectory(path.resolve(dataDir))
     fs.accessSync(dataDir, fs.constants.R_OK | fs.constants.W_OK | fs.constants.X_OK)
     const probe = path.join(dataDir, `.probe-${process.pid}`)
     fs.writeFileSync(probe, '')
@@ -41,6 +41,13 @@ export async function claimDataDir(dataDir: string): Promise<void> {
         `\`kabuki status --data-dir ${dataDir}\` shows it, \`kabuki down --data-dir ${dataDir}\` ends it, another --data-dir starts a second`
     )
   }
+}
+
+// Not `mkdir` with `recursive`: in /proc, where a file system answers ENOENT for ever, Node's never returns.
+function makeDirectory(directory: string): void {
+  if (fs.existsSync(directory)) return
+  makeDirectory(path.dirname(directory))
+  fs.mkdirSync(directory, { mode: 0o700 })
 }
 
 export function readFacts(dataDir: string): ClusterFacts | undefined {
