@@ -145,7 +145,7 @@ export class Cluster {
     const startedMs = performance.now()
     await new Promise<void>((resolve, reject) => {
       const look = (): void => {
-        const readiness = readinessOf(this.plan, address => this.runtime.factsOf(address))
+        const readiness = readinessOf(this.plan, address => this.runtime.facts.of(address))
         for (const { name, ready } of readiness) {
           if (!ready || told.has(name)) continue
           told.add(name)
@@ -158,9 +158,9 @@ export class Cluster {
         stopListening()
         then()
       }
-      const stopListening = this.runtime.onFacts(look)
+      const stopListening = this.runtime.facts.listen(look)
       const timer = setTimeout(() => {
-        const missing = missingOf(readinessOf(this.plan, address => this.runtime.factsOf(address)))
+        const missing = missingOf(readinessOf(this.plan, address => this.runtime.facts.of(address)))
         finish(() =>
           reject(new Error(`not ready after ${timeoutMs / 1000} s: ${missing}; the logs are in ${path.join(this.dataDir, 'logs')}`))
         )

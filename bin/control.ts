@@ -105,7 +105,7 @@ function actorsOf({ runtime, plan, chaos }: Cluster, threads: readonly ThreadSta
     for (const actor of thread.actors) {
       if (actor.address.includes(':')) continue // Its ports are part of an actor.
       lines.set(actor.address, {
-        ...(runtime.factsOf(actor.address) ?? actor.facts),
+        ...(runtime.facts.of(actor.address) ?? actor.facts),
         address: actor.address,
         actor: actor.actor,
         thread: thread.name,

@@ -31,6 +31,7 @@ import {
   type SpawnRequest,
   type ThreadReport
 } from './directory.js'
+import { FactsBoard } from './facts-board.js'
 import { undoUnsynced } from './journal.js'
 import { LogFile } from './log-file.js'
 import { ports } from './ports/index.js'
@@ -78,8 +79,7 @@ export class Runtime implements Directory {
   readonly #places = new Map<string, ThreadHandle>() // actor -> its thread
   readonly #epitaphs = new Map<number, Epitaph>()
   readonly #starts = new Map<string, number>() // actor -> how often it was started
-  readonly #facts = new Map<string, Facts>()
-  readonly #factsListeners = new Set<(address: string, facts: Facts) => void>()
+  readonly facts = new FactsBoard()
   readonly #journals = new Map<string, { directory: string; synced: SharedArrayBuffer }>()
   readonly #log: LogFile
   readonly #watchdog: Watchdog
@@ -165,8 +165,7 @@ export class Runtime implements Directory {
   }
 
   async shown(address: string, facts: Facts): Promise<void> {
-    this.#facts.set(address, facts)
-    for (const listener of this.#factsListeners) listener(address, facts)
+    this.facts.show(address, facts)
   }
 
   async ended(thread: number, address: string, _reason: string): Promise<void> {
@@ -275,17 +274,6 @@ export class Runtime implements Directory {
     return this.#byName.has(name)
   }
 
-  /** What that actor last showed of itself, in this life; undefined if it does not run. */
-  factsOf(actor: string): Facts | undefined {
-    return this.#facts.get(actor)
-  }
-
-  /** Calls `listener` at every change of what an actor shows; returns how to stop. */
-  onFacts(listener: (address: string, facts: Facts) => void): () => void {
-    this.#factsListeners.add(listener)
-    return () => this.#factsListeners.delete(listener)
-  }
-
   restartsOf(actor: string): number {
     return Math.max(0, (this.#starts.get(actor) ?? 0) - 1)
   }
@@ -381,7 +369,7 @@ export class Runtime implements Directory {
     handle.actors.delete(address)
     if (this.#places.get(address) !== handle) return
     this.#places.delete(address)
-    this.#facts.delete(address)
+    this.facts.forget(address)
   }
 
   #introduce(a: ThreadHandle, b: ThreadHandle): void {

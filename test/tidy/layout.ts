@@ -94,7 +94,7 @@ export const layout: Readonly<Record<string, Folder>> = {
     packages: ['commander', 'listr2', 'nanoid', 'piscina', 'yaml'],
     node: true
   },
-  build: { imports: ['lib/object'], packages: ['esbuild', '@bufbuild/protobuf'], node: true },
+  build: { imports: ['lib/object', 'actors'], packages: ['esbuild', '@bufbuild/protobuf'], node: true },
   bench: { imports: ['*'], packages: ['*'], node: true },
   examples: { imports: ['*'], packages: ['*'], node: true },
   test: { imports: ['*'], packages: ['*'], node: true }
