@@ -8,7 +8,7 @@ import type { StoreMemberProtocol } from '../store/index.js'
 import { type Member, Recorder } from './recorder.js'
 import type { RunResult, StoreCast, StoreEventName } from './result.js'
 import { keyEnd, keyPrefix, type Running, StoreClient } from './store-client.js'
-import { type StorePlan, storePlan } from './store-plan.js'
+import { readerMix, readerThinkMs, type StorePlan, storePlan } from './store-plan.js'
 import { StoreWatcher } from './store-watcher.js'
 
 const clientMachine = 'client-0'
@@ -134,9 +134,11 @@ class StoreRun {
 
   #startClients(): void {
     const machine = this.#plan.remoteClients ? clientMachine : rootMachine
-    for (let at = 0; at < this.#plan.clients; at++) {
-      const name = `c${at}`
-      const client = new StoreClient(name, this.#plan, this.#fork(), this.#recorder, this.#running)
+    const { clients, readers } = this.#plan
+    for (let at = 0; at < clients + readers; at++) {
+      const name = at < clients ? `c${at}` : `r${at - clients}`
+      const plan = at < clients ? this.#plan : { ...this.#plan, mix: readerMix, thinkMs: readerThinkMs }
+      const client = new StoreClient(name, plan, this.#fork(), this.#recorder, this.#running)
       const actor = this.#world.newClient(`${machine}/${name}`)
       this.#clients.push(actor.run(() => client.run()))
     }
