@@ -190,6 +190,20 @@ t.test('a member that lost its past waits while more than a minority has', async
   t.notOk(bench.reply(peers[1], 'currentState', {}))
 })
 
+t.test('two of five members that lost their past rejoin at the same time', async t => {
+  const disk = new BenchDisk()
+  alone(disk)
+  const bytes = disk.segments[0]?.bytes as Uint8Array
+  bytes[100] = (bytes[100] as number) ^ 1
+  const others = [1, 2, 3, 4].map(at => `control-${at}/store`)
+  const bench = new Bench([self, ...others], disk, {}, 2)
+  for (const [at, other] of others.entries()) t.ok(bench.reply(other, 'currentTerm', { term: at === 2 ? null : at }))
+  t.match(
+    bench.effects.findLast(effect => effect.kind === 'ask'),
+    { type: 'currentState', body: { aboveTerm: 3 } }
+  )
+})
+
 t.test('who is asked for its state leaves the terms before', async t => {
   const bench = leading()
   const { term } = bench.messages().at(-1) ?? { term: 0 }
