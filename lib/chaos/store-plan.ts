@@ -123,6 +123,8 @@ function drawArgs(random: Random): Record<string, unknown> {
       tailEntriesMax: pick(random, [0, 5, 50, 1000]),
       appendBytesMax: pick(random, [200, 4096, 1 << 20]),
       inflightMessagesMax: pick(random, [1, 4, 256]),
+      // Elections by the dozen in some runs.
+      ...(random() < 0.3 ? { heartbeatTicks: 1, electionTicks: 4, electionJitterTicks: 4, retryTicks: 2 } : {}),
       committedBytesMax: pick(random, [100, 8 << 20])
     },
     ...(random() < 0.3 ? { compactEveryMs: pick(random, [500, 2000]) } : {})

@@ -225,8 +225,12 @@ export class Nemesis {
         return one({ fault: 'fullDisk', machine, full: true }, { fault: 'fullDisk', machine, full: false })
       case 'failDisk':
         return one({ fault: 'failDisk', machine, share: chance ** 2 }, { fault: 'failDisk', machine, share: 0 })
-      default:
-        return one({ fault: 'corruptDisk', machine })
+      default: {
+        // Decay shows when the disk is read: mostly at once, sometimes when more has happened.
+        const decay = { fault: 'corruptDisk', machine } as const
+        if (chance < 0.3) return one(decay)
+        return { faults: [decay, { fault: 'crashMachine', machine, power: chance < 0.6 }], ends: [{ fault: 'restartMachine', machine }] }
+      }
     }
   }
 }
