@@ -1,6 +1,6 @@
 // Store workload: members of a store, clients and watchers, a nemesis; then peace, in which all must find their way back; then the verdict.
 
-import type { Ref } from '../actor/index.js'
+import { machineOf, type Ref } from '../actor/index.js'
 import { checkCluster, checkStore, guarantees, type LeaderFact, type MemberState, type Violation, violation } from '../check/index.js'
 import { type LogRecord, Nemesis, type Pending, rootMachine, World } from '../sim/index.js'
 import { forkSeed, type Random, seededRandom } from '../std/index.js'
@@ -39,6 +39,7 @@ class StoreRun {
   readonly #leaders: LeaderFact[] = []
   readonly #violations: Violation[] = []
   readonly #counts = new Map<StoreEventName, number>()
+  readonly #decayed = new Set<string>() // Machines.
   readonly #nemesis: Nemesis
 
   constructor(plan: StorePlan, cast: StoreCast, logged: ((record: LogRecord) => void) | undefined) {
@@ -52,7 +53,7 @@ class StoreRun {
     this.#nemesis = new Nemesis(this.#world, {
       seed: forkSeed(this.#random),
       troubles: plan.troubles,
-      machines: plan.members.map(member => member.split('/')[0] as string),
+      machines: plan.members.map(member => machineOf(member)),
       actors: address => plan.members.includes(address),
       everyMs: plan.troubleEveryMs,
       lastsMsMax: 6000,
@@ -186,8 +187,14 @@ class StoreRun {
         return this.#count('snapshot')
       case 'torn tail cut':
         return this.#count('torn tail')
+      case 'corruptDisk':
+        this.#decayed.add(String(fields.machine))
+        return
       case 'log damaged':
       case 'snapshot damaged':
+        // Rejoining heals it, and would hide that a member harmed its own log.
+        if (!this.#decayed.has(machineOf(address)))
+          this.#violations.push(violation(guarantees.noDamage, `${address} at ${atUs} us: ${event} ${JSON.stringify(fields)}`))
         return this.#count('damaged log')
       case 'rejoined':
         return this.#count('rejoin')
