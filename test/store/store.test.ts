@@ -190,6 +190,45 @@ t.test('a member that lost its past waits while more than a minority has', async
   t.notOk(bench.reply(peers[1], 'currentState', {}))
 })
 
+t.test('a member that dies while it rejoins does not depose a leader again', async t => {
+  const disk = new BenchDisk()
+  const former = alone(disk)
+  const state = former.put('currentState', { aboveTerm: 0 })
+  former.settle()
+  const { data, index, term } = former.answer(state)
+  const bytes = disk.segments[0]?.bytes as Uint8Array
+  bytes[100] = (bytes[100] as number) ^ 1
+  const asked = (bench: Bench): unknown => bench.effects.findLast(effect => effect.kind === 'ask')
+
+  const full = new Bench([self, ...peers], disk, {}, 2)
+  disk.full = true
+  for (const peer of peers) full.reply(peer, 'currentTerm', { term: 7 })
+  t.match(asked(full), { type: 'currentTerm' }, 'with a full disk it deposes nobody')
+  disk.full = false
+  const first = new Bench([self, ...peers], disk, {}, 3)
+  for (const peer of peers) first.reply(peer, 'currentTerm', { term: 7 })
+  t.match(asked(first), { type: 'currentState', body: { aboveTerm: 7 } })
+  const second = new Bench([self, ...peers], disk, {}, 4)
+  t.match(asked(second), { type: 'currentState', body: { aboveTerm: 7 } }, 'the term is that of the first try')
+  const kept = disk.files.get('past-term') as Uint8Array
+  disk.files.set(
+    'past-term',
+    kept.map((byte, at) => (at === 4 ? byte ^ 1 : byte))
+  )
+  const third = new Bench([self, ...peers], disk, {}, 5)
+  t.match(asked(third), { type: 'currentTerm' }, 'unless it has decayed')
+  disk.files.set('past-term', kept)
+  const fourth = new Bench([self, ...peers], disk, {}, 6)
+  fourth.reply(peers[0], 'currentState', { index, term, leaderTerm: 9, data })
+  t.equal(fourth.logs('rejoined').length, 1)
+  t.notOk(disk.files.has('past-term'), 'forgotten before it takes part')
+
+  disk.files.set('past-term', kept)
+  const after = new Bench([self, ...peers], disk, {}, 7)
+  t.equal(after.logs('recovered').length, 1)
+  t.notOk(disk.files.has('past-term'), 'or before its next life does')
+})
+
 t.test('two of five members that lost their past rejoin at the same time', async t => {
   const disk = new BenchDisk()
   alone(disk)
