@@ -22,6 +22,8 @@ export interface StorePlan {
   readonly seed: number
   readonly members: readonly string[]
   readonly clients: number
+  /** Clients that only read, and often: they see what a leader serves that was deposed and does not know. */
+  readonly readers: number
   readonly watchers: number
   readonly keys: number
   readonly valueBytesMax: number
@@ -52,6 +54,20 @@ const pick = <V>(random: Random, of: readonly V[]): V => of[integerBelow(random,
 const between = (random: Random, low: number, high: number): number => low + integerBelow(random, high - low + 1)
 const sometimes = (random: Random, share: number, value: number): number => (random() < share ? value : 0)
 
+/** Of a reader, between an answer and the next request, on average. */
+export const readerThinkMs = 10
+export const readerMix: StoreMix = {
+  put: 0,
+  compareAndSwap: 0,
+  txn: 0,
+  delete: 0,
+  range: 4,
+  oldRange: 0,
+  serializable: 0,
+  revision: 1,
+  compact: 0
+}
+
 export function storePlan(seed: number, overrides: Partial<StorePlan> = {}): StorePlan {
   const random = seededRandom(seed ^ 0x53746f72)
   const size = pick(random, [1, 3, 3, 3, 3, 3, 3, 5, 5, 5])
@@ -65,6 +81,7 @@ export function storePlan(seed: number, overrides: Partial<StorePlan> = {}): Sto
     seed,
     members,
     clients,
+    readers: between(random, 0, 3),
     watchers: between(random, 1, 4),
     keys: pick(random, [2, 4, 8, 16, 32]),
     valueBytesMax: pick(random, [8, 64, 1024]),
@@ -106,6 +123,8 @@ function drawArgs(random: Random): Record<string, unknown> {
       tailEntriesMax: pick(random, [0, 5, 50, 1000]),
       appendBytesMax: pick(random, [200, 4096, 1 << 20]),
       inflightMessagesMax: pick(random, [1, 4, 256]),
+      // Elections by the dozen in some runs.
+      ...(random() < 0.3 ? { heartbeatTicks: 1, electionTicks: 4, electionJitterTicks: 4, retryTicks: 2 } : {}),
       committedBytesMax: pick(random, [100, 8 << 20])
     },
     ...(random() < 0.3 ? { compactEveryMs: pick(random, [500, 2000]) } : {})

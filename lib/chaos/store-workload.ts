@@ -1,6 +1,6 @@
 // Store workload: members of a store, clients and watchers, a nemesis; then peace, in which all must find their way back; then the verdict.
 
-import type { Ref } from '../actor/index.js'
+import { machineOf, type Ref } from '../actor/index.js'
 import { checkCluster, checkStore, guarantees, type LeaderFact, type MemberState, type Violation, violation } from '../check/index.js'
 import { type LogRecord, Nemesis, type Pending, rootMachine, World } from '../sim/index.js'
 import { forkSeed, type Random, seededRandom } from '../std/index.js'
@@ -8,7 +8,7 @@ import type { StoreMemberProtocol } from '../store/index.js'
 import { type Member, Recorder } from './recorder.js'
 import type { RunResult, StoreCast, StoreEventName } from './result.js'
 import { keyEnd, keyPrefix, type Running, StoreClient } from './store-client.js'
-import { type StorePlan, storePlan } from './store-plan.js'
+import { readerMix, readerThinkMs, type StorePlan, storePlan } from './store-plan.js'
 import { StoreWatcher } from './store-watcher.js'
 
 const clientMachine = 'client-0'
@@ -39,6 +39,7 @@ class StoreRun {
   readonly #leaders: LeaderFact[] = []
   readonly #violations: Violation[] = []
   readonly #counts = new Map<StoreEventName, number>()
+  readonly #decayed = new Set<string>() // Machines.
   readonly #nemesis: Nemesis
 
   constructor(plan: StorePlan, cast: StoreCast, logged: ((record: LogRecord) => void) | undefined) {
@@ -52,7 +53,7 @@ class StoreRun {
     this.#nemesis = new Nemesis(this.#world, {
       seed: forkSeed(this.#random),
       troubles: plan.troubles,
-      machines: plan.members.map(member => member.split('/')[0] as string),
+      machines: plan.members.map(member => machineOf(member)),
       actors: address => plan.members.includes(address),
       everyMs: plan.troubleEveryMs,
       lastsMsMax: 6000,
@@ -134,9 +135,11 @@ class StoreRun {
 
   #startClients(): void {
     const machine = this.#plan.remoteClients ? clientMachine : rootMachine
-    for (let at = 0; at < this.#plan.clients; at++) {
-      const name = `c${at}`
-      const client = new StoreClient(name, this.#plan, this.#fork(), this.#recorder, this.#running)
+    const { clients, readers } = this.#plan
+    for (let at = 0; at < clients + readers; at++) {
+      const name = at < clients ? `c${at}` : `r${at - clients}`
+      const plan = at < clients ? this.#plan : { ...this.#plan, mix: readerMix, thinkMs: readerThinkMs }
+      const client = new StoreClient(name, plan, this.#fork(), this.#recorder, this.#running)
       const actor = this.#world.newClient(`${machine}/${name}`)
       this.#clients.push(actor.run(() => client.run()))
     }
@@ -184,8 +187,14 @@ class StoreRun {
         return this.#count('snapshot')
       case 'torn tail cut':
         return this.#count('torn tail')
+      case 'corruptDisk':
+        this.#decayed.add(String(fields.machine))
+        return
       case 'log damaged':
       case 'snapshot damaged':
+        // Rejoining heals it, and would hide that a member harmed its own log.
+        if (!this.#decayed.has(machineOf(address)))
+          this.#violations.push(violation(guarantees.noDamage, `${address} at ${atUs} us: ${event} ${JSON.stringify(fields)}`))
         return this.#count('damaged log')
       case 'rejoined':
         return this.#count('rejoin')

@@ -21,6 +21,7 @@ export const guarantees = {
   agreement: 'members tell the same history',
   equalStates: 'members that caught up hold equal states',
   oneLeader: 'a term has at most one leader',
+  noDamage: 'a log is found damaged only where its disk decayed',
   noFailure: 'no member fails by a fault of its own',
   recovery: 'once all faults have ended, every member takes writes again within the bound'
 } as const

@@ -8,7 +8,7 @@
 import type { StoreEvent, StoreKeyValue, StoreRangeAnswer, StoreTxnAnswer } from '../storage/index.js'
 import { brief, describeEvents, describeOperation } from './excerpt.js'
 import { guarantees, type Violation, violation, violationsMax } from './guarantee.js'
-import { equalEvents, equalKeyValues, equalLists, type Operation, type RangeOperation, type TxnOperation } from './history.js'
+import { equalBytes, equalEvents, equalKeyValues, equalLists, type Operation, type RangeOperation, type TxnOperation } from './history.js'
 import { Model } from './model.js'
 import { checkOrder, Floors, isWrite, type Sight, sightsOf } from './order.js'
 
@@ -63,6 +63,7 @@ class Replay {
   /** What single answers tell of a revision: that it put these. */
   readonly #glimpsed = new Map<number, StoreKeyValue[]>()
   readonly #created = new Map<number, Set<string>>()
+  #glimpsedOf: Map<string, StoreKeyValue[]> | undefined // By key.
   readonly #reads = new Map<number, Operation[]>()
   readonly #lost: TxnOperation[] = [] // No answer: it may have happened.
   readonly #refused: TxnOperation[] = []
@@ -178,7 +179,7 @@ class Replay {
       const candidate = candidates[choice.next++] as TxnOperation
       this.#stepsLeft--
       this.model.apply(candidate.txn)
-      if (this.#isTried(choice)) {
+      if (this.#isTried(choice, candidate)) {
         this.model.undoTo(revision - 1)
         continue
       }
@@ -197,18 +198,42 @@ class Replay {
    * Where nothing was observed, writes that differ in values nobody read are as good as each other: one try for all.
    * Which of them it is may matter for another revision, though. So what is found is right, and finding nothing proves nothing.
    */
-  #isTried({ revision, shapes }: Choice): boolean {
+  #isTried({ revision, shapes }: Choice, candidate: TxnOperation): boolean {
     if (this.#observed.has(revision) || this.model.revision !== revision || this.#misfit(revision) !== undefined) return false
     const shape = this.model
       .events(revision)
       .map(({ type, kv }) => `${type} ${kv.key}`)
       .join()
+    // One that another revision needs is like no other.
+    if (this.#isNeeded(candidate, revision)) return false
     if (!shapes.has(shape)) {
       shapes.add(shape)
       return false
     }
     this.#skipped = true
     return true
+  }
+
+  /** Whether an answer has a value of it, of another revision. */
+  #isNeeded({ txn }: TxnOperation, revision: number): boolean {
+    return [...txn.success, ...txn.failure].some(op => {
+      if (op.type !== 'put') return false
+      return this.#readOf(op.key).some(kv => kv.modRevision !== revision && equalBytes(kv.value, op.value))
+    })
+  }
+
+  #readOf(key: string): readonly StoreKeyValue[] {
+    if (this.#glimpsedOf === undefined) {
+      this.#glimpsedOf = new Map()
+      for (const kvs of this.#glimpsed.values()) {
+        for (const kv of kvs) {
+          const there = this.#glimpsedOf.get(kv.key)
+          if (there === undefined) this.#glimpsedOf.set(kv.key, [kv])
+          else there.push(kv)
+        }
+      }
+    }
+    return this.#glimpsedOf.get(key) ?? []
   }
 
   /** An acknowledged write at its revision. */

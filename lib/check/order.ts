@@ -9,7 +9,7 @@ import { hasWritten, type Operation, revisionOf } from './history.js'
 export interface Sight {
   readonly atUs: number
   readonly revision: number
-  readonly by: string
+  readonly by: () => string
 }
 
 /** What was known when. */
@@ -49,7 +49,7 @@ export class Floors {
 export function* sightsOf(operations: readonly Operation[]): Generator<Sight> {
   for (const operation of operations) {
     const revision = revisionOf(operation)
-    if (revision !== undefined) yield { atUs: operation.returnedUs, revision, by: describeOperation(operation) }
+    if (revision !== undefined) yield { atUs: operation.returnedUs, revision, by: () => describeOperation(operation) }
   }
 }
 
@@ -66,7 +66,7 @@ export function checkOrder(operations: readonly Operation[], floors: Floors): Vi
     const floor = floors.before(operation.invokedUs)
     const late = misplaced(operation, floor?.revision ?? 0) ?? refusedFuture(operation, floor?.revision ?? 0)
     if (late === undefined || floor === undefined) continue
-    const known = `revision ${floor.revision} was known at ${timeOf(floor.atUs)}:\n  ${floor.by}`
+    const known = `revision ${floor.revision} was known at ${timeOf(floor.atUs)}:\n  ${floor.by()}`
     wrong.push(violation(late, `${describeOperation(operation)}\nafter ${known}`))
   }
   return wrong

@@ -23,7 +23,7 @@ export function observe(watches: readonly WatchRecord[], isWhole: (watch: WatchR
   for (const watch of watches) {
     for (const { atUs, events: batch } of watch.batches) {
       const last = batch.at(-1)?.kv.modRevision
-      if (last !== undefined) sights.push({ atUs, revision: last, by: describeWatch(watch) })
+      if (last !== undefined) sights.push({ atUs, revision: last, by: () => describeWatch(watch) })
       if (!isWhole(watch)) continue
       for (const [revision, some] of byRevision(batch)) {
         const known = events.get(revision)

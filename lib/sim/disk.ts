@@ -72,7 +72,7 @@ export class Disk {
     if (power) this.torn = false
   }
 
-  /** Flips a bit of what that owner has synced, or of anyone's; false if there is nothing. */
+  /** Flips a bit of what that owner has synced, in its journal or a file of it, or of anyone's; false if there is nothing. */
   corrupt(owner?: string): boolean {
     const volumes = owner === undefined ? [...this.#volumes.values()].filter(volume => volume.usedBytes > 0) : [this.volume(owner)]
     const volume = volumes[integerBelow(this.#random, volumes.length)]
@@ -163,11 +163,12 @@ export class Volume {
   }
 
   corrupt(): boolean {
-    const journals = this.#segments.filter(journal => journal.length > 0)
-    const journal = journals[integerBelow(this.#random, journals.length)]
-    if (journal === undefined) return false
-    const at = integerBelow(this.#random, journal.length)
-    journal.bytes[at] = (journal.bytes[at] as number) ^ (1 << integerBelow(this.#random, 8))
+    const journals = this.#segments.filter(journal => journal.length > 0).map(({ bytes, length }) => bytes.subarray(0, length))
+    const decaying = [...journals, ...[...this.#files.values()].filter(bytes => bytes.length > 0)]
+    const bytes = decaying[integerBelow(this.#random, decaying.length)]
+    if (bytes === undefined) return false
+    const at = integerBelow(this.#random, bytes.length)
+    bytes[at] = (bytes[at] as number) ^ (1 << integerBelow(this.#random, 8))
     return true
   }
 

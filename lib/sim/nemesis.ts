@@ -210,8 +210,11 @@ export class Nemesis {
         }
       case 'pauseMachine':
         return one({ fault: 'pauseMachine', machine }, { fault: 'resumeMachine', machine })
-      case 'drift':
-        return one({ fault: 'drift', machine, rate: 0.8 + 0.4 * chance }, { fault: 'drift', machine, rate: 1 })
+      case 'drift': // A little off, or slow up to ten times: then leases and timeouts are worth nothing.
+        return one(
+          { fault: 'drift', machine, rate: chance < 0.5 ? 0.8 + 0.8 * chance : 0.1 ** (2 * chance - 1) },
+          { fault: 'drift', machine, rate: 1 }
+        )
       case 'jump':
         return one({ fault: 'jump', machine, byMs: Math.ceil(5000 * chance ** 2) })
       case 'skew':
@@ -222,8 +225,12 @@ export class Nemesis {
         return one({ fault: 'fullDisk', machine, full: true }, { fault: 'fullDisk', machine, full: false })
       case 'failDisk':
         return one({ fault: 'failDisk', machine, share: chance ** 2 }, { fault: 'failDisk', machine, share: 0 })
-      default:
-        return one({ fault: 'corruptDisk', machine })
+      default: {
+        // Decay shows when the disk is read: mostly at once, sometimes when more has happened.
+        const decay = { fault: 'corruptDisk', machine } as const
+        if (chance < 0.3) return one(decay)
+        return { faults: [decay, { fault: 'crashMachine', machine, power: chance < 0.6 }], ends: [{ fault: 'restartMachine', machine }] }
+      }
     }
   }
 }

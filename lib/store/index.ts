@@ -1,10 +1,11 @@
 // store: a member of the replicated store: raft, wal and mvcc put together.
 
 export { compactAnswer, misfitOfTxn, rangeAnswer, txnOf } from './answers.js'
+export type { RecoveryArgs } from './life.js'
 export { process } from './processing.js'
 export type { StoreMemberProtocol } from './protocol.js'
 export { addRead } from './reading.js'
-export { begin, type RecoveryArgs } from './recovery.js'
+export { begin } from './recovery.js'
 export type { Replica } from './replica.js'
 export { receiveSnapshot, type SnapshotLimits, snapshotDue, snapshotLimits, stateBytes, takeSnapshot, withState } from './snapshotting.js'
 export { addWatch, misfitOfWatch, sinkChanged } from './watching.js'

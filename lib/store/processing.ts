@@ -104,10 +104,10 @@ function loseLeadership(ctx: MemberContext, { raft, pending }: Replica): void {
 }
 
 function show(ctx: MemberContext, replica: Replica): void {
-  const { raft } = replica
-  const shown = `${raft.term} ${raft.leader}`
-  if (shown === replica.termShown) return
-  replica.termShown = shown
-  ctx.show({ role: raft.isLeader ? 'leader' : 'follower', term: raft.term, leader: raft.leader ?? '' })
-  if (raft.isLeader) ctx.log('became leader', { term: raft.term })
+  const { raft, shown } = replica
+  const { term, leader } = raft
+  if (term === shown.term && leader === shown.leader) return
+  replica.shown = { term, leader }
+  ctx.show({ role: raft.isLeader ? 'leader' : 'follower', term, leader: leader ?? '' })
+  if (raft.isLeader) ctx.log('became leader', { term })
 }

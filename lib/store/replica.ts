@@ -23,7 +23,7 @@ export interface Replica {
   readonly segments: { sequence: number; firstIndex: number }[]
   mvcc: Mvcc
   numberLast: number
-  termShown: string
+  shown: { readonly term: number; readonly leader: string | null }
   applied: { index: number; bytesSinceSnapshot: number; snapshotIndex: number }
   snapshotting: boolean
 }
@@ -55,7 +55,7 @@ export function newReplica({ config, recovered, snapshot, mvcc, wal, segments, l
     segments: [...segments],
     mvcc,
     numberLast: 0,
-    termShown: '',
+    shown: { term: -1, leader: null },
     applied: { index: snapshotIndex, bytesSinceSnapshot: 0, snapshotIndex },
     snapshotting: false
   }

@@ -610,3 +610,24 @@ t.test('a follower that died while it was sent a snapshot is left alone', async 
   }
   t.equal(sent, 0)
 })
+
+t.test('a vote for a former life is not counted', async t => {
+  const config = { id: 'a', members: ['a', 'b', 'c'], random: () => 0.5 }
+  const raft = new Raft(config, { hardState: { term: 5, vote: null, commit: 0 }, entries: [], snapshot: null })
+  raft.campaign()
+  const asked = raft.ready().messagesAfterSave.find(message => message.type === 'preVote')
+  raft.saved()
+  if (asked?.type !== 'preVote') return t.fail('no pre-vote')
+  const grant = { from: 'b', to: 'a', term: 6, granted: true } as const
+  raft.step({ ...grant, type: 'preVoteResponse', campaign: asked.campaign + 1 })
+  t.equal(raft.status().role, 'preCandidate')
+  raft.step({ ...grant, type: 'preVoteResponse', campaign: asked.campaign })
+  t.equal(raft.status().role, 'candidate')
+  const request = raft.ready().messagesAfterSave.find(message => message.type === 'vote')
+  raft.saved()
+  if (request?.type !== 'vote') return t.fail('no vote')
+  raft.step({ ...grant, type: 'voteResponse', campaign: request.campaign - 1 })
+  t.notOk(raft.isLeader)
+  raft.step({ ...grant, type: 'voteResponse', campaign: request.campaign })
+  t.ok(raft.isLeader)
+})

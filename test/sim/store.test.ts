@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { storeSeed } from '../../actors/store-seed.js'
 import { type RunResult, type StoreEventName, storeEvents } from '../../lib/chaos/index.js'
@@ -9,7 +10,11 @@ const twice = [3, 17]
 const wanted: readonly StoreEventName[] = ['election', 'follower snapshot', 'torn tail', 'indefinite write', 'watch resumed', 'rejoin']
 const shareMin = 0.1
 
-const seeds = Array.from({ length: seedsCount }, (_, seed) => seed)
+const once = Array.from({ length: seedsCount }, (_, seed) => seed)
+const regressions = (JSON.parse(readFileSync('test/regressions/seeds.json', 'utf8')) as { workload: string; seed: number }[])
+  .filter(({ workload }) => workload === 'store')
+  .map(({ seed }) => seed)
+const seeds = [...new Set([...once, ...regressions])]
 
 t.test('no seed breaks a promise of the store, and seeds exercise what they are for', { timeout: 120_000 }, async t => {
   const results: RunResult[] = []
@@ -18,7 +23,7 @@ t.test('no seed breaks a promise of the store, and seeds exercise what they are 
     results.push(result)
   })
   t.same(failures, [])
-  t.equal(results.length, seedsCount + twice.length)
+  t.equal(results.length, seeds.length + twice.length)
   for (const { seed, violations, unknown } of results) {
     for (const { guarantee, excerpt } of violations) t.fail(`seed ${seed}: ${guarantee}\n${excerpt}`)
     t.equal(unknown, undefined, `seed ${seed} is decided`)

@@ -1,0 +1,295 @@
+import t from 'tap'
+import { acknowledge, alone, Bench, BenchDisk, leading, peers, self } from './bench.js'
+
+const range = { key: 'a', end: 'z' }
+
+t.test('group commit: the writes of a batch are one entry and one save, and told to others before it', async t => {
+  const bench = leading()
+  const from = bench.effects.length
+  const ids = Array.from({ length: 50 }, (_, at) => bench.write(`k${at}`))
+  t.same(bench.words(from), [], 'nothing happens before the batch is over')
+  bench.settle()
+  t.same(bench.words(from), [`append ${peers[0]}`, 'save'], 'the second peer was never heard of: one probe is out')
+  const told = bench.effects.length
+  acknowledge(bench)
+  const words = bench.words(told)
+  t.same(
+    words.filter(word => word.startsWith('answer')),
+    ids.map(id => `answer ${id}`)
+  )
+  t.notOk(words.includes('save'), 'a commit index waits for the next save')
+  t.same(
+    ids.map(id => bench.answer(id).revision),
+    ids.map((_, at) => at + 2)
+  )
+})
+
+t.test('a member alone answers after its save', async t => {
+  const bench = alone()
+  const from = bench.effects.length
+  const id = bench.write('a')
+  bench.settle()
+  t.same(bench.words(from), ['save', `answer ${id}`])
+})
+
+t.test('a follower acknowledges after its save', async t => {
+  const bench = new Bench([self, ...peers])
+  bench.settle()
+  const from = bench.effects.length
+  const entry = { index: 1, term: 1, kind: 'normal', data: new Uint8Array(0) } as const
+  bench.raft({ type: 'append', from: peers[0], to: self, term: 1, prevIndex: 0, prevTerm: 0, entries: [entry], commit: 0 })
+  bench.settle()
+  t.same(bench.words(from), ['save', `appendResponse ${peers[0]}`])
+  const voted = bench.effects.length
+  bench.raft({ type: 'vote', from: peers[1], to: self, term: 2, campaign: 1, lastIndex: 1, lastTerm: 1 })
+  bench.settle()
+  t.same(bench.words(voted), [], 'it stands by its leader')
+  bench.tick(30)
+  const free = bench.effects.length
+  bench.raft({ type: 'vote', from: peers[1], to: self, term: 2, campaign: 9, lastIndex: 1, lastTerm: 1 })
+  bench.settle()
+  t.same(bench.words(free), ['save', `voteResponse ${peers[1]}`])
+  t.match(bench.messages().at(-1), { granted: true, campaign: 9 })
+})
+
+t.test('the reads of a batch share a round, and are answered once a majority confirmed it', async t => {
+  const bench = leading()
+  const from = bench.effects.length
+  const ids = [bench.put('range', range), bench.put('range', { ...range, countOnly: true }), bench.put('revision', undefined)]
+  bench.settle()
+  t.same(bench.words(from).sort(), [`heartbeat ${peers[0]}`, `heartbeat ${peers[1]}`])
+  const beat = bench.messages().at(-1)
+  if (beat?.type !== 'heartbeat') return t.fail('no heartbeat')
+  const { term, round } = beat
+  bench.raft({ type: 'heartbeatResponse', from: peers[1], to: self, term, round: round - 1 })
+  bench.settle()
+  t.notOk(
+    bench.words(from).some(word => word.startsWith('answer')),
+    'an answer to a round before proves nothing'
+  )
+  bench.raft({ type: 'heartbeatResponse', from: peers[1], to: self, term, round })
+  bench.settle()
+  t.same(
+    bench.words(from).filter(word => word.startsWith('answer')),
+    ids.map(id => `answer ${id}`)
+  )
+  const old = bench.put('range', { ...range, serializable: true })
+  t.match(bench.answer(old), { kvs: [], revision: 1 }, 'a serializable one is answered at once')
+})
+
+t.test('what cannot be done is refused, definitely', async t => {
+  const bench = new Bench([self, ...peers])
+  bench.settle()
+  const noLeader = [
+    bench.write('a'),
+    bench.put('range', range),
+    bench.put('compact', { revision: 1 }),
+    bench.put('propose', { compares: [], success: [], failure: [] })
+  ]
+  bench.settle()
+  for (const id of noLeader) t.match(bench.failure(id), { code: 'no leader', definite: true })
+  const lone = alone(undefined, { txnBytesMax: 100 })
+  const large = lone.write('a', 'x'.repeat(200))
+  t.match(lone.failure(large), { code: 'invalid', definite: true, detail: 'etcdserver: request is too large' })
+  const one = lone.write('a')
+  lone.settle()
+  t.equal(lone.answer(one).revision, 2)
+  const future = lone.put('range', { ...range, revision: 9 })
+  lone.settle()
+  t.match(lone.failure(future), { code: 'future revision', definite: true })
+  const compacted = lone.put('compact', { revision: 2 })
+  lone.settle()
+  t.ok(lone.answer(compacted))
+  const past = lone.put('range', { ...range, revision: 1 })
+  const watch = lone.put('watch', [256, { ...range, startRevision: 1 }], 'root/client', 'open')
+  lone.settle()
+  for (const id of [past, watch]) t.match(lone.failure(id), { code: 'compacted' })
+})
+
+t.test('a leader that is deposed leaves its writes in doubt', async t => {
+  const bench = leading()
+  const id = bench.write('a')
+  bench.settle()
+  bench.raft({ type: 'heartbeat', from: peers[1], to: self, term: 99, commit: 0, round: 1 })
+  bench.settle()
+  t.match(bench.failure(id), { code: 'leader lost', definite: false })
+  t.equal(bench.put('txn', { compares: [], success: [], failure: [] }), id + 1)
+  t.match(bench.effects.at(-1), { kind: 'ask', to: peers[1], type: 'propose' }, 'and passes on what is asked now')
+})
+
+t.test('a snapshot lets the log before it go, and the next life begins with it', async t => {
+  const disk = new BenchDisk()
+  const args = { snapshots: { entriesMax: 10, bytesMax: 1 << 20 }, segmentBytesMax: 500 }
+  const bench = alone(disk, args)
+  for (let at = 0; at < 60; at++) {
+    bench.write('a', `${at}`)
+    bench.settle()
+  }
+  t.ok(bench.logs('snapshot taken').length >= 5)
+  t.equal(disk.files.size, 1, 'one snapshot is kept')
+  t.ok(disk.segments.length <= 3 && (disk.segments[0]?.sequence ?? 0) > 3, `segments ${disk.segments.map(({ sequence }) => sequence)}`)
+  const calls = disk.calls.filter(call => ['writeFile', 'release'].includes(call))
+  t.equal(calls[0], 'writeFile', 'the file before the log goes')
+  const next = alone(disk, args, 2)
+  const id = next.put('range', { key: 'a' })
+  next.settle()
+  t.match(next.answer(id), { revision: 61, kvs: [{ modRevision: 61, version: 60 }] })
+})
+
+t.test('a member whose log is damaged ends the terms of its past, takes a state from after them, and only then drops the log', async t => {
+  const disk = new BenchDisk()
+  const args = { segmentBytesMax: 200 }
+  const former = alone(disk, args)
+  for (let at = 0; at < 6; at++) {
+    former.write('a', `${at}`)
+    former.settle()
+  }
+  const state = former.put('currentState', { aboveTerm: 0 })
+  former.settle()
+  const { data, index, term } = former.answer(state)
+  t.ok(disk.segments.length > 2)
+  const first = disk.segments[0]?.bytes as Uint8Array
+  first[250 % first.length] = (first[250 % first.length] as number) ^ 1
+  const damaged = disk.segments.length
+
+  const bench = new Bench([self, ...peers], disk, args, 2)
+  t.match(bench.logs('log damaged'), [{}])
+  t.same(bench.disk.segments.length, damaged, 'the log is kept')
+  const asked = bench.put('currentTerm', undefined)
+  t.same(bench.answer(asked), { term: null }, 'it says that it knows nothing')
+  bench.raft({ type: 'vote', from: peers[0], to: self, term: 50, campaign: 1, lastIndex: 99, lastTerm: 49 })
+  bench.settle()
+  t.same(bench.messages(), [], 'and takes no part')
+
+  t.ok(bench.reply(peers[0], 'currentTerm', { term: 7 }))
+  t.notOk(bench.reply(peers[0], 'currentState', {}), 'not before every member has told its term')
+  t.ok(bench.reply(peers[1], 'currentTerm', { term: 4 }))
+  t.match(
+    bench.effects.findLast(effect => effect.kind === 'ask'),
+    { type: 'currentState', body: { aboveTerm: 7 } }
+  )
+  t.same(bench.disk.segments.length, damaged, 'the log is kept until a new one is durable')
+  t.ok(bench.reply(peers[0], 'currentState', { index, term, leaderTerm: 9, data }))
+  t.match(bench.logs('rejoined'), [{ index, term: 9, revision: 7 }])
+  t.same(disk.segments.length, 1)
+  t.equal(disk.segments[0]?.sequence, damaged + 1)
+
+  const after = new Bench([self, ...peers], disk, args, 3)
+  t.match(after.logs('recovered'), [{ term: 9, index, revision: 7 }], 'its next life knows the term')
+})
+
+t.test('a member that lost its past waits while more than a minority has', async t => {
+  const disk = new BenchDisk()
+  alone(disk)
+  const bytes = disk.segments[0]?.bytes as Uint8Array
+  bytes[100] = (bytes[100] as number) ^ 1
+  const bench = new Bench([self, ...peers], disk, {}, 2)
+  bench.reply(peers[0], 'currentTerm', { term: null })
+  bench.reply(peers[1], 'currentTerm', { term: 4 })
+  t.match(bench.logs('too many members lost their past'), [{ lost: 2, members: 3 }])
+  t.notOk(bench.reply(peers[1], 'currentState', {}))
+})
+
+t.test('a member that dies while it rejoins does not depose a leader again', async t => {
+  const disk = new BenchDisk()
+  const former = alone(disk)
+  const state = former.put('currentState', { aboveTerm: 0 })
+  former.settle()
+  const { data, index, term } = former.answer(state)
+  const bytes = disk.segments[0]?.bytes as Uint8Array
+  bytes[100] = (bytes[100] as number) ^ 1
+  const asked = (bench: Bench): unknown => bench.effects.findLast(effect => effect.kind === 'ask')
+
+  const full = new Bench([self, ...peers], disk, {}, 2)
+  disk.full = true
+  for (const peer of peers) full.reply(peer, 'currentTerm', { term: 7 })
+  t.match(asked(full), { type: 'currentTerm' }, 'with a full disk it deposes nobody')
+  disk.full = false
+  const first = new Bench([self, ...peers], disk, {}, 3)
+  for (const peer of peers) first.reply(peer, 'currentTerm', { term: 7 })
+  t.match(asked(first), { type: 'currentState', body: { aboveTerm: 7 } })
+  const second = new Bench([self, ...peers], disk, {}, 4)
+  t.match(asked(second), { type: 'currentState', body: { aboveTerm: 7 } }, 'the term is that of the first try')
+  const kept = disk.files.get('past-term') as Uint8Array
+  disk.files.set(
+    'past-term',
+    kept.map((byte, at) => (at === 4 ? byte ^ 1 : byte))
+  )
+  const third = new Bench([self, ...peers], disk, {}, 5)
+  t.match(asked(third), { type: 'currentTerm' }, 'unless it has decayed')
+  disk.files.set('past-term', kept)
+  const fourth = new Bench([self, ...peers], disk, {}, 6)
+  fourth.reply(peers[0], 'currentState', { index, term, leaderTerm: 9, data })
+  t.equal(fourth.logs('rejoined').length, 1)
+  t.notOk(disk.files.has('past-term'), 'forgotten before it takes part')
+
+  disk.files.set('past-term', kept)
+  const after = new Bench([self, ...peers], disk, {}, 7)
+  t.equal(after.logs('recovered').length, 1)
+  t.notOk(disk.files.has('past-term'), 'or before its next life does')
+})
+
+t.test('two of five members that lost their past rejoin at the same time', async t => {
+  const disk = new BenchDisk()
+  alone(disk)
+  const bytes = disk.segments[0]?.bytes as Uint8Array
+  bytes[100] = (bytes[100] as number) ^ 1
+  const others = [1, 2, 3, 4].map(at => `control-${at}/store`)
+  const bench = new Bench([self, ...others], disk, {}, 2)
+  for (const [at, other] of others.entries()) t.ok(bench.reply(other, 'currentTerm', { term: at === 2 ? null : at }))
+  t.match(
+    bench.effects.findLast(effect => effect.kind === 'ask'),
+    { type: 'currentState', body: { aboveTerm: 3 } }
+  )
+})
+
+t.test('who is asked for its state leaves the terms before', async t => {
+  const bench = leading()
+  const { term } = bench.messages().at(-1) ?? { term: 0 }
+  const first = bench.put('currentState', { aboveTerm: term })
+  bench.settle()
+  t.match(bench.failure(first), { code: 'no leader', definite: true })
+  const asked = bench.put('currentTerm', undefined)
+  t.same(bench.answer(asked), { term: term + 1 })
+})
+
+t.test('a snapshot that cannot be kept is told to who sent it, after a while', async t => {
+  const former = alone()
+  former.write('a')
+  former.settle()
+  const asked = former.put('currentState', { aboveTerm: 0 })
+  former.settle()
+  const { data, index, term } = former.answer(asked)
+
+  const disk = new BenchDisk()
+  disk.full = true
+  const bench = new Bench([self, ...peers], disk)
+  const snapshot = { meta: { index, term, members: [self, ...peers] }, data }
+  const send = (): void => bench.raft({ type: 'snapshot', from: peers[0], to: self, term: 5, snapshot })
+  const told = (): number => bench.effects.filter(effect => effect.kind === 'tell' && effect.type === 'snapshotFailed').length
+  send()
+  bench.tick(10)
+  t.equal(told(), 0)
+  bench.tick(40)
+  t.equal(told(), 1)
+  t.same(bench.logs('snapshot installed'), [])
+  disk.full = false
+  send()
+  bench.settle()
+  t.match(bench.logs('snapshot installed'), [{ index }])
+  t.match(bench.messages().at(-1), { type: 'appendResponse', index })
+})
+
+t.test('a snapshot of its own that cannot be written is tried again, not at once', async t => {
+  const disk = new BenchDisk()
+  const bench = alone(disk, { snapshots: { entriesMax: 1, bytesMax: 1 << 20 } })
+  const before = bench.logs('snapshot taken').length
+  disk.full = true
+  bench.write('a')
+  bench.settle()
+  for (let at = 0; at < 10; at++) bench.settle()
+  t.equal(bench.logs('snapshot not written').length, 1)
+  disk.full = false
+  bench.tick(60)
+  t.ok(bench.logs('snapshot taken').length > before)
+})
