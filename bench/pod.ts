@@ -22,7 +22,9 @@ export const pod = (n: number): Record<string, unknown> => ({
     ]
   },
   spec: {
-    containers: [{ name: 'c', image: 'nginx:1.27', resources: { requests: { cpu: '100m', memory: '64Mi' } }, ports: [{ containerPort: 80 }] }],
+    containers: [
+      { name: 'c', image: 'nginx:1.27', resources: { requests: { cpu: '100m', memory: '64Mi' } }, ports: [{ containerPort: 80 }] }
+    ],
     nodeName: 'worker-1',
     restartPolicy: 'Always',
     serviceAccountName: 'default'

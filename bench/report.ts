@@ -46,6 +46,7 @@ export function report(scenario: string, results: readonly Result[], append: boo
   console.log(`\n${table(results)}`)
   if (!append) return
   const title = `## ${scenario}, ${new Date().toISOString().slice(0, 16)}Z, ${commit()}\n\n${machine()}\n\n`
-  if (!fs.existsSync(resultsFile)) fs.writeFileSync(resultsFile, '# Results\n\nAppended by the benchmarks: `node dist/bench/<scenario>.js --append`.\n')
+  if (!fs.existsSync(resultsFile))
+    fs.writeFileSync(resultsFile, '# Results\n\nAppended by the benchmarks: `node dist/bench/<scenario>.js --append`.\n')
   fs.appendFileSync(resultsFile, `\n${title}${table(results)}`)
 }

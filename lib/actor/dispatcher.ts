@@ -62,9 +62,10 @@ export class Dispatcher implements Recipients {
     if (this.#members.has(address)) throw new Error(`${address} runs already`)
     const shell = this.#shell
     const cell = new Cell(address, actor, shell.newLife(), shell, shell.random(address))
-    const member = new Member(cell, parent)
+    const home = parent === undefined ? undefined : this.#members.get(parent)
+    const member = new Member(cell, parent, home?.cell.life ?? 0)
     this.#members.set(address, member)
-    if (parent !== undefined) this.#members.get(parent)?.children.add(address)
+    home?.children.add(address)
     if (!isPort(address)) shell.started?.(address, actor.name, parent)
     this.#turn(member, () => cell.start(args))
     return member.over
@@ -415,8 +416,13 @@ export class Dispatcher implements Recipients {
       this.#post.route({ kind: 'stop', from: cell.address, to: child, life: 0, id: 0, type: '', body: `parent ended: ${reason}`, count: 0 })
     }
     for (const watcher of member.watchers) this.#post.route(downNotice(cell.address, watcher, reason))
-    if (member.parent !== undefined && !member.watchers.has(member.parent))
-      this.#post.route(downNotice(cell.address, member.parent, reason))
+    if (member.parent !== undefined && !member.watchers.has(member.parent)) this.#tellParent(member, member.parent, reason)
     this.#shell.ended(cell.address, cell.life, reason)
+  }
+
+  #tellParent({ cell, parentLife: life }: Member, parent: string, reason: string): void {
+    // A port ends with its owner: then nobody is there to be told, and the owner's next life must not be.
+    if (isPort(cell.address) && !this.#members.has(parent)) return
+    this.#post.route({ ...downNotice(cell.address, parent, reason), life })
   }
 }
