@@ -8,8 +8,9 @@
 // at a time; a death is told after everything the dead actor sent.
 
 import { Cell } from './cell.js'
-import type { Clock, Failure } from './contract.js'
-import { type AnyActor, downNotice, type Effect, type Envelope, failureFor, isPort, type SpawnEffect } from './envelope.js'
+import type { Clock } from './contract.js'
+import { type AnyActor, downNotice, type Effect, type Envelope, isPort, type SpawnEffect } from './envelope.js'
+import { farewell } from './farewell.js'
 import { Alarms, Member } from './member.js'
 import { Post, type Recipients } from './post.js'
 import type { ActorMetrics, Counters, Shell } from './shell.js'
@@ -396,26 +397,8 @@ export class Dispatcher implements Recipients {
     const { cell } = member
     this.#members.delete(cell.address)
     this.#alarms.remove(member)
-    for (const effect of cell.epitaph(reason)) this.#post.route(effect as Envelope)
-    const detail = `${cell.address}: ${reason}`
-    for (const unsaid of member.blocked ?? []) {
-      if (unsaid.kind === 'cancel') this.#post.route(unsaid)
-      // An answer that waited for its save will not come.
-      if (unsaid.kind !== 'answer' && unsaid.kind !== 'failure' && unsaid.kind !== 'end') continue
-      this.#post.route({ ...unsaid, kind: 'failure', body: { code: 'down', definite: false, detail }, count: 0 })
-    }
-    const error: Failure = { code: 'down', definite: true, detail }
-    for (const waiting of member.mailbox.drain()) {
-      if (waiting.kind === 'ask' || waiting.kind === 'open') this.#post.route(failureFor(waiting, error))
-    }
-    for (const child of member.children) {
-      if (isPort(child)) {
-        this.#closePort(child, reason)
-        continue
-      }
-      this.#post.route({ kind: 'stop', from: cell.address, to: child, life: 0, id: 0, type: '', body: `parent ended: ${reason}`, count: 0 })
-    }
-    for (const watcher of member.watchers) this.#post.route(downNotice(cell.address, watcher, reason))
+    for (const child of member.children) if (isPort(child)) this.#closePort(child, reason)
+    for (const envelope of farewell(member, reason)) this.#post.route(envelope)
     if (member.parent !== undefined && !member.watchers.has(member.parent)) this.#tellParent(member, member.parent, reason)
     this.#shell.ended(cell.address, cell.life, reason)
   }
