@@ -13,14 +13,10 @@ import { Draft } from './draft.js'
 import type { AnyActor, Effect, Envelope, Facts } from './envelope.js'
 import { isFlow } from './flow.js'
 import { type Consumer, Intake } from './intake.js'
+import { Outlets } from './outlets.js'
 import { type RequestName, Served, type Service } from './served.js'
-import { type SinkOwner, SinkState } from './stream.js'
-import { never, type Run, type Wait, Waits } from './waits.js'
-
-export interface Clocks {
-  nowMs(): number
-  clusterMs(): number
-}
+import type { SinkOwner, SinkState } from './stream.js'
+import { type Clocks, type Run, type Wait, Waits } from './waits.js'
 
 export class Cell implements SinkOwner, Consumer {
   readonly address: string
@@ -37,7 +33,7 @@ export class Cell implements SinkOwner, Consumer {
   readonly #asks: Asks
   readonly #intake: Intake
   readonly #served = new Served()
-  readonly #sinksWaited = new Map<SinkState, Wait>()
+  readonly #outlets: Outlets
   readonly #draft = new Draft()
 
   constructor(address: string, actor: AnyActor, life: number, clocks: Clocks, random: Random) {
@@ -48,16 +44,13 @@ export class Cell implements SinkOwner, Consumer {
     this.#waits = new Waits(clocks)
     this.#intake = new Intake(this, this.#waits)
     this.#asks = new Asks(this, this.#waits, this.#intake)
+    this.#outlets = new Outlets(this, this.#served, this.#waits)
     this.#ctx = cellContext(this, random)
   }
 
   /** When a timer of that clock is next due; Infinity without one. */
   dueMs(clock: Clock): number {
     return this.#waits.dueMs(clock)
-  }
-
-  get unanswered(): number {
-    return this.#served.size
   }
 
   /** Whether it waits for others, or others for it. */
@@ -197,17 +190,8 @@ export class Cell implements SinkOwner, Consumer {
   failRequest(request: RequestName, detail: string): void {
     const served = this.#take(request)
     if (served?.sink !== undefined) served.sink.open = false
-    const body: Failure = { code: 'internal', definite: false, detail }
-    this.effects.push({
-      kind: 'failure',
-      from: this.address,
-      to: request.from,
-      life: request.life,
-      id: request.id,
-      type: '',
-      body,
-      count: 0
-    })
+    const error: Failure = { code: 'internal', definite: false, detail }
+    this.effects.push(this.#reply('failure', request, error))
   }
 
   #endQuietly(run: Run): void {
@@ -248,10 +232,9 @@ export class Cell implements SinkOwner, Consumer {
       const { run, sink } = served
       if (sink !== undefined) {
         sink.open = false
-        const wait = this.#sinksWaited.get(sink)
-        this.#sinksWaited.delete(sink)
+        const waiting = this.#outlets.release(sink)
         if (run === undefined || run.done) this.actor.sink?.(this.#ctx, this.#state, sink, 'closed')
-        else if (wait?.run === run) return this.#advance(run, false)
+        else if (waiting === run) return this.#advance(run, false)
       }
       if (run !== undefined) this.cancelRun(run)
     })
@@ -271,12 +254,12 @@ export class Cell implements SinkOwner, Consumer {
     else this.#answer(request, result instanceof Refusal ? result : new Refusal('no stream', `${request.type} opened no stream`))
   }
 
-  #reply(kind: 'answer' | 'failure', request: Envelope, body: unknown): Envelope {
+  #reply(kind: 'answer' | 'failure', request: RequestName, body: unknown): Envelope {
     return { kind, from: this.address, to: request.from, life: request.life, id: request.id, type: '', body, count: 0 }
   }
 
   #credited(envelope: Envelope): void {
-    const sink = this.#served.get(envelope)?.sink
+    const sink = this.#outlets.of(envelope)
     if (sink === undefined) {
       // The consumer believes in a stream that this life does not have.
       const error: Failure = { code: 'down', definite: false, detail: `${this.address} has no such stream` }
@@ -284,10 +267,9 @@ export class Cell implements SinkOwner, Consumer {
       return
     }
     if (!sink.took(envelope.count)) return
-    const wait = this.#sinksWaited.get(sink)
-    this.#sinksWaited.delete(sink)
+    const waiting = this.#outlets.release(sink)
     this.#turn(envelope, () => {
-      if (wait?.run !== undefined) this.#advance(wait.run, true)
+      if (waiting !== undefined) this.#advance(waiting, true)
       else this.actor.sink?.(this.#ctx, this.#state, sink, 'credit')
     })
   }
@@ -346,9 +328,7 @@ export class Cell implements SinkOwner, Consumer {
       case 'credit': {
         const sink = step.sink as SinkState
         if (!sink.open) return false
-        run.wait = this.#waits.arm('credit', 'real', never, run)
-        this.#sinksWaited.set(sink, run.wait)
-        return undefined
+        return void this.#outlets.await(run, sink)
       }
     }
   }
@@ -412,7 +392,7 @@ export class Cell implements SinkOwner, Consumer {
       this.#waits.disarm(wait)
       if (wait.kind === 'ask' || wait.kind === 'open') this.#asks.giveUp(wait)
       else if (wait.kind === 'next') this.#intake.unread(wait.id)
-      else if (wait.kind === 'credit') for (const [sink, waiting] of this.#sinksWaited) if (waiting === wait) this.#sinksWaited.delete(sink)
+      else if (wait.kind === 'credit') this.#outlets.unwait(wait)
     }
     run.flow.return(undefined)
   }
@@ -429,20 +409,6 @@ export class Cell implements SinkOwner, Consumer {
   }
 
   stream(): Sink<unknown> {
-    const request = this.request as Envelope
-    const [window] = request.body as readonly [number, unknown]
-    const sink = new SinkState(this, request.from, request.life, request.id, window)
-    this.#served.add(request).sink = sink
-    this.effects.push({
-      kind: 'opened',
-      from: this.address,
-      to: request.from,
-      life: request.life,
-      id: request.id,
-      type: '',
-      body: undefined,
-      count: 0
-    })
-    return sink
+    return this.#outlets.open(this.request as Envelope)
   }
 }

@@ -8,8 +8,9 @@
 // at a time; a death is told after everything the dead actor sent.
 
 import { Cell } from './cell.js'
-import type { Clock, Failure } from './contract.js'
-import { type AnyActor, downNotice, type Effect, type Envelope, failureFor, isPort, type SpawnEffect } from './envelope.js'
+import type { Clock } from './contract.js'
+import { type AnyActor, downNotice, type Effect, type Envelope, isPort, type SpawnEffect } from './envelope.js'
+import { farewell } from './farewell.js'
 import { Alarms, Member } from './member.js'
 import { Post, type Recipients } from './post.js'
 import type { ActorMetrics, Counters, Shell } from './shell.js'
@@ -62,9 +63,10 @@ export class Dispatcher implements Recipients {
     if (this.#members.has(address)) throw new Error(`${address} runs already`)
     const shell = this.#shell
     const cell = new Cell(address, actor, shell.newLife(), shell, shell.random(address))
-    const member = new Member(cell, parent)
+    const home = parent === undefined ? undefined : this.#members.get(parent)
+    const member = new Member(cell, parent, home?.cell.life ?? 0)
     this.#members.set(address, member)
-    if (parent !== undefined) this.#members.get(parent)?.children.add(address)
+    home?.children.add(address)
     if (!isPort(address)) shell.started?.(address, actor.name, parent)
     this.#turn(member, () => cell.start(args))
     return member.over
@@ -395,28 +397,15 @@ export class Dispatcher implements Recipients {
     const { cell } = member
     this.#members.delete(cell.address)
     this.#alarms.remove(member)
-    for (const effect of cell.epitaph(reason)) this.#post.route(effect as Envelope)
-    const detail = `${cell.address}: ${reason}`
-    for (const unsaid of member.blocked ?? []) {
-      if (unsaid.kind === 'cancel') this.#post.route(unsaid)
-      // An answer that waited for its save will not come.
-      if (unsaid.kind !== 'answer' && unsaid.kind !== 'failure' && unsaid.kind !== 'end') continue
-      this.#post.route({ ...unsaid, kind: 'failure', body: { code: 'down', definite: false, detail }, count: 0 })
-    }
-    const error: Failure = { code: 'down', definite: true, detail }
-    for (const waiting of member.mailbox.drain()) {
-      if (waiting.kind === 'ask' || waiting.kind === 'open') this.#post.route(failureFor(waiting, error))
-    }
-    for (const child of member.children) {
-      if (isPort(child)) {
-        this.#closePort(child, reason)
-        continue
-      }
-      this.#post.route({ kind: 'stop', from: cell.address, to: child, life: 0, id: 0, type: '', body: `parent ended: ${reason}`, count: 0 })
-    }
-    for (const watcher of member.watchers) this.#post.route(downNotice(cell.address, watcher, reason))
-    if (member.parent !== undefined && !member.watchers.has(member.parent))
-      this.#post.route(downNotice(cell.address, member.parent, reason))
+    for (const child of member.children) if (isPort(child)) this.#closePort(child, reason)
+    for (const envelope of farewell(member, reason)) this.#post.route(envelope)
+    if (member.parent !== undefined && !member.watchers.has(member.parent)) this.#tellParent(member, member.parent, reason)
     this.#shell.ended(cell.address, cell.life, reason)
+  }
+
+  #tellParent({ cell, parentLife: life }: Member, parent: string, reason: string): void {
+    // A port ends with its owner: then nobody is there to be told, and the owner's next life must not be.
+    if (isPort(cell.address) && !this.#members.has(parent)) return
+    this.#post.route({ ...downNotice(cell.address, parent, reason), life })
   }
 }

@@ -1,6 +1,6 @@
 // actor: contract, cell, dispatcher, streams: what an actor is, and the only code that calls a handler.
 
-export { Cell, type Clocks } from './cell.js'
+export { Cell } from './cell.js'
 export {
   type Actor,
   type Answer,
@@ -46,3 +46,4 @@ export { ask, credit, doubt, open, passOn, refuse, sleep, streamWindow } from '.
 export { Mailbox, mailboxMaxDefault } from './mailbox.js'
 export type { ActorMetrics, Counters, PortFactory, Shell } from './shell.js'
 export { afterDeath, type Deaths, noDeaths, type RestartPolicy, restartPolicyDefault, type Verdict } from './supervision.js'
+export type { Clocks } from './waits.js'

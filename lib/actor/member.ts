@@ -15,6 +15,7 @@ export class Member {
   readonly cell: Cell
   readonly mailbox: Mailbox
   readonly parent: string | undefined
+  readonly parentLife: number // Of a parent in this thread; 0: elsewhere, or none.
   readonly children = new Set<string>()
   readonly watchers = new Set<string>() // Who is told of the end of this life.
   readonly monitors = new Set<string>() // Whose end this life asked to be told, and was not yet.
@@ -27,9 +28,10 @@ export class Member {
   turns = 0
   busyMs = 0
 
-  constructor(cell: Cell, parent: string | undefined) {
+  constructor(cell: Cell, parent: string | undefined, parentLife: number) {
     this.cell = cell
     this.parent = parent
+    this.parentLife = parentLife
     this.mailbox = new Mailbox(cell.actor.mailboxMax)
     const atMs = Number.POSITIVE_INFINITY
     this.alarms = { real: { atMs, heapIndex: -1, member: this }, cluster: { atMs, heapIndex: -1, member: this } }

@@ -92,6 +92,7 @@ export class Post {
         break
       case 'down': {
         // Told once, and never to a life that did not ask: a parent that also monitors, a notice for an earlier life.
+        if (envelope.life !== 0 && envelope.life !== member.cell.life) return true
         const monitors = member.monitors.delete(envelope.from)
         if (!member.children.delete(envelope.from) && !monitors) return true
         member.mailbox.push(envelope, 0)

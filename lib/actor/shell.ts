@@ -1,8 +1,8 @@
 // Shell: what a host provides to the actors of a thread, and what it can be told of them.
 
 import type { Random } from '../std/index.js'
-import type { Clocks } from './cell.js'
 import type { AnyActor, Envelope, Facts, SpawnEffect } from './envelope.js'
+import type { Clocks } from './waits.js'
 
 /** What a host provides to the actors of a thread. */
 export interface Shell extends Clocks {

@@ -3,9 +3,13 @@
 // Pure bookkeeping on either clock. The earliest is known at once, and giving one up costs O(log n).
 
 import { Heap, type HeapMember } from '../std/index.js'
-import type { Clocks } from './cell.js'
 import type { Clock, Flow } from './contract.js'
 import type { Envelope } from './envelope.js'
+
+export interface Clocks {
+  nowMs(): number
+  clusterMs(): number
+}
 
 /** A flow in progress: the request it serves, if any, and what it waits for. */
 export interface Run {

@@ -76,10 +76,15 @@ export class Network implements LinkEvents {
   // What a link tells -------------------------------------------------------------------------------
 
   received(envelopes: Envelope[], link: Link): void {
+    let last = ''
     for (const { kind, from } of envelopes) {
-      if (kind === 'down')
+      if (kind === 'down') {
         this.#routes.delete(from) // It may come back in another thread.
-      else if (this.#routes.get(from) !== link) this.#routes.set(from, link)
+        last = ''
+      } else if (from !== last) {
+        last = from
+        if (this.#routes.get(from) !== link) this.#routes.set(from, link)
+      }
     }
     // Also here: a thread that was paused when its side was cut does not know of it yet.
     this.#events.received(this.#cuts.size === 0 ? envelopes : envelopes.filter(envelope => !this.#cuts.has(between(envelope))))

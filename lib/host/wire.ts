@@ -8,10 +8,8 @@
 // begin with new codecs, on the same port, so that nothing else is lost and nothing overtakes.
 
 import type { MessagePort } from 'node:worker_threads'
-// Not 'msgpackr' itself, which also loads node:stream, in every thread.
-import { Packr } from 'msgpackr/pack'
-import { Unpackr } from 'msgpackr/unpack'
 import type { Envelope } from '../actor/index.js'
+import { Codec } from './codec.js'
 
 /** Measured: uncapped, the two threads never overlap; at 16 they do, at least cost. */
 const envelopesPerBatch = 16
@@ -25,25 +23,6 @@ export interface LinkSide {
   readonly port: MessagePort
   readonly state: SharedArrayBuffer
   readonly side: 0 | 1
-}
-
-/** A codec belongs to one link and one direction: records refer to what was sent before. */
-export class Codec {
-  // Of msgpackr's pairings only these two work with records sent in sequence.
-  readonly #packr = new Packr({ sequential: true })
-  readonly #unpackr = new Unpackr({ sequential: true, structures: [] })
-
-  /** The packed bytes, in an ArrayBuffer of their own, so that they can be transferred. */
-  pack(envelopes: readonly Envelope[]): Uint8Array<ArrayBuffer> {
-    const packed = this.#packr.pack(envelopes)
-    const own = new Uint8Array(packed.length)
-    own.set(packed)
-    return own
-  }
-
-  unpack(bytes: Uint8Array): Envelope[] {
-    return this.#unpackr.unpack(bytes) as Envelope[]
-  }
 }
 
 const refusable = ({ kind }: Envelope): boolean => kind === 'tell' || kind === 'ask' || kind === 'open'
@@ -86,7 +65,7 @@ export class Link {
 
   /** False: the receiver is too far behind, and the envelope may be refused. */
   send(envelope: Envelope): boolean {
-    if (this.#closed || (this.#full() && refusable(envelope))) return false
+    if (this.#closed || (refusable(envelope) && this.#full())) return false
     this.#out.push(envelope)
     if (this.#out.length >= envelopesPerBatch) this.flush()
     else if (this.#out.length === 1) this.#events.pending()

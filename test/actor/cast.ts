@@ -55,6 +55,9 @@ export type Act =
   | { readonly do: 'log'; readonly text: string }
   | { readonly do: 'random' }
   | { readonly do: 'throw'; readonly text: string }
+  | { readonly do: 'release'; readonly text: string } // Answers what is held, and still holds it.
+  | { readonly do: 'push'; readonly items: number } // Into every stream it has opened.
+  | { readonly do: 'end' } // Every such stream.
   | { readonly do: 'stop'; readonly reason: string }
 
 export interface Feed {
@@ -94,6 +97,7 @@ interface State {
   readonly settles: boolean
   readonly held: Later<string>[]
   readonly flows: { cancel(): void }[]
+  readonly sinks: Sink<number>[]
 }
 
 type Ctx = Context<PuppetProtocol, 'a' | 'b'>
@@ -162,6 +166,15 @@ function perform(ctx: Ctx, state: State, act: Act): void {
       return ctx.log('random', { number: ctx.random() })
     case 'throw':
       throw new Error(act.text)
+    case 'release':
+      for (const later of state.held) ctx.answer(later, act.text)
+      return
+    case 'push':
+      for (const sink of state.sinks) pushAll(sink, act.items)
+      return
+    case 'end':
+      for (const sink of state.sinks) sink.end()
+      return
     case 'stop':
       return ctx.stop(act.reason)
   }
@@ -210,7 +223,7 @@ export const puppet: PuppetActor = {
   name: 'puppet',
   ports: [jar],
   init(ctx, args) {
-    const state: State = { handled: 0, settles: args?.settles ?? false, held: [], flows: [] }
+    const state: State = { handled: 0, settles: args?.settles ?? false, held: [], flows: [], sinks: [] }
     ctx.log('started', { life: ctx.life })
     play(ctx, state, args?.init ?? [])
     return state
@@ -260,10 +273,11 @@ export const puppet: PuppetActor = {
     },
     left: ctx => ctx.leftMs,
     life: (ctx, state) => ({ life: ctx.life, handled: state.handled }),
-    feed(ctx, _state, feed) {
+    feed(ctx, state, feed) {
       if (feed.how === 'refuse') return refuse('not today', 'no feed')
       if (feed.how === 'flow') return pushFlow(ctx, feed)
       const sink = ctx.stream()
+      state.sinks.push(sink)
       ctx.log('pushed', { count: pushAll(sink, feed.items), credit: sink.credit })
       if (feed.finish !== 'open') sink.end(feed.finish === 'fail' ? refuse('spoilt', 'the feed went bad') : undefined)
       return sink

@@ -161,6 +161,55 @@ export const messages: readonly Case[] = [
     }
   },
   {
+    name: 'a guarded turn that throws leaves timers, deferred requests and streams as they were, and begins no flow',
+    async run(t, h) {
+      await h.start(a)
+      await h.start(b, 'guarded-puppet')
+      await play(
+        h,
+        a,
+        { do: 'ask', to: b, type: 'hold', timeoutMs: 60_000, tag: 'held' },
+        { do: 'open', to: b, body: { items: 2, how: 'push', finish: 'open' }, window: 8, tag: 's' }
+      )
+      const items = () => linesOf(h, a, 'items').flatMap(line => line.fields.items)
+      await h.until('both are there', () => linesOf(h, b, 'held').length === 1 && items().length === 2)
+      await play(h, b, { do: 'timer', name: 'a', clock: 'real', delayMs: 40 })
+      const outcomeOfBlow = await h.ask(b, 'blow', [
+        { do: 'cancel', name: 'a' },
+        { do: 'timer', name: 'b', clock: 'real', delayMs: 5 },
+        { do: 'timer', name: 'a', clock: 'cluster', delayMs: 60_000 },
+        { do: 'release', text: 'never' },
+        { do: 'ask', to: a, type: 'hold', timeoutMs: 10, tag: 'never' },
+        { do: 'push', items: 3 },
+        { do: 'end' },
+        { do: 'tell', to: a, text: 'never' }
+      ])
+      t.match(outcomeOfBlow, { ok: false, error: { code: 'internal' } })
+      await h.until('the timer fires', () => linesOf(h, b, 'fired').length > 0)
+      await h.pass(20)
+      t.match(linesOf(h, b, 'fired'), [{ fields: { timer: 'a' } }])
+      t.same(
+        [outcomeOf(h, 'held'), outcomeOf(h, 'never'), texts(h, a), linesOf(h, a, 'held'), linesOf(h, a, 'end')],
+        [undefined, undefined, [], [], []]
+      )
+      await play(h, b, { do: 'release', text: 'free' }, { do: 'push', items: 1 }, { do: 'end' })
+      t.match(await outcome(h, 'held'), { value: 'free' })
+      await h.until('the end', () => linesOf(h, a, 'end').length === 1)
+      t.same(items(), [0, 1, 0])
+    }
+  },
+  {
+    name: 'a request answered in a turn that throws fails with its actor',
+    async run(t, h) {
+      await h.start(a)
+      await h.start(b)
+      await play(h, a, { do: 'ask', to: b, type: 'hold', timeoutMs: 60_000, tag: 'held' })
+      await h.until('b holds', () => linesOf(h, b, 'held').length === 1)
+      t.match(await h.ask(b, 'blow', [{ do: 'release', text: 'never' }]), { ok: false, error: { code: 'down', definite: false } })
+      t.match(await outcome(h, 'held'), { code: 'down', definite: false })
+    }
+  },
+  {
     name: 'a restart loses the mailbox and the state, and requests in it fail definitely',
     async run(t, h) {
       await h.start(a)
