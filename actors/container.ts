@@ -9,6 +9,7 @@ import {
   type Context,
   type Flow,
   type Later,
+  machineOf,
   type Ref,
   type Refusal,
   refuse,
@@ -38,6 +39,7 @@ import {
   shellPort,
   socketsPort
 } from '../lib/ports/index.js'
+import type { KubeProxyProtocol } from './kube-proxy.js'
 
 export interface ContainerArgs {
   readonly config: ContainerConfig
@@ -78,6 +80,7 @@ type ContainerContext = Context<Protocol>
 const bodyBytesMax = 1 << 20
 const listenTimeoutMs = 10_000
 const shellTimeoutMs = 20_000
+const resolveTimeoutMs = 2_000 // Below what the shell waits for an answer.
 const mainRun = 1
 const companionRun = 2
 const movedBy = 20_000
@@ -151,8 +154,11 @@ export const container: Actor<Protocol, ContainerArgs, ContainerState> = {
       if (detail !== undefined) write(ctx, state, 'stderr', `${detail}\n`)
       finish(ctx, state, { atMs: ctx.clusterMs, exitCode: code, ...(signal === undefined ? {} : { signal: signalNumbers[signal] }) })
     },
-    // Names of the cluster are the DNS component's; until it is asked, an address is all that is known.
-    shellResolve: () => ({ addresses: [] }),
+    *shellResolve(ctx, _state, { name }) {
+      const proxy = `${machineOf(ctx.self)}/kube-proxy` as Ref<KubeProxyProtocol>
+      const answer = yield* ask(proxy, resolveTimeoutMs, 'resolve', { name })
+      return answer.ok ? answer.value : refuse(answer.error.code, answer.error.detail)
+    },
     moduleOutput: (ctx, state, { stream, text }) => write(ctx, state, stream, text),
     moduleExit(ctx, state, { code, detail }) {
       state.moduleRuns = false
@@ -277,6 +283,7 @@ function* startShell(ctx: ContainerContext, state: ContainerState, argv: readonl
     cwd: config.cwd ?? state.image.cwd ?? '/',
     hostname: config.pod.hostname,
     ...(config.pod.ip === '' ? {} : { podIp: config.pod.ip }),
+    files: { '/etc/resolv.conf': config.resolvConf },
     mounts: config.mounts,
     ...config.runAs
   }

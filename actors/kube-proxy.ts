@@ -1,11 +1,11 @@
 // kube-proxy: decides, for one node, where connections to services go. It touches no byte and holds no listener: the
-// fabric does, and asks.
+// fabric does, and asks. As it knows every service, it also answers the names of services to its node's containers.
 
-import type { Actor, Context, Ref } from '../lib/actor/index.js'
+import { type Actor, type Context, type Ref, refuse } from '../lib/actor/index.js'
 import { ApiClient, type ApiRef, Informer, resources } from '../lib/client/index.js'
 import type { EndpointSlice, Service } from '../lib/kinds/index.js'
 import type { Listener, SocketAddress, Transport } from '../lib/ports/index.js'
-import { Balancer, type NodeView, type Rule, ruleName, rulesOf, serviceNameLabel } from '../lib/proxy/index.js'
+import { addressesOfName, Balancer, type NodeView, type Rule, ruleName, rulesOf, serviceNameLabel } from '../lib/proxy/index.js'
 import type { FabricProtocol } from './fabric.js'
 
 export interface KubeProxyProtocol {
@@ -16,6 +16,8 @@ export interface KubeProxyProtocol {
    * system itself refuses connections, as upstream's REJECT rule does.
    */
   listeners(): readonly Listener[]
+  /** The addresses of a fully qualified name of the cluster; none: no such name. Refused `not ready` before services are known. */
+  resolve(query: { readonly name: string }): { readonly addresses: readonly string[] }
 }
 
 export interface ProxiedConnection {
@@ -71,7 +73,15 @@ export const kubeProxy: Actor<KubeProxyProtocol, KubeProxyArgs, KubeProxyState> 
       const rule = rules.get(ruleName({ ...listener, transport }))
       return { endpoints: rule === undefined ? [] : balancer.choose(rule, client.address, inside, ctx.clusterMs) }
     },
-    listeners: (_ctx, state) => listenersOf(state)
+    listeners: (_ctx, state) => listenersOf(state),
+    resolve(_ctx, { services, slices }, { name }) {
+      if (!services.synced || !slices.synced) return refuse('not ready', 'services are not known yet')
+      const source = {
+        service: (key: string) => services.store.get(key),
+        slices: (key: string) => slices.store.byIndex('service', key)
+      }
+      return { addresses: addressesOfName(name, source) }
+    }
   },
   settled(ctx, state) {
     if (state.dirty.size === 0 || !state.services.synced || !state.slices.synced) return

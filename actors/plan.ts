@@ -3,8 +3,10 @@
 import type { Ref } from '../lib/actor/index.js'
 import type { ApiRef } from '../lib/client/index.js'
 import type { ControllerOptions } from '../lib/controllers/index.js'
+import type { ModuleImage } from '../lib/images/index.js'
 import type { StoreRef } from '../lib/storage/index.js'
 import type { ApiserverArgs } from './apiserver.js'
+import type { ContainersArgs } from './containers.js'
 import type { ControllerManagerArgs } from './controller-manager.js'
 import type { FabricArgs, FabricProtocol } from './fabric.js'
 import type { KubeProxyArgs, KubeProxyProtocol } from './kube-proxy.js'
@@ -21,6 +23,8 @@ export interface ClusterShape {
   readonly schedulers: number
   readonly runtime: 'stand-in' | 'simulated'
   readonly unknownImages: 'fail' | 'simulate'
+  /** JS modules of the user's that run as images. */
+  readonly images: readonly ModuleImage[]
   /** How long a node may be silent before it counts as NotReady; cluster clock. */
   readonly nodeGraceMs: number
 }
@@ -33,6 +37,7 @@ export const defaultShape: ClusterShape = {
   schedulers: 1,
   runtime: 'stand-in',
   unknownImages: 'fail',
+  images: [],
   nodeGraceMs: 40_000
 }
 
@@ -119,15 +124,17 @@ function workerMachine(shape: ClusterShape, ground: ClusterGround, index: number
     podPrefix,
     apiservers: apiserversOf(shape),
     runtime: shape.runtime,
+    images: shape.images,
     unknownImages: shape.unknownImages === 'fail' ? 'refuse' : 'simulate',
     supervisor: `root/${machine}`,
     leaseRenewMs: Math.min(leaseRenewMsMax, shape.nodeGraceMs / 4) // As upstream's 10 s of 40 s.
   }
   const children = [own(`${machine}/kubelet`, 'kubelet', kubelet)]
   if (shape.runtime === 'simulated') return children
+  const containers: ContainersArgs = { modules: shape.images }
   return [
     ...children,
-    { ...own(`${machine}/containers`, 'containers', {}), onDemand: true },
+    { ...own(`${machine}/containers`, 'containers', containers), onDemand: true },
     own(`${machine}/kube-proxy`, 'kube-proxy', kubeProxyArgs(shape, ground, index))
   ]
 }

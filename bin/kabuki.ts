@@ -1,9 +1,12 @@
 #!/usr/bin/env node
 // kabuki: the command.
 
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import * as path from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { parseDuration } from '../lib/cli/index.js'
+import { type ModuleImage, parseImage } from '../lib/images/index.js'
 import { chaos } from './commands/chaos.js'
 import { clock } from './commands/clock.js'
 import { demo } from './commands/demo.js'
@@ -34,6 +37,15 @@ const odd = (text: string): number => {
   if (value % 2 === 0) throw new InvalidArgumentError('an odd number: a store needs a majority')
   return value
 }
+/** `name=./module.mjs`, as often as wanted. */
+const image = (text: string, before: readonly ModuleImage[]): readonly ModuleImage[] => {
+  const at = text.indexOf('=')
+  const name = text.slice(0, at)
+  const file = path.resolve(text.slice(at + 1))
+  if (at < 1 || parseImage(name) === undefined) throw new InvalidArgumentError('the name of an image, =, and the path of a JS module')
+  if (!existsSync(file)) throw new InvalidArgumentError(`${file} does not exist`)
+  return [...before, { name, url: pathToFileURL(file).href }]
+}
 
 const dataDir = (): Option => new Option('--data-dir <directory>', 'where the cluster keeps its data').default('./.kabuki')
 const output = (): Option => new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text')
@@ -61,6 +73,7 @@ program
   .option('--node-grace <duration>', 'how long a node may be silent before it counts as NotReady', duration)
   .addOption(new Option('--runtime <name>', 'how containers run').choices(['stand-in', 'simulated']).default('stand-in'))
   .addOption(new Option('--unknown-images <how>', 'what an unknown image does').choices(['fail', 'simulate']).default('fail'))
+  .option('--image <name=module>', 'a JS module that runs as that image, trusted code; may be given several times', image, [])
   .addOption(output())
   .action(up)
 

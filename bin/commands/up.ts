@@ -5,6 +5,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { callControl, claimDataDir, controlSocketPath } from '../../lib/host/index.js'
+import type { ModuleImage } from '../../lib/images/index.js'
 import { Cluster } from '../cluster.js'
 import { rosterUrl, workerUrl } from '../modules.js'
 import { type CommandOptions, print } from './call.js'
@@ -23,6 +24,7 @@ export interface UpOptions extends CommandOptions {
   readonly nodeGrace?: number
   readonly runtime: 'stand-in' | 'simulated'
   readonly unknownImages: 'fail' | 'simulate'
+  readonly image: readonly ModuleImage[]
 }
 
 const detachTimeoutMs = 60_000
@@ -42,6 +44,7 @@ export async function up(options: UpOptions): Promise<void> {
     timeScale: options.timeScale,
     runtime: options.runtime,
     unknownImages: options.unknownImages,
+    images: options.image,
     rosterUrl,
     workerUrl,
     onProgress: progress,

@@ -9,6 +9,7 @@ import { expand } from './environment.js'
 import { type PodHost, podText, type Subject, subjectOf } from './pod-host.js'
 import { fetchEnvironment } from './pod-inputs.js'
 import { runOf } from './recovery.js'
+import { resolvConf } from './resolver.js'
 import type { ContainerConfig, ExitScript, Pull, VolumeFiles } from './runtime.js'
 import { volumeName } from './volumes.js'
 
@@ -142,6 +143,7 @@ function containerConfig(
     args: container.args?.map(text => expand(text, env)),
     env: { HOSTNAME: hostname, ...env },
     cwd: container.workingDir,
+    resolvConf: resolvConf(pod, host.facts.hostIp),
     ports: (container.ports ?? []).map(({ containerPort, protocol = 'TCP', name }) => ({
       containerPort,
       protocol,

@@ -19,6 +19,7 @@ export interface ContainerConfig {
   readonly args: readonly string[] | undefined // Instead of the image's CMD.
   readonly env: Readonly<Record<string, string>>
   readonly cwd: string | undefined
+  readonly resolvConf: string // The content of /etc/resolv.conf.
   readonly ports: readonly { readonly containerPort: number; readonly protocol: string; readonly name?: string }[]
   readonly mounts: readonly Mount[]
   readonly volumes: readonly VolumeFiles[]

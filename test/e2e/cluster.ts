@@ -8,7 +8,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { kubectlPath } from '../../build/kubectl-layer.js'
 import type { ClusterStatus } from '../../lib/cli/index.js'
 
-const command = new URL('../../bundle/kabuki.js', import.meta.url).pathname
+export const command = new URL('../../bundle/kabuki.js', import.meta.url).pathname
+
+/** Where this test process begins to look for a free port: others look elsewhere. */
+export const portStart = 20_000 + (process.pid % 90) * 10
 
 export interface Output {
   readonly code: number
@@ -21,6 +24,7 @@ export interface UpOptions {
   /** Another user to run it as; needs root. */
   readonly uid?: number
   readonly dataDir?: string
+  readonly port?: number
 }
 
 export class TestCluster {
@@ -36,10 +40,15 @@ export class TestCluster {
     this.startMs = startMs
   }
 
-  static async up({ args = [], uid, dataDir = mkdtempSync(path.join(tmpdir(), 'kabuki-e2e-')) }: UpOptions = {}): Promise<TestCluster> {
+  static async up({
+    args = [],
+    uid,
+    dataDir = mkdtempSync(path.join(tmpdir(), 'kabuki-e2e-')),
+    port = portStart
+  }: UpOptions = {}): Promise<TestCluster> {
     const startedMs = performance.now()
     const options = uid === undefined ? {} : { uid, gid: uid, env: { PATH: process.env.PATH, HOME: dataDir } }
-    const child = spawn(process.execPath, [command, 'up', '--data-dir', dataDir, '--port', '16443', ...args], {
+    const child = spawn(process.execPath, [command, 'up', '--data-dir', dataDir, '--port', String(port), ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       ...options
     })

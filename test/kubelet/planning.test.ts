@@ -22,6 +22,7 @@ import {
   probed,
   probing,
   recovered,
+  resolvConf,
   resourceValue,
   retryAtMs,
   serviceVariables,
@@ -375,4 +376,26 @@ t.test('recovery: what the status says of containers that are not there', async 
     recovered({ ...podOf({ restartPolicy: policy }), status: { containerStatuses: [running(2)] } }, [], nowMs).get('app')
   t.match(of('Always'), { run: undefined, restartCount: 3, last: { exitCode: 137, reason: 'ContainerStatusUnknown' } })
   t.match(of('Never'), { restartCount: 2, run: { phase: 'exited', exitCode: 137 } })
+})
+
+t.test('resolv.conf, by dnsPolicy', t => {
+  const cluster = 'search shop.svc.cluster.local svc.cluster.local cluster.local\nnameserver 127.9.2.1\noptions ndots:5\n'
+  const own = { nameservers: ['10.0.0.1'], searches: ['shop.example'], options: [{ name: 'ndots', value: '2' }, { name: 'edns0' }] }
+  const cases: [spec: Partial<PodSpec>, expected: string][] = [
+    [{}, cluster],
+    [{ dnsPolicy: 'ClusterFirst' }, cluster],
+    [{ dnsPolicy: 'ClusterFirst', hostNetwork: true }, 'nameserver 127.9.2.1\n'],
+    [{ dnsPolicy: 'ClusterFirstWithHostNet', hostNetwork: true }, cluster],
+    [{ dnsPolicy: 'Default' }, 'nameserver 127.9.2.1\n'],
+    [{ dnsPolicy: 'None', dnsConfig: own }, 'search shop.example\nnameserver 10.0.0.1\noptions ndots:2 edns0\n'],
+    [
+      { dnsConfig: own },
+      'search shop.svc.cluster.local svc.cluster.local cluster.local shop.example\nnameserver 127.9.2.1\nnameserver 10.0.0.1\noptions ndots:2 edns0\n'
+    ]
+  ]
+  for (const [spec, expected] of cases) {
+    const pod = { metadata: { name: 'web', namespace: 'shop' }, spec: { containers: [], ...spec } } as unknown as Pod
+    t.equal(resolvConf(pod, '127.9.2.1'), expected, JSON.stringify(spec))
+  }
+  t.end()
 })

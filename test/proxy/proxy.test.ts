@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { EndpointSlice, Service } from '../../lib/kinds/index.js'
-import { Balancer, type NodeView, ruleName, rulesOf } from '../../lib/proxy/index.js'
+import { addressesOfName, Balancer, type NodeView, ruleName, rulesOf } from '../../lib/proxy/index.js'
 
 type Conditions = { ready?: boolean; serving?: boolean; terminating?: boolean }
 
@@ -171,4 +171,41 @@ t.test('session affinity', async t => {
   const pick = (at: number) => fresh.choose(both[at] as (typeof both)[0], 'a', true, 0)[0]
   const [a, b] = [pick(0), pick(1)]
   t.same([pick(0), pick(1), pick(0)], [a, b, a], 'two ports of a service do not disturb each other')
+})
+
+t.test('names of services', t => {
+  const objects = new Map<string, [Service, EndpointSlice[]]>([
+    ['default/web', [service({}), [slice(two)]]],
+    ['default/none', [service({ clusterIP: 'None', clusterIPs: ['None'] }), []]],
+    ['default/outside', [service({ type: 'ExternalName', externalName: 'example.com' }), []]],
+    [
+      'db/peers',
+      [
+        service({ clusterIP: 'None', clusterIPs: ['None'] }),
+        [
+          slice([['127.8.2.5', 'worker-2'], ['127.8.1.6', 'worker-1', { ready: false }], ...two.slice(0, 1)] as never),
+          slice([], { endpoints: [{ addresses: ['127.8.1.7'], hostname: 'peer-0', conditions: { ready: true } }] })
+        ]
+      ]
+    ]
+  ])
+  const source = { service: (key: string) => objects.get(key)?.[0], slices: (key: string) => objects.get(key)?.[1] ?? [] }
+  const names: [name: string, addresses: string[]][] = [
+    ['web.default.svc.cluster.local', ['127.9.0.10']],
+    ['WEB.default.svc.cluster.local', ['127.9.0.10']],
+    ['peers.db.svc.cluster.local', ['127.8.1.5', '127.8.1.7', '127.8.2.5']],
+    ['peer-0.peers.db.svc.cluster.local', ['127.8.1.7']],
+    ['peer-9.peers.db.svc.cluster.local', []],
+    ['none.default.svc.cluster.local', []],
+    ['outside.default.svc.cluster.local', []],
+    ['web-0.web.default.svc.cluster.local', []],
+    ['a.peer-0.peers.db.svc.cluster.local', []],
+    ['web.db.svc.cluster.local', []],
+    ['web.default.svc', []],
+    ['default.svc.cluster.local', []],
+    ['svc.cluster.local', []],
+    ['example.com', []]
+  ]
+  for (const [name, addresses] of names) t.same(addressesOfName(name, source), addresses, name)
+  t.end()
 })

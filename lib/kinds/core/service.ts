@@ -17,6 +17,9 @@ import { defineKind, statusSubresource } from '../definition.js'
 import type { Kind } from '../kind.js'
 import { validateService, validateServiceUpdate } from './service-validation.js'
 
+/** The domain of the cluster's names: kubelets search it, and who answers names answers those in it. */
+export const clusterDomain = 'cluster.local'
+
 export interface Service extends ApiObject {
   spec: ServiceSpec
   status?: { conditions?: Condition[]; loadBalancer?: LoadBalancerStatus }
