@@ -6,8 +6,8 @@ import { type Fault, inflict, type World } from '../sim/index.js'
 import { integerBelow, type Random, unreachable } from '../std/index.js'
 import type { ClusterRunPlan, Strike } from './cluster-plan.js'
 
-const workerDownMs = { min: 8_000, max: 22_000 } // Longer than the grace and the toleration together, now and then.
-const controlDownMs = { min: 200, max: 6_000 }
+const longDownMs = { min: 17_000, max: 28_000 } // Longer than a node's grace and its pods' toleration together.
+const shortDownMs = { min: 200, max: 6_000 }
 
 export class ClusterStrikes {
   count = 0
@@ -47,7 +47,7 @@ export class ClusterStrikes {
       case 'kill store leader':
         return this.#kill(address => address === this.leader)
       case 'power off store leader':
-        if (this.leader !== undefined) this.#crash(this.leader.split('/')[0] as string, true, controlDownMs)
+        if (this.leader !== undefined) this.#crash(this.leader.split('/')[0] as string, true, shortDownMs)
         return
       case 'kill apiserver':
       case 'kill scheduler':
@@ -57,12 +57,16 @@ export class ClusterStrikes {
       case 'kill controller':
         return this.#kill(address => address.startsWith('control-') && address.endsWith('-controller'))
       case 'kill worker':
-        return this.#crash(`worker-${1 + integerBelow(this.#random, this.#plan.shape.nodes)}`, this.#random() < 0.5, workerDownMs)
+        return this.#crash(this.#worker(), this.#random() < 0.5, this.#random() < 0.5 ? longDownMs : shortDownMs)
       case 'kill control machine':
-        return this.#crash(`control-${integerBelow(this.#random, this.#plan.shape.stores)}`, this.#random() < 0.5, controlDownMs)
+        return this.#crash(`control-${integerBelow(this.#random, this.#plan.shape.stores)}`, this.#random() < 0.5, shortDownMs)
       default:
         return unreachable(strike)
     }
+  }
+
+  #worker(): string {
+    return `worker-${1 + integerBelow(this.#random, this.#plan.shape.nodes)}`
   }
 
   #pick<V>(of: readonly V[]): V | undefined {
