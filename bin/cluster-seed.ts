@@ -6,10 +6,10 @@ import { existsSync, readFileSync } from 'node:fs'
 import { plan } from '../actors/plan.js'
 import { find, loadAll } from '../actors/roster.js'
 import { type ClusterCast, type ClusterResult, type ClusterRunPlan, runCluster } from '../lib/chaos/index.js'
+import type { LogRecord } from '../lib/sim/index.js'
 
-const places = ['../resources/', '../../resources/'].map(place => new URL(place, import.meta.url))
-const file = places.map(place => new URL('schemas.json', place)).find(url => existsSync(url))
-if (file === undefined) throw new Error('no schemas.json beside the bundle: run `npm run build`')
+const file = new URL('../resources/schemas.json', import.meta.url)
+if (!existsSync(file)) throw new Error(`${file.pathname} is missing: \`npm run build\` makes it`)
 
 await loadAll()
 
@@ -28,4 +28,5 @@ export const cast: ClusterCast = {
   resources: new Map([['schemas.json', new Uint8Array(readFileSync(file))]])
 }
 
-export const clusterSeed = (seed: number, overrides?: Partial<ClusterRunPlan>): ClusterResult => runCluster(seed, cast, overrides)
+export const clusterSeed = (seed: number, overrides?: Partial<ClusterRunPlan>, logged?: (record: LogRecord) => void): ClusterResult =>
+  runCluster(seed, cast, overrides, logged)

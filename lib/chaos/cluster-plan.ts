@@ -87,7 +87,7 @@ export function clusterPlan(seed: number, overrides: Partial<ClusterRunPlan> = {
     users: 3,
     deploymentsMax: 2,
     replicasMax: 5,
-    thinkMs: pick(random, [150, 300, 600]),
+    thinkMs: pick(random, [300, 600, 1200]),
     timeoutMs: pick(random, [2_000, 10_000]),
     strikes: some(random, strikes),
     strikeEveryMs: pick(random, [2_000, 4_000, 8_000]),
@@ -98,9 +98,10 @@ export function clusterPlan(seed: number, overrides: Partial<ClusterRunPlan> = {
     recoveryMs: 90_000,
     storeArgs: {
       // Limits far below those of use, so that what they lead to happens within seconds.
-      snapshots: { entriesMax: pick(random, [30, 100, 400]), bytesMax: pick(random, [65_536, 1 << 20]) },
+      snapshots: { entriesMax: pick(random, [100, 300, 1000]), bytesMax: pick(random, [262_144, 1 << 20]) },
       segmentBytesMax: pick(random, [16_384, 131_072, 1 << 20]),
-      raft: { tailEntriesMax: pick(random, [5, 50, 1000]) }
+      raft: { tailEntriesMax: pick(random, [5, 50, 200]) },
+      ...(random() < 0.3 ? { compactEveryMs: 15_000 } : {})
     },
     syncUs: pick(random, [200, 2_000, 10_000]),
     ...overrides

@@ -13,6 +13,6 @@ export {
 } from './cluster-result.js'
 export { runCluster } from './cluster-workload.js'
 export { Recorder } from './recorder.js'
-export { type RunResult, type StoreCast, type StoreEventName, storeEvents } from './result.js'
+export { type RunResult, type StoreCast, type StoreEventName, storeEvents, storeEventsWanted } from './result.js'
 export { type StorePlan, storePlan } from './store-plan.js'
 export { runStore } from './store-workload.js'
