@@ -185,12 +185,14 @@ function* begin(ctx: KubeletContext, state: KubeletState, client: ApiClient): Fl
   while (!(yield* state.runtime.recover())) yield* sleep('real', recoverRetryMs)
   const { workers, runtime, args } = state
   const pods = new Informer<Pod>(ctx as ClientContext, client, { resource: resources.pods, fieldSelector: `spec.nodeName=${args.node}` })
+  const found: Pod[] = []
   pods.addHandler({
-    add: pod => workers.add(pod),
+    add: (pod, initial) => (initial ? void found.push(pod) : workers.add(pod)),
     update: (_old, pod) => workers.add(pod),
     delete: pod => workers.delete(pod)
   })
   pods.whenSynced(() => {
+    workers.takeOver(found.splice(0))
     for (const id of runtime.orphans(workers.uids())) runtime.remove(id)
     state.synced = true
     show(ctx, state)

@@ -3,4 +3,5 @@
 import { type RunResult, runStore, type StorePlan } from '../lib/chaos/index.js'
 import { store } from './store.js'
 
-export const storeSeed = (seed: number, overrides?: Partial<StorePlan>): RunResult => runStore(seed, { store }, overrides)
+export const storeSeed = (seed: number, overrides?: Partial<StorePlan>, logged?: Parameters<typeof runStore>[3]): RunResult =>
+  runStore(seed, { store }, overrides, logged)

@@ -12,6 +12,7 @@ import { clock } from './commands/clock.js'
 import { demo } from './commands/demo.js'
 import { down } from './commands/down.js'
 import { kubectl } from './commands/kubectl.js'
+import { type SimOptions, sim } from './commands/sim.js'
 import { status } from './commands/status.js'
 import { up } from './commands/up.js'
 
@@ -142,6 +143,17 @@ breaking
       options
     )
   )
+
+program
+  .command('sim')
+  .description('run a whole cluster in the simulator, with faults drawn from a seed, and check what it promises')
+  .option('--seed <n>', 'the seed, or the first of them', count(0, 2 ** 32 - 1), 1)
+  .option('--seeds <n>', 'run that many seeds, side by side', count(1, 1_000_000))
+  .addOption(new Option('--workload <name>', 'what runs').choices(['cluster', 'store']).default('cluster'))
+  .option('--for <duration>', 'how much virtual time a run takes', duration, 60_000)
+  .option('--jobs <n>', 'how many run at once; default: one for each core', count(1, 256))
+  .addOption(output())
+  .action((options: SimOptions) => sim(options))
 
 const time = program.command('clock').description('move or scale the cluster’s time')
 time

@@ -1,6 +1,13 @@
 // Modules: where the bundles are that threads load, from wherever this file runs.
 
-const bundle = import.meta.url.includes('/bundle/') ? './' : '../bundle/'
+const isBundle = import.meta.url.includes('/bundle/')
+const bundle = isBundle ? './' : '../bundle/'
 
 export const rosterUrl = new URL(`${bundle}roster.js`, import.meta.url).href
 export const workerUrl = (actor: string): string => new URL(`${bundle}thread-${actor}.cjs`, import.meta.url).href
+
+/** The seeds of a workload; unbundled where this file is. */
+export const seedsUrlOf = (workload: 'cluster' | 'store'): string =>
+  new URL(isBundle ? `./${workload}-seed.js` : workload === 'cluster' ? './cluster-seed.js' : '../actors/store-seed.js', import.meta.url)
+    .href
+export const seedPoolUrl = new URL(isBundle ? './seed-pool.js' : '../lib/host/seed-pool.js', import.meta.url).href

@@ -28,7 +28,7 @@ const requireBanner = "import { createRequire as __createRequire } from 'node:mo
 const urlBanner = "const __moduleUrl = 'file://' + encodeURI(__filename);"
 
 /**
- * Writes `dist/bundle/`: the command and the roster, and for each actor what its worker thread runs: one CommonJS file, since
+ * Writes `dist/bundle/`: the command, the roster and what runs seeds, and for each actor what its worker thread runs: one CommonJS file, since
  * every file, and the loader of ES modules, costs each of seventeen threads anew.
  */
 export async function bundle(): Promise<void> {
@@ -38,7 +38,11 @@ export async function bundle(): Promise<void> {
     ...common,
     entryPoints: [
       { in: `${root}bin/kabuki.js`, out: 'kabuki' },
-      { in: `${root}actors/roster.js`, out: 'roster' }
+      { in: `${root}actors/roster.js`, out: 'roster' },
+      // What a pool of threads runs for `kabuki sim`.
+      { in: `${root}lib/host/seed-pool.js`, out: 'seed-pool' },
+      { in: `${root}actors/store-seed.js`, out: 'store-seed' },
+      { in: `${root}bin/cluster-seed.js`, out: 'cluster-seed' }
     ],
     outdir,
     splitting: true,

@@ -21,6 +21,16 @@ export const storeEvents = [
 ] as const
 export type StoreEventName = (typeof storeEvents)[number]
 
+/** Of these each must occur in a share of seeds. */
+export const storeEventsWanted: readonly StoreEventName[] = [
+  'election',
+  'follower snapshot',
+  'torn tail',
+  'indefinite write',
+  'watch resumed',
+  'rejoin'
+]
+
 export interface RunResult {
   readonly seed: number
   readonly members: number

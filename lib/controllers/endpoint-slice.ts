@@ -81,7 +81,14 @@ class EndpointSliceController {
       update: (_, slice) => this.#sliceChanged(slice),
       delete: slice => this.#sliceChanged(slice)
     })
-    this.#endpoints.addHandler({ delete: endpoints => this.#endpointsQueue.add(objectKey(endpoints.metadata)) })
+    this.#endpoints.addHandler({
+      // Made while its service was being deleted, or left over: nobody else looks at it again (upstream's checkLeftoverEndpoints).
+      add: ({ metadata }) => {
+        const key = objectKey(metadata)
+        if (this.#services.store.get(key) === undefined) this.#endpointsQueue.add(key)
+      },
+      delete: endpoints => this.#endpointsQueue.add(objectKey(endpoints.metadata))
+    })
   }
 
   #enqueue(service: Service): void {

@@ -47,13 +47,22 @@ export class PodWorkers {
     return found
   }
 
+  /** The pods that were here before this life: what any of them has is taken over before another is given anything new. */
+  takeOver(pods: readonly Pod[]): void {
+    const workers = pods.map(pod => this.#newWorker(pod))
+    for (const worker of workers) worker.sync()
+  }
+
   add(pod: Pod): void {
-    const { uid = '' } = pod.metadata
-    const known = this.#workers.get(uid)
+    const known = this.#workers.get(pod.metadata.uid ?? '')
     if (known !== undefined) return known.update(pod)
+    this.#newWorker(pod).sync()
+  }
+
+  #newWorker(pod: Pod): PodWorker {
     const worker = new PodWorker(this.#host, pod, this.#host.runtime.reports(pod))
-    this.#workers.set(uid, worker)
-    worker.sync()
+    this.#workers.set(worker.uid, worker)
+    return worker
   }
 
   delete(pod: Pod): void {

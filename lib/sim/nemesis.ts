@@ -99,6 +99,7 @@ export class Nemesis {
 
   #plan(): void {
     const world = this.#world
+    if (this.on.length === 0) return
     world.at(world.nowMs + this.everyMs * 2 * this.#random(), () => {
       if (!this.#active) return
       this.#strike()

@@ -1,0 +1,286 @@
+// Cluster workload: a whole cluster, users and watchers, a nemesis; then peace, in which everything must become what was asked
+// for; then the verdict.
+
+import type { Flow, Ref } from '../actor/index.js'
+import { checkCluster, type LeaderFact, type MemberState } from '../check/index.js'
+import { ApiClient, type ApiRef, type Resource, resources } from '../client/index.js'
+import type { ApiObject } from '../object/index.js'
+import { httpPortOf, type LogRecord, Nemesis, type PortMaker, resourcesPortOf, rootMachine, SimulatedSockets, World } from '../sim/index.js'
+import { forkSeed, type Random, seededRandom } from '../std/index.js'
+import type { StoreRef } from '../storage/index.js'
+import type { StoreMemberProtocol } from '../store/index.js'
+import { checkPods, checkWatch, checkWrites, clusterGuarantees } from './cluster-check.js'
+import { type ClusterState, missingOf } from './cluster-convergence.js'
+import { ClusterHistory } from './cluster-history.js'
+import { type ClusterRunPlan, clusterPlan } from './cluster-plan.js'
+import type { ChaosMachine, ClusterCast, ClusterEventName, ClusterResult, ClusterViolation } from './cluster-result.js'
+import { ClusterStrikes } from './cluster-strikes.js'
+import { ClusterUser, namespace } from './cluster-user.js'
+import { ClusterWatcher } from './cluster-watcher.js'
+
+const startLimitMs = 30_000
+const pollMs = 250
+const apiTimeoutMs = 5_000
+const quietMs = 1_000
+
+/** A run as the seed says. The same seed gives the same run, while nothing in it is changed. */
+export function runCluster(
+  seed: number,
+  cast: ClusterCast,
+  overrides: Partial<ClusterRunPlan> = {},
+  logged?: (record: LogRecord) => void
+): ClusterResult {
+  return new ClusterRun(clusterPlan(seed, overrides), cast, logged).run()
+}
+
+class ClusterRun {
+  readonly #plan: ClusterRunPlan
+  readonly #world: World
+  readonly #random: Random
+  readonly #apiservers: readonly ApiRef[]
+  readonly #stores: readonly string[]
+  readonly #history: ClusterHistory
+  readonly #running = { stopping: false }
+  readonly #users: ClusterUser[] = []
+  readonly #usersDone: (() => boolean)[] = []
+  readonly #watchers: ClusterWatcher[] = []
+  readonly #strikes: ClusterStrikes
+  readonly #nemesis: Nemesis
+  readonly #leaders: LeaderFact[] = []
+  readonly #violations: ClusterViolation[] = []
+  readonly #counts = new Map<ClusterEventName, number>()
+  #managers = 0 // How often one began to lead.
+  #operationLast = 0
+
+  constructor(plan: ClusterRunPlan, cast: ClusterCast, logged: ((record: LogRecord) => void) | undefined) {
+    this.#plan = plan
+    this.#random = seededRandom(plan.seed ^ 0x63686173)
+    this.#world = new World({ seed: plan.seed, ports: portsOf(cast), disk: { syncUs: plan.syncUs } })
+    this.#world.onLog(record => this.#heard(record))
+    if (logged !== undefined) this.#world.onLog(logged)
+    const machines = cast.plan(plan.shape)
+    const called = (actor: string): string[] =>
+      machines.flatMap(({ children }) => children.filter(child => child.actor === actor).map(({ address }) => address))
+    this.#apiservers = called('apiserver') as unknown as ApiRef[]
+    this.#stores = called('store')
+    this.#history = new ClusterHistory(this.#stores as unknown as StoreRef[])
+    for (const machine of machines) this.#start(machine, cast)
+    const names = machines.map(({ name }) => name).filter(name => name !== rootMachine)
+    this.#strikes = new ClusterStrikes(this.#world, plan, seededRandom(forkSeed(this.#random)))
+    this.#nemesis = new Nemesis(this.#world, {
+      seed: forkSeed(this.#random),
+      troubles: plan.troubles,
+      kindsMin: plan.troubles.length,
+      machines: names,
+      everyMs: plan.troubleEveryMs,
+      lastsMsMax: 8_000
+    })
+  }
+
+  /** A supervisor for each machine, on a machine that no fault befalls: as the main thread. */
+  #start({ name, children }: ChaosMachine, cast: ClusterCast): void {
+    const own = children.map(child =>
+      child.actor === 'store' ? { ...child, args: { ...(child.args as object), ...this.#plan.storeArgs } } : child
+    )
+    this.#world.start(`${rootMachine}/${name}`, cast.supervisor, { children: own }, `${rootMachine}/main`)
+  }
+
+  run(): ClusterResult {
+    const { plan, world } = { plan: this.#plan, world: this.#world }
+    world.newClient(`${rootMachine}/historian`).run(() => this.#history.follow())
+    this.#converge('the cluster does not start', startLimitMs)
+    this.#startUsers()
+    this.#startWatchers()
+    this.#strikes.start()
+    this.#nemesis.run(Math.max(0, plan.forMs - plan.calmMs - world.nowMs), 0)
+    this.#strikes.stop()
+    this.#running.stopping = true
+    const healedMs = world.nowMs
+    world.runUntil(() => this.#usersDone.every(done => done()), world.nowMs + plan.timeoutMs + quietMs)
+    const converged = this.#converge('not as asked for', plan.recoveryMs)
+    const recoveredMs = world.nowMs - healedMs
+    world.run(Math.max(plan.forMs, world.nowMs + quietMs))
+    const states = this.#states()
+    this.#violations.push(...checkCluster({ leaders: this.#leaders, states }))
+    return this.#result(converged, recoveredMs)
+  }
+
+  #result(converged: boolean, recoveredMs: number): ClusterResult {
+    const operations = this.#users.flatMap(user => user.operations)
+    const writes = operations.filter(({ kind }) => kind !== 'read')
+    const pods = checkPods(this.#history)
+    this.#violations.push(...checkWrites(operations, this.#history), ...pods.violations)
+    for (const watcher of this.#watchers) {
+      this.#violations.push(...checkWatch(watcher.sessions, this.#history, converged))
+      this.#count('watch resumed', watcher.resumed)
+      this.#count('watch relisted', watcher.relisted)
+    }
+    const inDoubt = writes.filter(({ outcome }) => outcome === 'in doubt' || outcome === undefined).length
+    this.#count('indefinite write', inDoubt)
+    this.#count('election', Math.max(0, this.#leaders.length - 1))
+    this.#count('eviction', pods.evictions)
+    this.#count('controller failover', Math.max(0, this.#managers - 1))
+    return {
+      seed: this.#plan.seed,
+      violations: this.#violations,
+      events: Object.fromEntries(this.#counts),
+      troubles: [...this.#plan.strikes, ...this.#plan.troubles],
+      faults: this.#strikes.count + this.#nemesis.count,
+      operations: operations.length,
+      acknowledged: writes.filter(({ outcome }) => outcome === 'acknowledged').length,
+      inDoubt,
+      revisionLast: this.#history.revision,
+      podsMax: pods.podsMax,
+      recoveredMs,
+      virtualMs: this.#world.nowMs,
+      envelopes: this.#world.timeline.happened,
+      traceHash: this.#world.trace.hash
+    }
+  }
+
+  // Who takes part -------------------------------------------------------------------------------------
+
+  #startUsers(): void {
+    for (let at = 0; at < this.#plan.users; at++) {
+      const name = `user-${at}`
+      const user = new ClusterUser({
+        name,
+        plan: this.#plan,
+        random: this.#fork(),
+        running: this.#running,
+        nextId: () => ++this.#operationLast,
+        nowMs: () => Math.round(this.#world.nowMs)
+      })
+      this.#users.push(user)
+      const pending = this.#world.newClient(`${rootMachine}/${name}`).run(ctx => user.run(this.#clientOf(ctx)))
+      this.#usersDone.push(() => pending.done)
+    }
+  }
+
+  #startWatchers(): void {
+    for (const resource of [resources.pods, resources.configMaps, resources.deployments] as readonly Resource[]) {
+      this.#world.newClient(`${rootMachine}/watcher-of-${resource.plural}`).run(ctx => {
+        const watcher = new ClusterWatcher(this.#clientOf(ctx), resource)
+        this.#watchers.push(watcher)
+        return watcher.run()
+      })
+    }
+  }
+
+  #clientOf(ctx: ConstructorParameters<typeof ApiClient>[0]): ApiClient {
+    return new ApiClient(ctx, { apiservers: this.#apiservers, attemptTimeoutMs: this.#plan.timeoutMs })
+  }
+
+  #fork(): Random {
+    return seededRandom(forkSeed(this.#random))
+  }
+
+  // What happens ---------------------------------------------------------------------------------------
+
+  #heard({ atUs, address, event, fields }: LogRecord): void {
+    switch (event) {
+      case 'became leader':
+        this.#strikes.leader = address
+        return void this.#leaders.push({ term: Number(fields.term), member: address, atUs })
+      case 'snapshot installed':
+        return this.#count('follower snapshot')
+      case 'torn tail cut':
+        return this.#count('torn tail')
+      case 'rejoined':
+        return this.#count('rejoin')
+      case 'crashMachine':
+        return this.#count('machine lost')
+      case 'started leading':
+        this.#managers++
+        return
+      case 'controller ended':
+        return this.#count('controller failover')
+      case 'failed':
+      case 'gave up':
+      case 'request failed':
+        return this.#violate(clusterGuarantees.noFailure, `${address} at ${atUs} us: ${event} ${JSON.stringify(fields)}`)
+      default:
+    }
+  }
+
+  #count(event: ClusterEventName, by = 1): void {
+    this.#counts.set(event, (this.#counts.get(event) ?? 0) + by)
+  }
+
+  #violate(guarantee: string, excerpt: string): void {
+    if (this.#violations.length < 20) this.#violations.push({ guarantee, excerpt })
+  }
+
+  // Liveness -------------------------------------------------------------------------------------------
+
+  /** Runs until everything is as asked for; else a violation. */
+  #converge(what: string, withinMs: number): boolean {
+    const limitMs = this.#world.nowMs + withinMs
+    for (;;) {
+      const missing = this.#missing()
+      if (missing.length === 0) return true
+      if (this.#world.nowMs >= limitMs) {
+        this.#violate(clusterGuarantees.convergence, `${what} after ${withinMs} ms:\n${missing.slice(0, 20).join('\n')}`)
+        return false
+      }
+      this.#world.run(this.#world.nowMs + pollMs)
+    }
+  }
+
+  #missing(): string[] {
+    const pending = this.#world.client.run(ctx => this.#read(this.#clientOf(ctx)))
+    this.#world.runUntil(() => pending.done, this.#world.nowMs + 8 * apiTimeoutMs)
+    if (pending.value === undefined) return ['no answer']
+    if (typeof pending.value === 'string') return [pending.value]
+    const missing = missingOf(pending.value, this.#plan.shape.nodes)
+    if (this.#history.revision === 0) missing.push('no history')
+    return missing
+  }
+
+  *#read(client: ApiClient): Flow<ClusterState | string> {
+    const lists: Record<string, readonly ApiObject[]> = {}
+    const wanted = {
+      nodes: resources.nodes,
+      deployments: resources.deployments,
+      replicaSets: resources.replicaSets,
+      pods: resources.pods,
+      services: resources.services,
+      slices: resources.endpointSlices,
+      endpoints: resources.endpoints
+    }
+    for (const [name, resource] of Object.entries(wanted)) {
+      const where = resource.namespaced ? { namespace } : {}
+      const list = yield* client.list(resource as Resource, { ...where, timeoutMs: apiTimeoutMs })
+      if (!list.ok) return `${name}: ${list.error.reason} ${list.error.message}`
+      lists[name] = list.value.items
+    }
+    return lists as unknown as ClusterState
+  }
+
+  /** What members hold once they agree, or at the limit. */
+  #states(): MemberState[] {
+    const limitMs = this.#world.nowMs + 5_000
+    for (;;) {
+      const states = this.#stores.flatMap(member => {
+        const answer = this.#world.client.call(member as Ref<StoreMemberProtocol>, quietMs, 'hash', { revision: 0 })
+        if (answer.ok) return [{ member, ...answer.value }]
+        if (this.#world.nowMs >= limitMs)
+          this.#violate(clusterGuarantees.convergence, `${member} does not tell its hash: ${answer.error.detail}`)
+        return []
+      })
+      const agree = states.length === this.#stores.length && checkCluster({ leaders: [], states }).length === 0
+      const caughtUp = agree && this.#history.revision >= (states[0]?.revision ?? 0)
+      if (caughtUp || this.#world.nowMs >= limitMs) return states
+      this.#world.run(this.#world.nowMs + pollMs)
+    }
+  }
+}
+
+function portsOf(cast: ClusterCast): Record<string, PortMaker> {
+  const sockets = new SimulatedSockets()
+  return {
+    http: httpPortOf as unknown as PortMaker,
+    resources: (() => resourcesPortOf(cast.resources)) as unknown as PortMaker,
+    sockets: sockets.port
+  }
+}
