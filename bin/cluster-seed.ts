@@ -3,7 +3,7 @@
 // The same plan and the same roster as `kabuki up`; what is generated at build time is read here, once a thread.
 
 import { existsSync, readFileSync } from 'node:fs'
-import { plan } from '../actors/plan.js'
+import { defaultShape, plan } from '../actors/plan.js'
 import { find, loadAll } from '../actors/roster.js'
 import { type ClusterCast, type ClusterResult, type ClusterRunPlan, runCluster } from '../lib/chaos/index.js'
 import type { LogRecord } from '../lib/sim/index.js'
@@ -24,7 +24,7 @@ const ground = {
 
 export const cast: ClusterCast = {
   supervisor: find('supervisor'),
-  plan: shape => plan(shape, ground).machines,
+  plan: shape => plan({ ...defaultShape, ...shape }, ground).machines,
   resources: new Map([['schemas.json', new Uint8Array(readFileSync(file))]])
 }
 

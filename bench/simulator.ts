@@ -1,0 +1,47 @@
+// simulator: how fast simulated time passes: three members of a store and the bench's own loader, on one core.
+
+import { store as storeActor } from '../actors/store.js'
+import type { AnyActor } from '../lib/actor/index.js'
+import { World } from '../lib/sim/index.js'
+import { median } from './measure.js'
+import type { Scenario } from './scenario.js'
+import { loadActor, type StoreLoadArgs } from './store-load.js'
+
+const members = ['control-0/store', 'control-1/store', 'control-2/store']
+const rounds = 3
+const inFlight = 4
+const virtualMs = 20_000
+const thinkMs = 20 // 4 in flight: about 200 operations a virtual second.
+
+export const simulator: Scenario = {
+  name: 'simulator',
+  what: 'a store of three at about 200 operations a virtual second',
+  marks: [{ figure: 'virtual to real time', at: 'least', value: 100 }],
+  async run() {
+    const load = await loadActor('load')
+    const events: number[] = []
+    const ratios: number[] = []
+    const operations: number[] = []
+    for (let round = 0; round < rounds; round++) {
+      const world = new World({ seed: round + 1 })
+      for (const member of members) world.start(member, storeActor as unknown as AnyActor, { clusterId: 'bench', members })
+      const args: StoreLoadArgs = { members, phases: [{ op: 'put', inFlight, forMs: virtualMs, thinkMs }] }
+      world.start('client-0/load', load, args)
+      let answered = 0
+      world.onLog(record => {
+        if (record.event === 'phase') answered = Number(record.fields.answered)
+      })
+      const { user, system } = process.cpuUsage()
+      world.run(virtualMs)
+      const used = process.cpuUsage({ user, system })
+      const seconds = (used.user + used.system) / 1e6 // Processor time: others on the machine do not count.
+      events.push(world.timeline.happened / seconds)
+      ratios.push(virtualMs / 1e3 / seconds)
+      operations.push(answered)
+    }
+    return [
+      { name: 'events', unit: 'per s of processor', value: median(events) },
+      { name: 'virtual to real time', unit: ': 1', value: median(ratios), also: { operations: median(operations) } }
+    ]
+  }
+}
