@@ -49,22 +49,24 @@ export async function bundle(): Promise<void> {
     format: 'esm',
     banner: { js: requireBanner }
   })
-  for (const actor of actorNames) {
-    const built = await build({
-      ...common,
-      stdin: { contents: threadOf(actor), resolveDir: root },
-      write: false,
-      outfile: `${outdir}/code-${actor}.js`,
-      format: 'cjs',
-      minifyWhitespace: true,
-      define: { 'import.meta.url': '__moduleUrl' },
-      banner: { js: urlBanner }
-    })
-    const code = `(function (exports, require, module, __filename, __dirname) {${built.outputFiles[0]?.text}\n})`
-    writeFileSync(`${outdir}/code-${actor}.js`, code)
-    writeFileSync(`${outdir}/code-${actor}.cache`, new Script(code, { filename: `code-${actor}.js` }).createCachedData())
-    writeFileSync(`${outdir}/thread-${actor}.cjs`, loaderOf(actor))
-  }
+  await Promise.all(actorNames.map(actor => bundleThread(actor, outdir)))
+}
+
+async function bundleThread(actor: string, outdir: string): Promise<void> {
+  const built = await build({
+    ...common,
+    stdin: { contents: threadOf(actor), resolveDir: root },
+    write: false,
+    outfile: `${outdir}/code-${actor}.js`,
+    format: 'cjs',
+    minifyWhitespace: true,
+    define: { 'import.meta.url': '__moduleUrl' },
+    banner: { js: urlBanner }
+  })
+  const code = `(function (exports, require, module, __filename, __dirname) {${built.outputFiles[0]?.text}\n})`
+  writeFileSync(`${outdir}/code-${actor}.js`, code)
+  writeFileSync(`${outdir}/code-${actor}.cache`, new Script(code, { filename: `code-${actor}.js` }).createCachedData())
+  writeFileSync(`${outdir}/thread-${actor}.cjs`, loaderOf(actor))
 }
 
 /** Compiling is a good part of what a thread's start costs. V8 takes what it had compiled before, if it is the same V8; else it compiles. */

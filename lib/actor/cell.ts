@@ -324,11 +324,11 @@ export class Cell implements SinkOwner, Consumer {
         run.wait = this.#waits.arm('sleep', step.clock, step.delayMs, run)
         return undefined
       case 'next':
-        return this.#intake.await(run, step.stream, step.timeoutMs)
+        return this.#intake.suspend(run, step.stream, step.timeoutMs)
       case 'credit': {
         const sink = step.sink as SinkState
         if (!sink.open) return false
-        return void this.#outlets.await(run, sink)
+        return void this.#outlets.suspend(run, sink)
       }
     }
   }

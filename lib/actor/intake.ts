@@ -81,7 +81,7 @@ export class Intake {
   }
 
   /** What is there for the flow to read, or undefined: it waits. */
-  await(run: Run, id: number, timeoutMs: number): Batch<unknown> | undefined {
+  suspend(run: Run, id: number, timeoutMs: number): Batch<unknown> | undefined {
     const inflow = this.#inflows.get(id)
     if (inflow === undefined) return { kind: 'end' }
     if (!inflow.arrivals.empty || inflow.arrivals.ended !== undefined) return this.#batch(id, inflow.arrivals)

@@ -32,7 +32,7 @@ export class Outlets {
   }
 
   /** Suspends the flow until there is credit. */
-  await(run: Run, sink: SinkState): void {
+  suspend(run: Run, sink: SinkState): void {
     run.wait = this.#waits.arm('credit', 'real', never, run)
     this.#waited.set(sink, run.wait)
   }
