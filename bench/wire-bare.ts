@@ -124,6 +124,7 @@ export class Bare {
   /** How many milliseconds it took. */
   run(run: BareRun): Promise<number> {
     return new Promise((resolve, reject) => {
+      this.#driver.removeAllListeners('error')
       this.#driver.once('message', resolve)
       this.#driver.once('error', reject)
       this.#driver.postMessage(run)

@@ -9,7 +9,7 @@
 
 import type { MessagePort } from 'node:worker_threads'
 import type { Envelope } from '../actor/index.js'
-import { Codec } from './codec.js'
+import { Codec, type Packed } from './codec.js'
 
 /** Measured: uncapped, the two threads never overlap; at 16 they do, at least cost. */
 const envelopesPerBatch = 16
@@ -59,7 +59,7 @@ export class Link {
     this.#events = events
     this.#mine = new Int32Array(state, side * 8, 2)
     this.#theirs = new Int32Array(state, (1 - side) * 8, 2)
-    port.on('message', (bytes: Uint8Array | typeof newCodec) => this.#take(bytes))
+    port.on('message', (packed: Packed | typeof newCodec) => this.#take(packed))
     port.on('close', () => this.close())
   }
 
@@ -76,16 +76,17 @@ export class Link {
     if (this.#out.length === 0 || this.#closed) return
     const out = this.#out
     this.#out = []
-    let bytes: Uint8Array<ArrayBuffer>
+    let packed: Packed
     try {
-      bytes = this.#outgoing.pack(out)
+      packed = this.#outgoing.pack(out)
     } catch {
       return this.#renew(out)
     }
     this.posts++
     this.#sentBatches = (this.#sentBatches + 1) | 0
-    this.#sentBytes = (this.#sentBytes + bytes.length) | 0
-    this.#port.postMessage(bytes, [bytes.buffer])
+    this.#sentBytes = (this.#sentBytes + packed.length) | 0
+    if (typeof packed === 'string') this.#port.postMessage(packed)
+    else this.#port.postMessage(packed, [packed.buffer])
   }
 
   close(): void {
@@ -114,13 +115,13 @@ export class Link {
     return batches >= batchesMax || ((this.#sentBytes - Atomics.load(this.#mine, 1)) | 0) >= bytesMax
   }
 
-  #take(bytes: Uint8Array | typeof newCodec): void {
-    if (bytes === newCodec) {
+  #take(packed: Packed | typeof newCodec): void {
+    if (packed === newCodec) {
       this.#incoming = new Codec()
       return
     }
-    this.#events.received(this.#incoming.unpack(bytes), this)
+    this.#events.received(this.#incoming.unpack(packed), this)
     Atomics.add(this.#theirs, 0, 1)
-    Atomics.add(this.#theirs, 1, bytes.length)
+    Atomics.add(this.#theirs, 1, packed.length)
   }
 }
