@@ -47,6 +47,6 @@ export function report(scenario: string, results: readonly Result[], append: boo
   if (!append) return
   const title = `## ${scenario}, ${new Date().toISOString().slice(0, 16)}Z, ${commit()}\n\n${machine()}\n\n`
   if (!fs.existsSync(resultsFile))
-    fs.writeFileSync(resultsFile, '# Results\n\nAppended by the benchmarks: `node dist/bench/<scenario>.js --append`.\n')
+    fs.writeFileSync(resultsFile, '# Results\n\nAppended by the benchmarks: `npx tsc -b && node dist/bench/<scenario>.js --append`.\n')
   fs.appendFileSync(resultsFile, `\n${title}${table(results)}`)
 }
