@@ -24,5 +24,5 @@ export { type ServiceAccount, serviceAccountKind } from './core/service-account.
 export { type Endpoint, type EndpointPort, type EndpointSlice, endpointSliceKind, endpointsMax } from './discovery/endpoint-slice.js'
 export { type EventsEvent, eventsEventKind, toCoreEvent, toEventsEvent } from './events/event.js'
 export type { Kind, ScaleMapping, Subresource, Verb } from './kind.js'
-export { apiVersionOf, keyOfObject, kindOf, kindOfResource, kinds, storageKey } from './registry.js'
+export { apiVersionOf, kindOf, kindOfResource, kinds } from './registry.js'
 export { beforeCreate, beforeStatusUpdate, beforeUpdate, type Creation, selectableFields, toScale } from './strategy.js'

@@ -50,11 +50,3 @@ export const kindOf = (apiVersion: string, kind: string): Kind | undefined => by
 export function apiVersionOf(kind: Pick<Kind, 'group' | 'version'>): string {
   return kind.group === '' ? kind.version : `${kind.group}/${kind.version}`
 }
-
-/** `namespace` '' for cluster-scoped kinds. What the store keeps an object under. */
-export function storageKey(kind: Kind, namespace: string, name: string): string {
-  return `/registry/${kind.storage}/${kind.namespaced ? `${namespace}/` : ''}${name}`
-}
-
-export const keyOfObject = (kind: Kind, object: ApiObject): string =>
-  storageKey(kind, object.metadata.namespace ?? '', object.metadata.name ?? '')

@@ -25,7 +25,6 @@ import {
   secretKind,
   selectableFields,
   serviceKind,
-  storageKey,
   toCoreEvent,
   toEventsEvent,
   toScale
@@ -352,7 +351,6 @@ t.test('scale, fields, the registry and the two events', async t => {
   t.equal(kindOf('apps/v1', 'Deployment'), deploymentKind)
   t.equal(kindOfResource('', 'v1', 'pods'), podKind)
   t.equal(kindOfResource('', 'v1', 'toString'), undefined)
-  t.equal(storageKey(podKind as Kind, 'ns', 'x'), '/registry/pods/ns/x')
   for (const kind of kinds) {
     const fields = Object.keys(kind.fields(defaulted(kind, { involvedObject: {}, spec: { containers: [] } })))
     t.ok(
