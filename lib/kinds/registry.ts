@@ -1,6 +1,5 @@
 // The registry: every kind by its names. A new kind is one file and one line here.
 
-import type { ApiObject } from '../object/index.js'
 import { controllerRevisionKind } from './apps/controller-revision.js'
 import { deploymentKind } from './apps/deployment.js'
 import { replicaSetKind } from './apps/replica-set.js'

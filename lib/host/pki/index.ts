@@ -1,4 +1,4 @@
 // pki: the cluster's certificates and the kubeconfig that goes with them.
 
-export { type Identity, writeKubeconfig } from './kubeconfig.js'
-export { ensurePki, type Pki, type PkiOptions } from './pki.js'
+export { writeKubeconfig } from './kubeconfig.js'
+export { ensurePki, type Pki } from './pki.js'
