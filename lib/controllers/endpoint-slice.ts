@@ -87,7 +87,9 @@ class EndpointSliceController {
         const key = objectKey(metadata)
         if (this.#services.store.get(key) === undefined) this.#endpointsQueue.add(key)
       },
-      delete: endpoints => this.#endpointsQueue.add(objectKey(endpoints.metadata))
+      // What was compared may have been the state before this controller's own last write: it is compared again when that is seen.
+      update: (_, { metadata }) => this.#endpointsQueue.add(objectKey(metadata)),
+      delete: ({ metadata }) => this.#endpointsQueue.add(objectKey(metadata))
     })
   }
 

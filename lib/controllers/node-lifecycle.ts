@@ -48,6 +48,7 @@ class NodeLifecycleController {
   readonly #heartbeats = new Map<string, Heartbeat>()
   readonly #zones = new Map<string, Zone>()
   readonly #wasReady = new Map<string, boolean>()
+  readonly #toMark = new Set<string>() // Lost nodes whose pods still may say that they are ready.
   #allDown = false
   #judging = false
 
@@ -63,8 +64,12 @@ class NodeLifecycleController {
       update: (_, { metadata }) => this.#queue.add(metadata.name ?? ''),
       delete: ({ metadata }) => this.#removed(metadata.name ?? '')
     })
-    // A pod may come to a node that is lost already, and still say that it is ready.
-    this.#pods.addHandler({ add: pod => this.#podSeen(pod), update: (_, pod) => this.#podSeen(pod) })
+    // A pod may come to a node that is lost already. Not whenever it changes, as upstream: a kubelet that lives after all would say
+    // the opposite, and so on without end.
+    this.#pods.addHandler({
+      add: pod => this.#podCame(pod),
+      update: (old, pod) => (old.spec.nodeName === pod.spec.nodeName ? undefined : this.#podCame(pod))
+    })
     new TaintEviction(scope, this.#pods, this.#nodes)
     scope.ctx.run(this.#monitor())
   }
@@ -83,14 +88,16 @@ class NodeLifecycleController {
     }
   }
 
-  #podSeen(pod: Pod): void {
-    const name = pod.spec.nodeName ?? ''
-    if (name !== '' && isPodReady(pod) && this.#wasReady.get(name) === false) this.#queue.add(name)
+  #podCame({ spec: { nodeName: name = '' } }: Pod): void {
+    if (this.#wasReady.get(name) !== false) return
+    this.#toMark.add(name)
+    this.#queue.add(name)
   }
 
   #removed(name: string): void {
     this.#heartbeats.delete(name)
     this.#wasReady.delete(name)
+    this.#toMark.delete(name)
   }
 
   *#reconcile(name: string): Flow<Reconciled> {
@@ -100,11 +107,15 @@ class NodeLifecycleController {
     const ready = readyStatus(node) === 'True'
     const was = this.#wasReady.get(name)
     this.#wasReady.set(name, ready)
+    if (ready) this.#toMark.delete(name)
+    else if (was !== false) this.#toMark.add(name)
     if (was === true && !ready) {
       const message = `Node ${name} status is now: NodeNotReady`
       this.#recorder.event({ kind: 'Node', name, uid: node.metadata.uid ?? '' }, 'Normal', 'NodeNotReady', message)
     }
-    return ready || (yield* this.#markPods(name)) ? 'done' : 'retry'
+    if (!this.#toMark.delete(name) || (yield* this.#markPods(name))) return 'done'
+    this.#toMark.add(name)
+    return 'retry'
   }
 
   /** Gives a node up that was silent for the grace period. Answers the node as it is now. */

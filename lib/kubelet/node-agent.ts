@@ -126,8 +126,8 @@ export class NodeAgent {
     for (;;) {
       if (yield* this.#renew()) {
         const nowMs = this.#ctx.clusterMs
-        // So late that others may have taken the node for dead, and said so in its conditions.
-        const late = nowMs - this.#renewedAtMs > (leaseDurationSeconds * 1000) / 2
+        // A renewal failed: others may have taken the node for dead, and said so in its conditions.
+        const late = nowMs - this.#renewedAtMs > 1.5 * this.#options.leaseRenewMs
         if (late && this.#renewedAtMs > 0) this.#ctx.run(this.#check())
         this.#renewedAtMs = nowMs
       }
