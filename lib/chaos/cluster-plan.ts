@@ -103,7 +103,7 @@ export function clusterPlan(seed: number, overrides: Partial<ClusterRunPlan> = {
       raft: { tailEntriesMax: pick(random, [5, 50, 200]) },
       ...(random() < 0.3 ? { compactEveryMs: 15_000 } : {})
     },
-    syncUs: pick(random, [200, 2_000, 10_000]),
+    syncUs: pick(random, [500, 5_000, 20_000]),
     ...overrides
   }
 }

@@ -8,6 +8,7 @@ import type { ClusterRunPlan, Strike } from './cluster-plan.js'
 
 const longDownMs = { min: 17_000, max: 28_000 } // Longer than a node's grace and its pods' toleration together.
 const shortDownMs = { min: 200, max: 6_000 }
+const longShare = 0.7
 
 export class ClusterStrikes {
   count = 0
@@ -57,7 +58,7 @@ export class ClusterStrikes {
       case 'kill controller':
         return this.#kill(address => address.startsWith('control-') && address.endsWith('-controller'))
       case 'kill worker':
-        return this.#crash(this.#worker(), this.#random() < 0.5, this.#random() < 0.5 ? longDownMs : shortDownMs)
+        return this.#crash(this.#worker(), this.#random() < 0.5, this.#random() < longShare ? longDownMs : shortDownMs)
       case 'kill control machine':
         return this.#crash(`control-${integerBelow(this.#random, this.#plan.shape.stores)}`, this.#random() < 0.5, shortDownMs)
       default:

@@ -144,10 +144,12 @@ export class NodeAgent {
     const { name } = this.#options.facts
     const spec = { holderIdentity: name, leaseDurationSeconds, renewTime: formatMicroTime(this.#ctx.clusterMs) }
     const at = { namespace: leaseNamespace, name }
-    const renewed = yield* this.#client.patch(resources.leases, at, { spec }, { timeoutMs: leaseTimeoutMs })
+    // As upstream, no longer than a period: another apiserver may answer the next one.
+    const timeoutMs = Math.min(leaseTimeoutMs, this.#options.leaseRenewMs)
+    const renewed = yield* this.#client.patch(resources.leases, at, { spec }, { timeoutMs })
     if (renewed.ok || !isNotFound(renewed)) return renewed.ok
     const lease = nodeLease(name, this.#node?.metadata.uid ?? '', this.#ctx.clusterMs)
-    const created = yield* this.#client.create(resources.leases, lease, { timeoutMs: leaseTimeoutMs })
+    const created = yield* this.#client.create(resources.leases, lease, { timeoutMs })
     if (!created.ok) this.#ctx.log('no lease', { node: name, reason: created.error.reason, message: created.error.message })
     return created.ok
   }
