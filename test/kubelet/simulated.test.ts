@@ -90,3 +90,28 @@ t.test('a restarted kubelet takes over its pods, and cleans up', async t => {
   cluster.until('ready', () => cluster.ready('other'))
   t.not(cluster.pod('other')?.status?.podIP, before?.status?.podIP)
 })
+
+t.test('an address that a pod has is not given to another one, in whatever order a restarted kubelet finds them', async t => {
+  const cluster = simulated()
+  cluster.create('web', web)
+  cluster.until('ready', () => cluster.ready('web'))
+  cluster.world.killActor(kubeletAddress)
+  cluster.create('before-it-by-name', web)
+  cluster.until('ready', () => cluster.ready('before-it-by-name'))
+  t.not(cluster.pod('before-it-by-name')?.status?.podIP, cluster.pod('web')?.status?.podIP)
+})
+
+t.test('a kubelet whose renewals failed looks at its node as soon as one succeeds', async t => {
+  const cluster = simulated({ leaseRenewMs: 1_000 })
+  cluster.pass(1_500)
+  const status = (): string | undefined =>
+    cluster.get<Node>('/api/v1/nodes/worker-1')?.status?.conditions?.find(({ type }) => type === 'Ready')?.status
+  const { world } = cluster
+  world.machine('worker-1').threads.get(kubeletAddress)?.pause()
+  cluster.pass(5_000)
+  const conditions = [{ type: 'Ready', status: 'Unknown', reason: 'NodeStatusUnknown', message: '' }]
+  cluster.call('PATCH', '/api/v1/nodes/worker-1/status', { status: { conditions } })
+  t.equal(status(), 'Unknown')
+  world.machine('worker-1').threads.get(kubeletAddress)?.resume()
+  cluster.until('Ready', () => status() === 'True', 3_000)
+})
