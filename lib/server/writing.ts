@@ -4,10 +4,12 @@
 // the write happened, the call times out, as upstream's does.
 
 import type { Flow } from '../actor/index.js'
-import { errors } from '../object/index.js'
+import { type ApiObject, errors } from '../object/index.js'
 import type { StoreCompare, StoreKeyValue, StoreOp } from '../storage/index.js'
 import type { Call, Serving } from './serving.js'
 import { failureText } from './store-client.js'
+
+const decoder = new TextDecoder()
 
 export interface Write {
   readonly key: string
@@ -50,10 +52,16 @@ export function* write(serving: Serving, call: Call, request: Write): Flow<Writt
     if (value === undefined ? current === undefined : current !== undefined && sameBytes(current.value, value)) {
       return { ok: true, revision: current?.modRevision ?? outcome.value.revision }
     }
-    if (expected !== 0) throw errors.timeout('it is not known whether the write took effect')
+    // Created by us, and changed by others since.
+    if (expected === 0 && current !== undefined && value !== undefined && uidOf(current.value) === uidOf(value)) {
+      return { ok: true, revision: current.createRevision }
+    }
+    throw errors.timeout('it is not known whether the write took effect')
   }
   return { ok: false, current, inspected }
 }
+
+const uidOf = (stored: Uint8Array): string | undefined => (JSON.parse(decoder.decode(stored)) as ApiObject).metadata.uid
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false

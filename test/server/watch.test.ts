@@ -149,10 +149,11 @@ t.test('members of the store die under load: no event is lost or told twice', as
 t.test('a write whose answer is lost is found out, not made twice', async t => {
   const cluster = await TestCluster.start({ members: 2 })
   t.teardown(() => cluster.close())
-  const lose = (): void => {
+  const lose = (meanwhile = (): void => undefined): void => {
     cluster.store.onTxn = () => {
       cluster.store.onTxn = undefined
       setImmediate(() => {
+        meanwhile()
         for (const index of [0, 1]) {
           cluster.host.kill(`control-${index}/store`)
           cluster.startMember(index)
@@ -173,6 +174,25 @@ t.test('a write whose answer is lost is found out, not made twice', async t => {
   lose()
   t.equal((await cluster.remove(`${configMaps}/once`)).status, 200)
   t.equal((await cluster.get(`${configMaps}/once`)).status, 404)
+
+  const change = (edit: (object: any) => void) => (): void => {
+    const { mvcc } = cluster.store
+    const key = '/registry/configmaps/default/quick'
+    const read = mvcc.range({ key })
+    const object = JSON.parse(new TextDecoder().decode('kvs' in read ? read.kvs[0]?.value : undefined))
+    edit(object)
+    const value = new TextEncoder().encode(JSON.stringify(object))
+    mvcc.apply({ type: 'txn', compares: [], success: [{ type: 'put', key, value }], failure: [] })
+  }
+  lose(change(object => Object.assign(object, { data: { by: 'another' } })))
+  const changedSince = await cluster.post(configMaps, configMap('quick'))
+  t.equal(changedSince.status, 201, 'ours, though somebody has changed it since')
+  t.ok(
+    Number((await cluster.get(`${configMaps}/quick`)).body.metadata.resourceVersion) > Number(changedSince.body.metadata.resourceVersion)
+  )
+  await cluster.remove(`${configMaps}/quick`)
+  lose(change(object => Object.assign(object.metadata, { uid: 'of another' })))
+  t.equal((await cluster.post(configMaps, configMap('quick'))).status, 504, 'not ours any more: whether it was, nobody knows')
 })
 
 t.test('an apiserver dies, and its watcher goes on at the next, or at its next life', async t => {
