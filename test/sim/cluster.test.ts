@@ -1,5 +1,6 @@
 // The whole cluster under the simulator: the journey's faults over many seeds. `KABUKI_SIM_SEEDS` asks for more of them.
 
+import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { clusterSeed } from '../../bin/cluster-seed.js'
 import { type ClusterResult, clusterEvents, clusterEventsWanted } from '../../lib/chaos/index.js'
@@ -8,8 +9,9 @@ import { runSeeds } from '../../lib/host/seed-pool.js'
 const seedsCount = Number(process.env.KABUKI_SIM_SEEDS ?? 40)
 const twiceShare = 0.1 // Of seeds that run a second time, in whatever thread.
 const shareMin = 0.1 // Of seeds in which each of the wanted events occurs: else it is another workload than the one meant.
-/** Those that found something: what is drawn of a seed may have changed since; the bugs have tests of their own. */
-const foundSomething = [2, 6, 131, 202]
+const regressions = (JSON.parse(readFileSync('test/regressions/seeds.json', 'utf8')) as { workload: string; seed: number }[])
+  .filter(({ workload }) => workload === 'cluster')
+  .map(({ seed }) => seed)
 
 const seeds = Array.from({ length: seedsCount }, (_, at) => 1000 + at)
 const twice = seeds.slice(0, Math.ceil(twiceShare * seedsCount))
@@ -17,7 +19,7 @@ const twice = seeds.slice(0, Math.ceil(twiceShare * seedsCount))
 t.test('no seed breaks a promise of the cluster, and seeds exercise what they are for', { timeout: 1_800_000 }, async t => {
   const results: ClusterResult[] = []
   const module = new URL('../../bin/cluster-seed.js', import.meta.url).href
-  const all = [...seeds, ...foundSomething, ...twice]
+  const all = [...seeds, ...regressions, ...twice]
   const failures = await runSeeds<ClusterResult>({ module, export: 'clusterSeed', seeds: all, threads: 2 }, ({ result }) => {
     results.push(result)
   })
