@@ -85,15 +85,27 @@ export class Cluster {
     })
   }
 
-  /** Starts it; `ready` tells when it serves. Throws an Error that says what to do. */
+  /** Starts it; `ready` tells when it serves. Throws an Error that says what to do, and then has left nothing behind. */
   static async start(options: ClusterOptions): Promise<Cluster> {
+    const undo: (() => unknown)[] = []
+    try {
+      return await Cluster.#start(options, undo)
+    } catch (error) {
+      for (const step of undo.reverse()) await step()
+      throw error
+    }
+  }
+
+  static async #start(options: ClusterOptions, undo: (() => unknown)[]): Promise<Cluster> {
     const progress = options.onProgress ?? (() => undefined)
     const ephemeral = options.dataDir === undefined
     const dataDir = path.resolve(options.dataDir ?? fs.mkdtempSync(path.join(os.tmpdir(), 'kabuki-')))
+    if (ephemeral) undo.push(() => fs.rmSync(dataDir, { recursive: true, force: true }))
     await claimDataDir(dataDir)
     const shape: ClusterShape = { ...defaultShape, ...definedOf(options) }
     const facts = readFacts(dataDir) ?? { id: nanoid(12), clockOffsetMs: 0, clusterMs: 0 }
     const addresses = await claimAddresses({ dataDir, startAt: Math.random() })
+    undo.push(() => addresses.release())
     const port = await freePort('127.0.0.1', options.port ?? portDefault)
     if (port !== (options.port ?? portDefault)) progress(`port ${options.port ?? portDefault} is taken: the API is on ${port}`)
     if (addresses.loopback === 'one')
@@ -117,6 +129,7 @@ export class Cluster {
       scale: options.timeScale ?? 1,
       ...(options.seed === undefined ? {} : { seed: options.seed })
     })
+    undo.push(() => runtime.stop())
     const cluster = new Cluster({ facts, dataDir, ephemeral, port, runtime, plan: made, addresses })
     writeKubeconfig(cluster.kubeconfig, {
       cluster: 'kabuki',
@@ -126,6 +139,7 @@ export class Cluster {
       client: pki.admin
     })
     cluster.#closeControl = await serveControl(controlSocketPath(dataDir), request => answerControl(cluster, request))
+    undo.push(() => cluster.#closeControl())
     await runtime.startActor(rootSupervisor, 'supervisor', {
       children: made.machines.map(machine => ({
         address: `root/${machine.name}`,

@@ -44,7 +44,7 @@ export async function demo(): Promise<void> {
   say('Starting a cluster of 3 store members, a control plane and 3 worker machines, every component an actor in its own thread.')
   const cluster = await Cluster.start({ rosterUrl, workerUrl, nodeGraceMs })
   const stop = (): void => void cluster.stop().then(() => process.exit(130))
-  process.once('SIGINT', stop)
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, stop)
   try {
     await cluster.ready()
     say(`  It serves at ${cluster.apiUrl} after ${Math.round(performance.now() - startedMs)} ms.`)

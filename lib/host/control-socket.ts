@@ -18,12 +18,12 @@ const connectionsMax = 64
 const socketPathMax = 100 // The system's own limit is about 107 bytes.
 const idleTimeoutMs = 10 * 60_000
 
-/** Beside the data, or, if that path is too long for a socket, in the temporary directory under a name made of it. */
+/** Beside the data, or, if that path is too long for a socket, in a temporary directory under a name made of it. */
 export function controlSocketPath(dataDir: string): string {
   const beside = path.join(path.resolve(dataDir), 'control.sock')
-  if (beside.length <= socketPathMax) return beside
-  const name = createHash('sha256').update(beside).digest('hex').slice(0, 16)
-  return path.join(os.tmpdir(), `kabuki-${name}.sock`)
+  const name = `kabuki-${createHash('sha256').update(beside).digest('hex').slice(0, 16)}.sock`
+  const places = [beside, path.join(os.tmpdir(), name)]
+  return places.find(place => Buffer.byteLength(place) <= socketPathMax) ?? path.join('/tmp', name)
 }
 
 /** Answers requests until closed. An error of the handler becomes the reply's `error`. */

@@ -19,6 +19,7 @@ import {
   type Ref
 } from '../actor/index.js'
 import { AddressTable, addressTableBytes } from './address-table.js'
+import { calm } from './calm.js'
 import { asking, client, clientAddress } from './client.js'
 import { ClusterClock, clockBytes } from './clock.js'
 import { moving } from './control.js'
@@ -248,13 +249,15 @@ export class Runtime implements Directory {
 
   /**
    * Moves the cluster clock forward; resolves when every thread has run what fell due. In small steps, so that what
-   * one actor does at its time comes before what another does a step later.
+   * one actor does at its time, and what comes of it, comes before what another does a step later.
    */
   async advanceClock(byMs: number): Promise<void> {
     if (!(byMs >= 0)) throw new RangeError(`cluster time never runs backwards: it cannot be advanced by ${byMs} ms`)
     for (let left = byMs; left > 0; left -= clockStepMsMax) {
       const step = Math.min(left, clockStepMsMax)
+      const before = this.#turns()
       await this.#moveClock(() => this.clock.set(this.clock.nowMs() + step, this.clock.scale))
+      await calm(this.#turns, before)
     }
   }
 
@@ -298,6 +301,8 @@ export class Runtime implements Directory {
     this.#log.flush()
     if (this.#options.dataDir === undefined) fs.rmSync(this.dataDir, { recursive: true, force: true })
   }
+
+  readonly #turns = (): number => [...this.#threads.values()].reduce((sum, { turns }) => sum + turns, 0)
 
   // Inside ------------------------------------------------------------------------------------------
 

@@ -2,7 +2,17 @@
 
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads'
 import { expose, remote } from './control.js'
-import { controlBytes, type Directory, endingAt, endings, parkedAt, pauseAt, type ThreadControl, type ThreadReport } from './directory.js'
+import {
+  controlBytes,
+  type Directory,
+  endingAt,
+  endings,
+  parkedAt,
+  pauseAt,
+  type ThreadControl,
+  type ThreadReport,
+  turnsAt
+} from './directory.js'
 import type { WorkerSetup } from './worker.js'
 
 export interface Placed {
@@ -79,6 +89,11 @@ export class ThreadHandle {
 
   get paused(): boolean {
     return Atomics.load(this.#words, pauseAt) === 1
+  }
+
+  /** Begun so far, modulo 2^32. */
+  get turns(): number {
+    return Atomics.load(this.#words, turnsAt)
   }
 
   /** Resolves when it holds still. False: it does not, being in the midst of a long turn; it will at its end. */

@@ -9,7 +9,9 @@ import type { StoreRange, StoreRangeAnswer, StoreRef, StoreTxn, StoreTxnAnswer }
 /** Failures that say something of the request; any member would answer the same. */
 const final = new Set(['compacted', 'future revision', 'no space', 'invalid', 'unknown message'])
 
-const attemptTimeoutMs = 5_000
+/** A member that holds still is passed over after this; by then the others have elected a leader. Twice as long in each round: all may be slow. */
+const attemptTimeoutMs = 1_000
+const attemptTimeoutMsMax = 8_000
 const retryDelayMs = 10
 const retryDelayMsMax = 200
 
@@ -56,7 +58,7 @@ export class StoreClient {
     let uncertain = false
     for (let tries = 1; ; tries++) {
       const store = this.current
-      const outcome = yield* ask(store, this.#attemptMs(deadlineMs), 'txn', txn)
+      const outcome = yield* ask(store, this.#attemptMs(tries, deadlineMs), 'txn', txn)
       if (outcome.ok || final.has(outcome.error.code)) return { outcome, uncertain }
       uncertain ||= !outcome.error.definite
       this.leave(store)
@@ -67,15 +69,17 @@ export class StoreClient {
   *#read<T>(deadlineMs: number, attempt: (store: StoreRef, timeoutMs: number) => Flow<Outcome<T>>): Flow<Outcome<T>> {
     for (let tries = 1; ; tries++) {
       const store = this.current
-      const outcome: Outcome<T> = yield* attempt(store, this.#attemptMs(deadlineMs))
+      const outcome: Outcome<T> = yield* attempt(store, this.#attemptMs(tries, deadlineMs))
       if (outcome.ok || final.has(outcome.error.code)) return outcome
       this.leave(store)
       if (!(yield* this.#pause(tries, deadlineMs))) return outcome
     }
   }
 
-  #attemptMs(deadlineMs: number): number {
-    return Math.max(1, Math.min(attemptTimeoutMs, deadlineMs - this.#clock.nowMs))
+  #attemptMs(tries: number, deadlineMs: number): number {
+    const rounds = Math.floor((tries - 1) / this.#stores.length)
+    const patienceMs = Math.min(attemptTimeoutMs * 2 ** rounds, attemptTimeoutMsMax)
+    return Math.max(1, Math.min(patienceMs, deadlineMs - this.#clock.nowMs))
   }
 
   /** The other members are tried at once; who has tried all of them waits. False: no time is left. */

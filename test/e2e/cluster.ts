@@ -25,6 +25,7 @@ export interface UpOptions {
   readonly uid?: number
   readonly dataDir?: string
   readonly port?: number
+  readonly env?: Readonly<Record<string, string>>
 }
 
 export class TestCluster {
@@ -44,10 +45,12 @@ export class TestCluster {
     args = [],
     uid,
     dataDir = mkdtempSync(path.join(tmpdir(), 'kabuki-e2e-')),
-    port = portStart
+    port = portStart,
+    env = {}
   }: UpOptions = {}): Promise<TestCluster> {
     const startedMs = performance.now()
-    const options = uid === undefined ? {} : { uid, gid: uid, env: { PATH: process.env.PATH, HOME: dataDir } }
+    const options =
+      uid === undefined ? { env: { ...process.env, ...env } } : { uid, gid: uid, env: { PATH: process.env.PATH, HOME: dataDir } }
     const child = spawn(process.execPath, [command, 'up', '--data-dir', dataDir, '--port', String(port), ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       ...options
@@ -116,10 +119,14 @@ export class TestCluster {
   }
 }
 
+const runTimeoutMs = 60_000
+const overdue = 124 // As timeout(1) says it.
+
 export function run(file: string, args: readonly string[], env: Record<string, string>): Promise<Output> {
   return new Promise(resolve => {
-    execFile(file, [...args], { env: { ...process.env, ...env }, maxBuffer: 32 << 20, timeout: 60_000 }, (error, stdout, stderr) => {
-      resolve({ code: typeof error?.code === 'number' ? error.code : error === null ? 0 : 1, stdout, stderr })
+    execFile(file, [...args], { env: { ...process.env, ...env }, maxBuffer: 32 << 20, timeout: runTimeoutMs }, (error, stdout, stderr) => {
+      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : error.killed === true ? overdue : 1
+      resolve({ code, stdout, stderr })
     })
   })
 }

@@ -4,7 +4,7 @@
 import { readdirSync, readFileSync, readlinkSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import * as path from 'node:path'
 import t from 'tap'
-import { ensurePki } from '../../lib/host/index.js'
+import { controlSocketPath, ensurePki } from '../../lib/host/index.js'
 import { TestCluster, until } from './cluster.js'
 import { type Answered, connectHttp2, overHttp1, overHttp2, readKubeconfig, type Sent } from './requests.js'
 
@@ -411,7 +411,7 @@ t.test('bad input, to one cluster', { timeout: 150_000 }, async t => {
       open.filter(file => /key|kubeconfig|sock|segment|disks|snapshot|logs/.test(file)),
       []
     )
-    t.equal(statSync(path.join(dataDir, 'control.sock')).mode & 0o777, 0o600)
+    t.equal(statSync(controlSocketPath(dataDir)).mode & 0o777, 0o600)
     t.equal(statSync(path.join(dataDir, 'kubeconfig')).mode & 0o777, 0o600)
   })
 

@@ -146,6 +146,21 @@ t.test('members of the store die under load: no event is lost or told twice', as
   t.equal((await cluster.get(`${configMaps}?limit=1`)).status, 200)
 })
 
+t.test('a member that holds still is passed over before its clients give up', async t => {
+  const cluster = await TestCluster.start({ members: 2 })
+  t.teardown(() => cluster.close())
+  const watching = cluster.watch(`${configMaps}?watch=1`)
+  cluster.host.dispatcher.pause('control-0/store')
+  const [read, write] = await Promise.all([
+    cluster.get(`${configMaps}?timeout=3s`),
+    cluster.post(`${configMaps}?timeout=3s`, configMap('a'))
+  ])
+  t.equal(read.status, 200)
+  t.equal(write.status, 201, JSON.stringify(write.body))
+  t.equal((await cluster.get(`${configMaps}/a`)).status, 200)
+  await settled(cluster, watching, 1)
+})
+
 t.test('a write whose answer is lost is found out, not made twice', async t => {
   const cluster = await TestCluster.start({ members: 2 })
   t.teardown(() => cluster.close())
