@@ -29,6 +29,7 @@ import {
   type Replica,
   rangeAnswer,
   receiveSnapshot,
+  sendNews,
   type SnapshotLimits,
   type StoreMemberProtocol,
   sinkChanged,
@@ -58,7 +59,7 @@ interface StoreState {
   revisionToCompact: number
 }
 
-type StoreTimer = 'tick' | 'again' | 'compact'
+type StoreTimer = 'tick' | 'again' | 'news' | 'compact'
 type StoreContext = Context<StoreMemberProtocol, StoreTimer>
 
 /** Raft's own defaults are for ticks of 10 ms; with 25 ms an idle store costs less than half as much. */
@@ -171,6 +172,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
       state.replica?.raft.tick()
     },
     again: () => undefined, // Its turn is followed by `settled`.
+    news: (ctx, { replica }) => void (replica !== undefined && sendNews(ctx, replica)),
     compact(ctx, state) {
       compactOld(ctx, state)
     }
