@@ -62,15 +62,18 @@ interface StoreState {
 type StoreTimer = 'tick' | 'again' | 'news' | 'compact'
 type StoreContext = Context<StoreMemberProtocol, StoreTimer>
 
-/** Raft's own defaults are for ticks of 10 ms; with 25 ms an idle store costs less than half as much. */
-const tickMsDefault = 25
+/**
+ * The times of Raft's own defaults, which are for ticks of 10 ms: an idle store costs what its ticks cost. Members tick at
+ * moments of their own, so that few steps of jitter tell them apart.
+ */
+const tickMsDefault = 50
 const raftTicks = {
-  heartbeatTicks: 2,
-  electionTicks: 16,
-  electionJitterTicks: 8,
-  retryTicks: 4,
-  hintJitterTicksMax: 2,
-  snapshotTicksMax: 400
+  heartbeatTicks: 1,
+  electionTicks: 8,
+  electionJitterTicks: 4,
+  retryTicks: 2,
+  hintJitterTicksMax: 1,
+  snapshotTicksMax: 200
 }
 const txnBytesMaxDefault = 4 << 20 // Above the apiserver's own limit of 3 MiB a body.
 const compactEveryMsDefault = 5 * 60_000
