@@ -31,6 +31,7 @@ import {
   receiveSnapshot,
   type SnapshotLimits,
   type StoreMemberProtocol,
+  sendNews,
   sinkChanged,
   snapshotDue,
   snapshotLimits,
@@ -58,7 +59,7 @@ interface StoreState {
   revisionToCompact: number
 }
 
-type StoreTimer = 'tick' | 'again' | 'compact' | 'hint'
+type StoreTimer = 'tick' | 'again' | 'news' | 'compact' | 'hint'
 type StoreContext = Context<StoreMemberProtocol, StoreTimer>
 
 /** Raft's own defaults are for ticks of 10 ms; with 50 ms, and etcd's 100 ms between heartbeats, an idle store costs a quarter. */
@@ -176,6 +177,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     hint(_ctx, { replica }) {
       if (replica !== undefined && replica.raft.leader === null) replica.raft.campaign()
     },
+    news: (ctx, { replica }) => void (replica !== undefined && sendNews(ctx, replica)),
     compact(ctx, state) {
       compactOld(ctx, state)
     }

@@ -409,7 +409,7 @@ export class Thread implements Shell, ThreadControl, PortServices, NetworkEvents
     if (atMs >= this.#timerAtMs - timerSlackMs) return // An early firing costs less than re-arming at every turn.
     clearTimeout(this.#timer)
     this.#timerAtMs = atMs
-    this.#timer = setTimeout(() => this.#wake(), Math.min(Math.max(0, atMs - now), 2 ** 31 - 1))
+    this.#timer = setTimeout(() => this.#wake(), Math.min(Math.max(0, Math.ceil(atMs - now)), 2 ** 31 - 1))
   }
 
   #checkHeap(): void {

@@ -30,7 +30,7 @@ export function updateManagedFields(
   manager: FieldManager,
   typed: TypedBy
 ): ManagedFieldsEntry[] {
-  const schema: Schema = { ref: typed.schemaName }
+  const schema = typed.schemas.get(typed.schemaName) ?? anySchema
   const entries = old?.metadata.managedFields ?? []
   const changed = strip(old === undefined ? fieldsOf(object, schema, typed.schemas) : changedFields(object, old, schema, typed.schemas))
   const removed = old === undefined ? {} : strip(removedFields(object, old, schema, typed.schemas))
@@ -46,7 +46,7 @@ export function updateManagedFields(
     return isEmpty(fieldsV1) ? [] : [{ ...entry, fieldsV1 }]
   })
   const mine = entries.find(isMine)
-  const fieldsV1 = union(difference(mine?.fieldsV1 ?? {}, removed), changed)
+  const fieldsV1 = mine === undefined ? changed : union(difference(mine.fieldsV1 ?? {}, removed), changed)
   if (isEmpty(fieldsV1)) return cap(kept)
   const entry: ManagedFieldsEntry = {
     manager: manager.manager,
@@ -140,13 +140,20 @@ function parts(value: unknown, schema: Schema, depth: number): Part[] {
   if (schema.mapType === 'atomic') return []
   const granular = schema.properties !== undefined || schema.additionalProperties !== undefined
   if (!granular) return []
-  return Object.entries(value).flatMap(([name, child]) => {
-    if (child === undefined) return []
-    const childSchema = schema.properties?.[name] ?? schema.additionalProperties ?? {}
+  // Every write comes through here, for every part of its object: no intermediate lists.
+  const found: Part[] = []
+  const record = value as Record<string, unknown>
+  for (const name of Object.keys(record)) {
+    const child = record[name]
+    if (child === undefined) continue
+    const childSchema = schema.properties?.[name] ?? schema.additionalProperties ?? anySchema
     const isAlwaysThere = structFields.includes(name) || schema.required?.includes(name) === true
-    return [{ step: `f:${name}`, value: child, schema: childSchema, isItem: false, isAlwaysThere }]
-  })
+    found.push({ step: `f:${name}`, value: child, schema: childSchema, isItem: false, isAlwaysThere })
+  }
+  return found
 }
+
+const anySchema: Schema = {}
 
 function items(list: readonly unknown[], schema: Schema): Part[] {
   const item = schema.items ?? {}
@@ -170,10 +177,18 @@ function newPart(part: Part, schemas: Schemas, depth: number, inNew: boolean): F
   return hasSelf ? { '.': {}, ...inner } : inner
 }
 
+const resolved = new WeakMap<Schema, { readonly target: Schema; readonly whole: Schema }>()
+
+/** What a reference says beside its target counts before it. Schemas never change, so each is put together once. */
 function resolve(schema: Schema, schemas: Schemas): Schema {
   if (schema.ref === undefined) return schema
   const target = schemas.get(schema.ref)
-  return target === undefined ? schema : { ...target, ...schema }
+  if (target === undefined) return schema
+  const known = resolved.get(schema)
+  if (known?.target === target) return known.whole
+  const whole = { ...target, ...schema }
+  resolved.set(schema, { target, whole })
+  return whole
 }
 
 /** Fields nobody owns: the object's identity and what the server alone writes. */

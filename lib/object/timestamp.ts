@@ -31,7 +31,16 @@ export function parseTime(text: string): number | undefined {
   return zone.startsWith('-') ? ms + offsetMs : ms - offsetMs
 }
 
+// Most times written are the present: that second is written down once.
+let formattedLast = { second: Number.NaN, text: '' }
+
 function formatSeconds(ms: number): string {
+  const second = Math.floor(ms / 1000)
+  if (formattedLast.second !== second) formattedLast = { second, text: formatAnew(ms) }
+  return formattedLast.text
+}
+
+function formatAnew(ms: number): string {
   const days = Math.floor(ms / dayMs)
   const seconds = Math.floor((ms - days * dayMs) / 1000)
   const { year, month, day } = civil(days)

@@ -18,8 +18,18 @@ export function userOfCertificate(
   return client === null ? undefined : { name: client.commonName, groups: [...client.organizations, authenticated] }
 }
 
+const knownMax = 8192
+const known = new Map<string, User>()
+
 /** Addresses cannot be forged: the host writes them. */
 export function userOfAddress(address: string): User {
+  const user = known.get(address) ?? userAnew(address)
+  if (known.size >= knownMax) known.clear()
+  known.set(address, user)
+  return user
+}
+
+function userAnew(address: string): User {
   const machine = machineOf(address)
   const actor = address.slice(machine.length + 1)
   switch (actor) {

@@ -4,6 +4,7 @@ import { type Context, doubt, refuse } from '../actor/index.js'
 import { restore } from '../mvcc/index.js'
 import type { Entry, Message, Ready, Snapshot } from '../raft/index.js'
 import { compactAnswer, txnAnswer } from './answers.js'
+import { holdNews, takeNews } from './news.js'
 import type { StoreMemberProtocol } from './protocol.js'
 import { answerReads, confirmReads, readsConfirmed, readsLost } from './reading.js'
 import { type Replica, saveBatch } from './replica.js'
@@ -19,9 +20,9 @@ export function process(ctx: MemberContext, replica: Replica, prepare: (message:
   const { raft } = replica
   while (raft.hasReady()) {
     const ready = raft.ready()
-    send(ctx, ready.messagesBeforeSave, prepare)
+    send(ctx, replica, ready.messagesBeforeSave, prepare)
     save(ctx, replica, ready)
-    send(ctx, ready.messagesAfterSave, prepare)
+    send(ctx, replica, ready.messagesAfterSave, prepare)
     if (ready.snapshot !== null) install(ctx, replica, ready.snapshot)
     for (const entry of ready.committed) apply(ctx, replica, entry)
     for (const { index, contexts } of ready.readStates) readsConfirmed(replica, index, contexts)
@@ -49,10 +50,16 @@ function propose(ctx: MemberContext, replica: Replica): void {
   }
 }
 
-function send(ctx: MemberContext, messages: readonly Message[], prepare: (message: Message) => Message): void {
+/** What waited for an append that did not come. */
+export function sendNews(ctx: MemberContext, replica: Replica): void {
+  for (const message of takeNews(ctx, replica)) ctx.tell(message.to as typeof ctx.self, 'raft', { messages: [message] })
+}
+
+function send(ctx: MemberContext, replica: Replica, messages: readonly Message[], prepare: (message: Message) => Message): void {
   if (messages.length === 0) return
   const byPeer = new Map<string, Message[]>()
   for (const message of messages) {
+    if (holdNews(ctx, replica, message)) continue
     const prepared = prepare(message)
     const batch = byPeer.get(message.to)
     if (batch === undefined) byPeer.set(message.to, [prepared])

@@ -9,6 +9,7 @@ import { CommandWriter, type Mvcc, WatchHub } from '../mvcc/index.js'
 import { Raft, type RaftConfig, type Recovered } from '../raft/index.js'
 import type { StoreTxnAnswer } from '../storage/index.js'
 import type { WalBatch, WalSnapshot, WalWriter } from '../wal/index.js'
+import { type News, noNews } from './news.js'
 import type { Reads } from './reading.js'
 import type { Watching } from './watching.js'
 
@@ -20,6 +21,7 @@ export interface Replica {
   readonly pending: Map<number, Pending> // Proposed commands, by number, that wait to be applied here.
   readonly reads: Reads
   readonly watching: Watching
+  readonly news: News
   readonly segments: { sequence: number; firstIndex: number }[]
   mvcc: Mvcc
   numberLast: number
@@ -52,6 +54,7 @@ export function newReplica({ config, recovered, snapshot, mvcc, wal, segments, l
     pending: new Map(),
     reads: { queued: [], confirming: new Map(), confirmed: [], contextLast: 0 },
     watching: { hub: new WatchHub(mvcc), sinks: new Map(), idLast: 0 },
+    news: noNews(),
     segments: [...segments],
     mvcc,
     numberLast: 0,
