@@ -96,6 +96,7 @@ export function removedFields(value: unknown, old: unknown, schema: Schema, sche
       removed[part.step] = newPart(part, schemas, depth, false)
       continue
     }
+    if (deepEqual(now.value, part.value)) continue // Most of an object, most of the time.
     const inner = removedFields(now.value, part.value, part.schema, schemas, depth + 1)
     if (!isEmpty(inner)) removed[part.step] = inner
   }
