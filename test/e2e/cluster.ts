@@ -80,8 +80,15 @@ export class TestCluster {
   /** The standard output of a kubectl that must succeed. */
   async kubectlOk(...args: string[]): Promise<string> {
     const { code, stdout, stderr } = await this.kubectl(...args)
-    if (code !== 0) throw new Error(`kubectl ${args.join(' ')} ended with ${code}: ${stderr}${stdout}`)
+    if (code !== 0) throw new Error(`kubectl ${args.join(' ')} ended with ${code}: ${stderr}${stdout}${await this.#situation(args)}`)
     return stdout
+  }
+
+  /** What there was to see when a wait was in vain. */
+  async #situation([verb]: readonly string[]): Promise<string> {
+    if (verb !== 'wait' && verb !== 'rollout') return ''
+    const views = [await this.kubectl('get', 'pods', '-o', 'wide'), await this.kubectl('get', 'events'), await this.kabuki('status')]
+    return `\n${views.map(({ stdout }) => stdout).join('\n')}`
   }
 
   kubectlProcess(...args: string[]): ChildProcess {

@@ -162,7 +162,7 @@ t.test('a cluster, chaos and names; another beside it, its clock', { timeout: 20
   })
 
   await t.test('kill --for, pause --for, an actor that is not a thread', async t => {
-    await cluster.kabukiOk('chaos', 'kill', 'worker-3/kube-proxy', '--for', '1s')
+    await cluster.kabukiOk('chaos', 'kill', 'worker-3/kube-proxy', '--for', '4s')
     t.equal((await actorOf(cluster, 'worker-3/kube-proxy'))?.state, 'held')
     await until('it is back', async () => (await actorOf(cluster, 'worker-3/kube-proxy'))?.state === 'running')
     await cluster.kabukiOk('chaos', 'pause', 'worker-3', '--for', '500ms')
@@ -302,6 +302,6 @@ function portOf(cluster: TestCluster): number {
 function unprivilegedSkip(): string | false {
   if (process.platform !== 'linux') return 'privileged ports are of Linux'
   if (process.getuid?.() !== 0) return false
-  const tried = spawnSync(process.execPath, [command, '--version'], { uid: nobody, gid: nobody, cwd: '/' })
+  const tried = spawnSync(process.execPath, [command, '--version'], { uid: nobody, gid: nobody, cwd: '/', env: { PATH: process.env.PATH } })
   return tried.status === 0 ? false : 'nobody cannot read this checkout'
 }
