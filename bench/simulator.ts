@@ -1,7 +1,6 @@
 // simulator: how fast simulated time passes: three members of a store and the bench's own loader, on one core.
 
-import { store as storeActor } from '../actors/store.js'
-import type { AnyActor } from '../lib/actor/index.js'
+import { load as loadProduct } from '../actors/roster.js'
 import { World } from '../lib/sim/index.js'
 import { median } from './measure.js'
 import type { Scenario } from './scenario.js'
@@ -18,13 +17,13 @@ export const simulator: Scenario = {
   what: 'a store of three at about 200 operations a virtual second',
   marks: [{ figure: 'virtual to real time', at: 'least', value: 100 }],
   async run() {
-    const load = await loadActor('load')
+    const [load, store] = [await loadActor('load'), await loadProduct('store')]
     const events: number[] = []
     const ratios: number[] = []
     const operations: number[] = []
     for (let round = 0; round < rounds; round++) {
       const world = new World({ seed: round + 1 })
-      for (const member of members) world.start(member, storeActor as unknown as AnyActor, { clusterId: 'bench', members })
+      for (const member of members) world.start(member, store, { clusterId: 'bench', members })
       const args: StoreLoadArgs = { members, phases: [{ op: 'put', inFlight, forMs: virtualMs, thinkMs }] }
       world.start('client-0/load', load, args)
       let answered = 0
