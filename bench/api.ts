@@ -13,7 +13,7 @@ import type { Figure, Scenario } from './scenario.js'
 
 const inFlight = 32
 const forMs = 2_000
-const warmUpMs = 500
+const warmUpMs = 1_500 // Compiling code costs more than running it, at first.
 const listObjects = 200
 const listObjectBytes = 10_000
 const listInFlight = 2

@@ -32,8 +32,10 @@ export function updateManagedFields(
 ): ManagedFieldsEntry[] {
   const schema = typed.schemas.get(typed.schemaName) ?? anySchema
   const entries = old?.metadata.managedFields ?? []
-  const changed = strip(old === undefined ? fieldsOf(object, schema, typed.schemas) : changedFields(object, old, schema, typed.schemas))
-  const removed = old === undefined ? {} : strip(removedFields(object, old, schema, typed.schemas))
+  const now = withoutEntries(object)
+  const before = old === undefined ? undefined : withoutEntries(old)
+  const changed = strip(before === undefined ? fieldsOf(now, schema, typed.schemas) : changedFields(now, before, schema, typed.schemas))
+  const removed = before === undefined ? {} : strip(removedFields(now, before, schema, typed.schemas))
   if (isEmpty(changed) && isEmpty(removed)) return entries
   const isMine = (entry: ManagedFieldsEntry): boolean =>
     entry.operation === 'Update' &&
@@ -60,6 +62,13 @@ export function updateManagedFields(
   return cap([...kept, entry])
 }
 
+/** The entries themselves are nobody's, and often longer than the rest: they are not even looked at. */
+function withoutEntries(object: ApiObject): ApiObject {
+  if (object.metadata.managedFields === undefined) return object
+  const { managedFields: _entries, ...metadata } = object.metadata
+  return { ...object, metadata }
+}
+
 /** Every field of a value, as if it were set where nothing was. `inNew`: what holds it is new, too. */
 export function fieldsOf(value: unknown, schema: Schema, schemas: Schemas, depth = 0, inNew = false): FieldsV1 {
   const fields: FieldsV1 = {}
@@ -70,7 +79,7 @@ export function fieldsOf(value: unknown, schema: Schema, schemas: Schemas, depth
 /** Fields of `value` that `old` has not, or has otherwise. */
 export function changedFields(value: unknown, old: unknown, schema: Schema, schemas: Schemas, depth = 0): FieldsV1 {
   const resolved = resolve(schema, schemas)
-  const before = new Map(parts(old, resolved, depth).map(part => [part.step, part]))
+  const before = byStep(parts(old, resolved, depth))
   const changed: FieldsV1 = {}
   for (const part of parts(value, resolved, depth)) {
     const was = before.get(part.step)
@@ -88,7 +97,7 @@ export function changedFields(value: unknown, old: unknown, schema: Schema, sche
 /** Fields of `old` that `value` has no more. */
 export function removedFields(value: unknown, old: unknown, schema: Schema, schemas: Schemas, depth = 0): FieldsV1 {
   const resolved = resolve(schema, schemas)
-  const after = new Map(parts(value, resolved, depth).map(part => [part.step, part]))
+  const after = byStep(parts(value, resolved, depth))
   const removed: FieldsV1 = {}
   for (const part of parts(old, resolved, depth)) {
     const now = after.get(part.step)
@@ -101,6 +110,12 @@ export function removedFields(value: unknown, old: unknown, schema: Schema, sche
     if (!isEmpty(inner)) removed[part.step] = inner
   }
   return removed
+}
+
+function byStep(found: readonly Part[]): Map<string, Part> {
+  const map = new Map<string, Part>()
+  for (const part of found) map.set(part.step, part)
+  return map
 }
 
 export function union(a: FieldsV1, b: FieldsV1): FieldsV1 {
