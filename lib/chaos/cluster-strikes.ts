@@ -25,12 +25,14 @@ export class ClusterStrikes {
     this.#random = random
   }
 
+  /** Every kind in its turn, in an order of the seed's, so that each of them comes early in some runs and late in others. */
   start(): void {
-    const { strikes, strikeEveryMs } = this.#plan
+    const { strikeEveryMs } = this.#plan
+    const strikes = this.#shuffled(this.#plan.strikes)
     const next = (): void => {
       this.#world.at(this.#world.nowMs + strikeEveryMs * 2 * this.#random(), () => {
         if (!this.#active) return
-        this.#strike(this.#pick(strikes) as Strike)
+        this.#strike(strikes[this.count % strikes.length] as Strike)
         next()
       })
     }
@@ -64,6 +66,11 @@ export class ClusterStrikes {
       default:
         return unreachable(strike)
     }
+  }
+
+  #shuffled<V>(of: readonly V[]): V[] {
+    const left = [...of]
+    return of.map(() => left.splice(integerBelow(this.#random, left.length), 1)[0] as V)
   }
 
   #worker(): string {
