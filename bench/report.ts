@@ -25,9 +25,12 @@ function table(results: readonly Result[]): string {
   return `${head}${rows.join('\n')}\n`
 }
 
+/** Dirty says that what was measured is not that commit; the results being appended do not count. */
 function commit(): string {
+  const git = (...args: readonly string[]): string => execFileSync('git', args, { encoding: 'utf8' }).trim()
   try {
-    return execFileSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8' }).trim()
+    const changed = git('status', '--porcelain', '--untracked-files=no', '--', ':(top)', ':(top,exclude)bench/RESULTS.md')
+    return `${git('describe', '--always')}${changed === '' ? '' : '-dirty'}`
   } catch {
     return 'unknown'
   }
