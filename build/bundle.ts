@@ -63,20 +63,23 @@ async function bundleThread(actor: string, outdir: string): Promise<void> {
     define: { 'import.meta.url': '__moduleUrl' },
     banner: { js: urlBanner }
   })
-  const code = `(function (exports, require, module, __filename, __dirname) {${built.outputFiles[0]?.text}\n})`
+  const text = built.outputFiles[0]?.text.replace(/\bimport\(/g, '__import(')
+  const code = `(function (exports, require, module, __filename, __dirname, __import) {${text}\n})`
   writeFileSync(`${outdir}/code-${actor}.js`, code)
   writeFileSync(`${outdir}/code-${actor}.cache`, new Script(code, { filename: `code-${actor}.js` }).createCachedData())
   writeFileSync(`${outdir}/thread-${actor}.cjs`, loaderOf(actor))
 }
 
-/** Compiling is a good part of what a thread's start costs. V8 takes what it had compiled before, if it is the same V8; else it compiles. */
+/**
+ * Compiling is a good part of what a thread's start costs. V8 takes what it had compiled before, if it is the same V8; else it compiles.
+ * What comes out of that cache cannot `import()` (Node 20: "A dynamic import callback was not specified"): the loader does it.
+ */
 const loaderOf = (actor: string): string => `const fs = require('node:fs'), vm = require('node:vm'), path = require('node:path')
 const file = path.join(__dirname, 'code-${actor}.js')
 let cachedData
 try { cachedData = fs.readFileSync(path.join(__dirname, 'code-${actor}.cache')) } catch {}
-const importModuleDynamically = vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER
-const script = new vm.Script(fs.readFileSync(file, 'utf8'), { filename: file, cachedData, importModuleDynamically })
-script.runInThisContext()(exports, require, module, file, __dirname)
+const script = new vm.Script(fs.readFileSync(file, 'utf8'), { filename: file, cachedData })
+script.runInThisContext()(exports, require, module, file, __dirname, specifier => import(specifier))
 `
 
 /** A file of actors/ is named after what it exports: `kube-proxy.ts` has `kubeProxy`. Others of the roster are found when asked for. */
