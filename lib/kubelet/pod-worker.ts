@@ -274,7 +274,7 @@ export class PodWorker {
     this.#set(name, { ...change, ...health, retryAtMs: 0 })
     const early = run === undefined ? undefined : this.#early.get(run.id)
     this.#early.clear()
-    if (early !== undefined) this.exited(early)
+    if (running && early !== undefined) this.exited(early)
     else if (run?.phase === 'exited' && isRestarted(this.#pod, cell.container, run)) this.#backOff(cell, run.finishedAtMs ?? this.#nowMs)
   }
 

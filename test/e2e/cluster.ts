@@ -28,6 +28,10 @@ export interface UpOptions {
   readonly env?: Readonly<Record<string, string>>
 }
 
+/** Node, run so that another user can: what the test runner loads into every Node it starts is not his to read. */
+export const asUser = (uid: number | undefined): readonly [string, ...string[]] =>
+  uid === undefined ? [process.execPath] : ['env', '-u', 'NODE_OPTIONS', process.execPath]
+
 export class TestCluster {
   readonly dataDir: string
   readonly startMs: number
@@ -51,7 +55,8 @@ export class TestCluster {
     const startedMs = performance.now()
     const options =
       uid === undefined ? { env: { ...process.env, ...env } } : { uid, gid: uid, env: { PATH: process.env.PATH, HOME: dataDir } }
-    const child = spawn(process.execPath, [command, 'up', '--data-dir', dataDir, '--port', String(port), ...args], {
+    const [file, ...words] = asUser(uid)
+    const child = spawn(file, [...words, command, 'up', '--data-dir', dataDir, '--port', String(port), ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       ...options
     })

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { kubectlPath } from '../../build/kubectl-layer.js'
 import type { ActorLine } from '../../lib/cli/index.js'
-import { command, portStart, run, TestCluster, until } from './cluster.js'
+import { asUser, command, portStart, run, TestCluster, until } from './cluster.js'
 
 const nobody = 65_534
 const graceMs = 4_000
@@ -59,7 +59,7 @@ t.test('wrong use: what is wrong, and what to do', async t => {
   }
 })
 
-t.test('a cluster, chaos and names; another beside it, its clock', { timeout: 200_000 }, async t => {
+t.test('a cluster, chaos and names; another beside it, its clock', { timeout: 270_000 }, async t => {
   const dataDir = t.testdir({
     'hello.mjs': `export default async ({ args, env, pod, http, log, signal }) => {
       await http(8080, request => new Response([env.GREETING, pod.name, ...args, new URL(request.url).pathname].join(' ')))
@@ -302,6 +302,7 @@ function portOf(cluster: TestCluster): number {
 function unprivilegedSkip(): string | false {
   if (process.platform !== 'linux') return 'privileged ports are of Linux'
   if (process.getuid?.() !== 0) return false
-  const tried = spawnSync(process.execPath, [command, '--version'], { uid: nobody, gid: nobody, cwd: '/', env: { PATH: process.env.PATH } })
+  const [file, ...words] = asUser(nobody)
+  const tried = spawnSync(file, [...words, command, '--version'], { uid: nobody, gid: nobody, cwd: '/', env: { PATH: process.env.PATH } })
   return tried.status === 0 ? false : 'nobody cannot read this checkout'
 }

@@ -74,6 +74,14 @@ t.test('a crash loop: back-off doubles, restarts are counted, the previous log i
   t.equal(previous.lines, 'hello\n')
 })
 
+t.test('a container that cannot start waits for its next try', async t => {
+  const cluster = new Cluster()
+  cluster.create('web', one('busybox', { command: ['nonsense'] }))
+  cluster.until('back-off', () => cluster.status('web')?.state?.waiting?.reason === 'CrashLoopBackOff', 5_000)
+  cluster.pass(5_000)
+  t.match(cluster.status('web'), { restartCount: 1, lastState: { terminated: { reason: 'StartError', exitCode: 128 } } })
+})
+
 t.test('logs: tail, limit, following line by line, no such container', async t => {
   const cluster = new Cluster()
   cluster.create('web', script('echo one; echo two; sleep 5; echo three; sleep 5; exit 0', {}), {})
