@@ -8,7 +8,8 @@ import type { Scenario } from './scenario.js'
 const minutesDefault = 1
 const minutesLong = 10
 const inFlight = 64
-const keysMax = 2000
+const patchLag = 200 // In keys; far more than are in flight.
+const deleteLag = 400
 
 export const elections: Scenario = {
   name: 'elections',
@@ -19,18 +20,19 @@ export const elections: Scenario = {
       const load = new HttpLoad(credentialsOf(cluster.kubeconfig))
       const base = await createNamespace(load, 'elections')
       const before = await termOf(cluster)
+      // A key is patched and deleted long after it was created: who races its own create is refused, and loads nothing.
       const write = (n: number) => {
-        const key = Math.floor(n / 3) % keysMax
-        if (n % 3 === 0) return load.request('POST', base, configMap(key))
-        const path = `${base}/cm-${key}`
-        if (n % 3 === 1) return load.request('PATCH', path, { data: { n: String(n) } }, 'application/merge-patch+json')
-        return load.request('DELETE', path)
+        const key = Math.floor(n / 3)
+        if (n % 3 === 0 || key < deleteLag) return load.request('POST', base, configMap(n, `cm-${n}`))
+        const path = (lag: number) => `${base}/cm-${3 * (key - lag)}`
+        if (n % 3 === 1) return load.request('PATCH', path(patchLag), { data: { n: String(n) } }, 'application/merge-patch+json')
+        return load.request('DELETE', path(deleteLag))
       }
       const minutes = long ? minutesLong : minutesDefault
-      const { perSecond, p99Ms } = await load.pump(inFlight, minutes * 60_000, write)
+      const { perSecond, p99Ms, done, failed } = await load.pump(inFlight, minutes * 60_000, write)
       const elected = (await termOf(cluster)) - before
       load.close()
-      return [{ name: 'unprovoked elections', unit: `in ${minutes} min`, value: elected, also: { writesPerSecond: perSecond, p99Ms } }]
+      return [{ name: 'unprovoked elections', unit: `in ${minutes} min`, value: elected, also: { requestsPerSecond: perSecond, p99Ms, done, failed } }]
     })
 }
 
