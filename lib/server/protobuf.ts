@@ -13,9 +13,27 @@ export type WireMessages = Readonly<Record<string, readonly WireField[]>>
 
 const magic = [0x6b, 0x38, 0x73, 0x00]
 const depthMax = 64
+const dateMsMax = 8.64e15 // What a Date can hold.
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 class WireFault extends Error {}
+
+function text(bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes)
+  } catch {
+    throw new WireFault('a string is not UTF-8')
+  }
+}
+
+/** Fields that upstream keeps as JSON: FieldsV1, RawExtension. */
+function jsonOf(json: string): Json {
+  try {
+    return JSON.parse(json || 'null') as Json
+  } catch {
+    throw new WireFault('what should be JSON is not')
+  }
+}
 
 /** The JSON of a body. Throws a BadRequest if it is no object of a kind we know. */
 export function jsonOfProtobuf(body: Uint8Array, messages: WireMessages): Json {
@@ -50,8 +68,8 @@ function envelope(reader: Reader): { apiVersion: string; kind: string; raw: Uint
     else if (tag.number === 1) {
       const typeMeta = new Reader(reader.bytes(tag))
       for (let inner = typeMeta.tag(); inner !== undefined; inner = typeMeta.tag()) {
-        if (inner.number === 1) apiVersion = decoder.decode(typeMeta.bytes(inner))
-        else if (inner.number === 2) kind = decoder.decode(typeMeta.bytes(inner))
+        if (inner.number === 1) apiVersion = text(typeMeta.bytes(inner))
+        else if (inner.number === 2) kind = text(typeMeta.bytes(inner))
         else typeMeta.skip(inner)
       }
     } else reader.skip(tag)
@@ -107,7 +125,7 @@ class Decoder {
     let key = ''
     let value: Json | undefined
     for (let tag = reader.tag(); tag !== undefined; tag = reader.tag()) {
-      if (tag.number === 1) key = decoder.decode(reader.bytes(tag))
+      if (tag.number === 1) key = text(reader.bytes(tag))
       else if (tag.number === 2) value = this.#value(type, reader, tag, depth + 1)
       else reader.skip(tag)
     }
@@ -117,7 +135,7 @@ class Decoder {
   #value(type: string, reader: Reader, tag: Tag, depth: number): Json | undefined {
     switch (type) {
       case 's':
-        return decoder.decode(reader.bytes(tag))
+        return text(reader.bytes(tag))
       case 'i':
         return reader.integer(tag)
       case 'b':
@@ -139,7 +157,7 @@ class Decoder {
         return durationOf((parts(reader.bytes(tag))[1] as number | undefined) ?? 0)
       case 'f':
       case 'r':
-        return JSON.parse(textOf(parts(reader.bytes(tag))[1]) || 'null') as Json
+        return jsonOf(textOf(parts(reader.bytes(tag))[1]))
       default:
         return this.message(reader.bytes(tag), type.slice(2), depth + 1)
     }
@@ -161,12 +179,13 @@ function parts(bytes: Uint8Array): Record<number, number | Uint8Array | undefine
   return found
 }
 
-const textOf = (part: number | Uint8Array | undefined): string => (part instanceof Uint8Array ? decoder.decode(part) : '')
+const textOf = (part: number | Uint8Array | undefined): string => (part instanceof Uint8Array ? text(part) : '')
 
 // An empty message is the zero time, which JSON leaves out.
 function timeOf(found: Record<number, number | Uint8Array | undefined>, type: 't' | 'u'): string | undefined {
   if (found[1] === undefined && found[2] === undefined) return undefined
   const ms = Number(found[1] ?? 0) * 1000 + Number(found[2] ?? 0) / 1e6
+  if (!(Math.abs(ms) <= dateMsMax)) throw new WireFault('a time lies outside the calendar')
   return type === 't' ? formatTime(ms) : formatMicroTime(ms)
 }
 

@@ -179,7 +179,7 @@ t.test('bodies in protobuf', async t => {
     port: 'http',
     raw: 'AQID'
   })
-  for (const bad of [Uint8Array.of(1, 2), wrap([0x0a, 0x7f]), wrap([0x0b]), wrap([], 'Nothing')]) {
+  for (const bad of [Uint8Array.of(1, 2), wrap([0x0a, 0x7f]), wrap([0x0b]), wrap([], 'Nothing'), wrap([0x0a, 1, 0x80])]) {
     t.throws(() => jsonOfProtobuf(bad, messages), { name: 'StatusError' })
   }
   fc.assert(
