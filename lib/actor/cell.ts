@@ -114,8 +114,8 @@ export class Cell implements SinkOwner, Consumer {
   }
 
   // That address died, or can no longer be reached: what waited for it by then fails.
-  #lost({ from: address, body: reason, count: idLast }: Envelope): void {
-    const error: Failure = { code: 'down', definite: false, detail: `${address}: ${reason}` }
+  #lost({ from: address, type, body: reason, count: idLast }: Envelope): void {
+    const error: Failure = { code: 'down', definite: type === 'unhandled', detail: `${address}: ${reason}` }
     this.#asks.lost(address, idLast, error)
     this.#intake.lost(address, error)
     for (const { request } of this.#served.all()) if (request.from === address) this.#cancelled(request)

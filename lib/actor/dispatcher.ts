@@ -82,9 +82,9 @@ export class Dispatcher implements Recipients {
     this.#post.undeliverable(envelope, code, detail)
   }
 
-  /** Those addresses died with their thread, or their thread cannot be reached any more. */
-  lost(addresses: readonly string[], reason: string): void {
-    this.#post.lost(addresses, reason)
+  /** Those addresses died with their thread, or their thread cannot be reached any more. `unhandled`: what was under way to them never began. */
+  lost(addresses: readonly string[], reason: string, unhandled = false): void {
+    this.#post.lost(addresses, reason, unhandled)
   }
 
   /** What an actor sent cannot be carried: not a value that can leave the thread. The turn that sent it has failed. */

@@ -61,11 +61,12 @@ export class Post {
   }
 
   /** Those addresses died with their thread, or their thread cannot be reached any more. */
-  lost(addresses: readonly string[], reason: string): void {
+  lost(addresses: readonly string[], reason: string, unhandled: boolean): void {
     // By way of the mailbox: after what the dead sent, and not while the actor is paused or waits for a save.
     for (const { cell, mailbox, children, monitors } of this.members.values()) {
       const engaged = cell.engaged || mailbox.size > 0
-      const notice = { kind: 'lost', to: cell.address, life: 0, id: 0, type: '', body: reason, count: cell.idLast } as const
+      const type = unhandled ? 'unhandled' : ''
+      const notice = { kind: 'lost', to: cell.address, life: 0, id: 0, type, body: reason, count: cell.idLast } as const
       for (const from of addresses) {
         if (engaged) this.deliver({ ...notice, from })
         if (children.has(from) || monitors.has(from)) this.deliver(downNotice(from, cell.address, reason))

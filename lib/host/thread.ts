@@ -327,7 +327,8 @@ export class Thread implements Shell, ThreadControl, PortServices, NetworkEvents
   }
 
   lost(addresses: readonly string[], reason: string): void {
-    this.dispatcher.lost(addresses, reason)
+    // A thread ends empty after its last actor did, and told so: what was still under way to it was never handled.
+    this.dispatcher.lost(addresses, reason, reason === 'empty')
     this.#schedule()
   }
 
