@@ -94,7 +94,7 @@ export function clusterPlan(seed: number, overrides: Partial<ClusterRunPlan> = {
     troubles: some(random, clusterTroubles),
     troubleEveryMs: pick(random, [1_500, 4_000, 10_000]),
     forMs: 60_000,
-    calmMs: 16_000,
+    calmMs: 10_000,
     recoveryMs: 90_000,
     storeArgs: {
       // Limits far below those of use, so that what they lead to happens within seconds.

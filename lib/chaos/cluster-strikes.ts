@@ -8,7 +8,7 @@ import type { ClusterRunPlan, Strike } from './cluster-plan.js'
 
 const longDownMs = { min: 17_000, max: 28_000 } // Longer than a node's grace and its pods' toleration together.
 const shortDownMs = { min: 200, max: 6_000 }
-const longShare = 0.7
+const longShare = 0.9
 
 export class ClusterStrikes {
   count = 0
