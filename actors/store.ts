@@ -57,6 +57,7 @@ interface StoreState {
   isLost: boolean // Its log was damaged: it knows nothing of its past.
   readonly unmonitored: Set<string> // Peers whose death was told: watched again when they speak.
   revisionToCompact: number
+  compactionAsked: number // By excess of history.
 }
 
 type StoreTimer = 'tick' | 'again' | 'news' | 'compact' | 'hint'
@@ -70,13 +71,17 @@ const raftTicks = {
   electionJitterTicks: 4,
   retryTicks: 2,
   hintJitterTicksMax: 1,
-  snapshotTicksMax: 200
+  snapshotTicksMax: 200,
+  tailBytesMax: 16 << 20 // With what a snapshot leaves behind it, the log in memory stays under 48 MiB.
 }
 /** A dead leader is replaced sooner than ticks would have it; by chance, so that two followers seldom ask at once. */
 const hintJitterMsMax = 40
 const txnBytesMaxDefault = 4 << 20 // Above the apiserver's own limit of 3 MiB a body.
 const compactEveryMsDefault = 5 * 60_000
 const pendingMax = 100_000
+/** Under load history does not wait for the clock: over this many revisions the leader forgets all but the newest. */
+const historyRevisionsMax = 60_000
+const historyRevisionsKept = 20_000
 const firstElectionMs = 300
 const firstElectionRetryMs = 5
 const starting = (): Refusal => refuse('no leader', 'this member is recovering')
@@ -92,7 +97,8 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
       replica: undefined,
       isLost: false,
       unmonitored: new Set(),
-      revisionToCompact: 0
+      revisionToCompact: 0,
+      compactionAsked: 0
     }
     ctx.show({ role: 'recovering', term: 0, leader: '' })
     ctx.run(recoverFlow(ctx, state))
@@ -192,8 +198,10 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     replica.raft.peerDown(actor)
     if (led) ctx.timer('hint', 'real', ctx.random() * hintJitterMsMax)
   },
-  settled(ctx, { replica, snapshots }) {
+  settled(ctx, state) {
+    const { replica, snapshots } = state
     if (replica === undefined) return
+    compactExcess(replica, state)
     if (process(ctx, replica, message => withState(replica, message))) ctx.timer('again', 'real', 0)
     if (snapshotDue(replica, snapshots)) ctx.run(takeSnapshot(ctx, replica))
   }
@@ -272,10 +280,19 @@ function compactOld(ctx: StoreContext, state: StoreState): void {
   ctx.timer('compact', 'real', args.compactEveryMs ?? compactEveryMsDefault)
   if (replica === undefined) return
   const { mvcc, raft } = replica
-  if (raft.isLeader && state.revisionToCompact > mvcc.compactRevision) {
-    const number = ++replica.numberLast
-    replica.commands.add(number, { type: 'compact', revision: state.revisionToCompact })
-    replica.pending.set(number, { kind: 'compact', term: raft.term, later: undefined })
-  }
+  if (raft.isLeader && state.revisionToCompact > mvcc.compactRevision) forget(replica, state.revisionToCompact)
   state.revisionToCompact = mvcc.revision
+}
+
+function compactExcess(replica: Replica, state: StoreState): void {
+  const { mvcc, raft } = replica
+  if (!raft.isLeader || mvcc.revision - Math.max(mvcc.compactRevision, state.compactionAsked) <= historyRevisionsMax) return
+  state.compactionAsked = mvcc.revision - historyRevisionsKept
+  forget(replica, state.compactionAsked)
+}
+
+function forget(replica: Replica, revision: number): void {
+  const number = ++replica.numberLast
+  replica.commands.add(number, { type: 'compact', revision })
+  replica.pending.set(number, { kind: 'compact', term: replica.raft.term, later: undefined })
 }

@@ -62,7 +62,7 @@ export interface ThreadStatus extends ThreadReport {
   readonly paused: boolean
 }
 
-const heapBudgetDefault = 256 << 20
+const heapBudgetDefault = 1 << 30
 const mainThread = 'root/main'
 const epitaphsKept = 1024
 const clockStepMsMax = 1000

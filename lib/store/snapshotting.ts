@@ -16,7 +16,7 @@ export interface SnapshotLimits {
   readonly bytesMax: number
 }
 
-export const snapshotLimits: SnapshotLimits = { entriesMax: 20_000, bytesMax: 64 << 20 }
+export const snapshotLimits: SnapshotLimits = { entriesMax: 20_000, bytesMax: 32 << 20 }
 
 const fileTimeoutMs = 60_000
 const retryMs = 1000 // After a file could not be written.

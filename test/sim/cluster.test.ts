@@ -6,7 +6,7 @@ import { clusterSeed } from '../../bin/cluster-seed.js'
 import { type ClusterResult, clusterEvents, clusterEventsWanted } from '../../lib/chaos/index.js'
 import { runSeeds } from '../../lib/host/seed-pool.js'
 
-const seedsCount = Number(process.env.KABUKI_SIM_SEEDS ?? 40)
+const seedsCount = Number(process.env.KABUKI_SIM_SEEDS ?? 200)
 const twiceShare = 0.1 // Of seeds that run a second time, in whatever thread.
 const shareMin = 0.1 // Of seeds in which each of the wanted events occurs: else it is another workload than the one meant.
 const regressions = (JSON.parse(readFileSync('test/regressions/seeds.json', 'utf8')) as { workload: string; seed: number }[])
