@@ -32,6 +32,19 @@ t.test('a member alone answers after its save', async t => {
   t.same(bench.words(from), ['save', `answer ${id}`])
 })
 
+t.test('history over its length is forgotten, whatever the clock says', async t => {
+  const bench = alone()
+  for (let batch = 0; batch < 62; batch++) {
+    for (let i = 0; i < 1000; i++) bench.write('a')
+    bench.settle()
+  }
+  bench.settle()
+  const id = bench.put('hash', { revision: 0 })
+  const { compactRevision, revision } = bench.answer(id) as { compactRevision: number; revision: number }
+  t.equal(revision, 62_001)
+  t.ok(compactRevision > 35_000 && compactRevision < revision - 19_000, `compacted to ${compactRevision}`)
+})
+
 t.test('a follower acknowledges after its save', async t => {
   const bench = new Bench([self, ...peers])
   bench.settle()
