@@ -131,7 +131,7 @@ export class TestCluster {
   }
 }
 
-const runTimeoutMs = 60_000
+const runTimeoutMs = 180_000
 const overdue = 124 // As timeout(1) says it.
 
 export function run(file: string, args: readonly string[], env: Record<string, string>): Promise<Output> {
@@ -144,7 +144,7 @@ export function run(file: string, args: readonly string[], env: Record<string, s
 }
 
 /** Asks until it is so; rejects, naming `what` and what was last seen, after `limitMs`. */
-export async function until<T>(what: string, ask: () => Promise<T | undefined | false>, limitMs = 20_000): Promise<T> {
+export async function until<T>(what: string, ask: () => Promise<T | undefined | false>, limitMs = 120_000): Promise<T> {
   const startedMs = performance.now()
   let last: unknown
   for (;;) {

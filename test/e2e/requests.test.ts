@@ -308,7 +308,7 @@ const badRequests: BadRequest[] = [
   }
 ]
 
-t.test('bad input, to one cluster', { timeout: 150_000 }, async t => {
+t.test('bad input, to one cluster', { timeout: 600_000 }, async t => {
   const dataDir = t.testdir()
   const cluster = await TestCluster.up({ dataDir })
   let running = cluster
@@ -470,7 +470,7 @@ t.test('bad input, to one cluster', { timeout: 150_000 }, async t => {
       const answer = await overHttp1(again, { method: 'POST', path: configMaps, headers: json, body: map(`after-${i}`) })
       t.equal(answer.status, 201, answer.text)
     }
-    await until('the member rejoined', async () => /rejoined/.test(log('control-1')), 30_000)
+    await until('the member rejoined', async () => /rejoined/.test(log('control-1')))
     const member = await until('it follows', async () =>
       (await running.status()).actors.find(({ address, role }) => address === 'control-1/store' && role !== undefined)
     )

@@ -42,7 +42,7 @@ export function readKubeconfig(file: string): Kubeconfig & { readonly cert: stri
   }
 }
 
-const timeoutMs = 10_000
+const timeoutMs = 60_000
 
 export function overHttp1({ server, ca, cert, key }: Kubeconfig, { method = 'GET', path, headers = {}, body }: Sent): Promise<Answered> {
   return new Promise((resolve, reject) => {

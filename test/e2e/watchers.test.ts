@@ -161,7 +161,7 @@ function informerOf(kubeconfig: string) {
   }
 }
 
-t.test('an informer and 200 watchers, through the death of the leader and of the apiserver', { timeout: 120_000 }, async t => {
+t.test('an informer and 200 watchers, through the death of the leader and of the apiserver', { timeout: 600_000 }, async t => {
   const dataDir = t.testdir()
   const cluster = await TestCluster.up({ dataDir })
   t.teardown(() => cluster.end('SIGKILL'))
@@ -181,7 +181,7 @@ t.test('an informer and 200 watchers, through the death of the leader and of the
   })
   const written = async (more: number): Promise<void> => {
     const target = writer.acknowledged.length + more
-    await until(`${more} more writes`, async () => writer.acknowledged.length >= target, 30_000)
+    await until(`${more} more writes`, async () => writer.acknowledged.length >= target)
   }
 
   await written(50)
@@ -193,7 +193,7 @@ t.test('an informer and 200 watchers, through the death of the leader and of the
   await writer.stop()
 
   const last = Math.max(...writer.acknowledged.map(({ revision }) => revision))
-  await until('every watcher has seen the last write', async () => watchers.every(({ revision }) => revision >= last), 20_000)
+  await until('every watcher has seen the last write', async () => watchers.every(({ revision }) => revision >= last))
   t.same(
     watchers.flatMap(({ faults }) => faults),
     [],

@@ -24,7 +24,7 @@ const newDirectory = (): string => {
   fs.mkdirSync(directory)
   return directory
 }
-const timeoutMs = 5000
+const timeoutMs = 60_000
 
 async function serving(
   dataDir: string,

@@ -7,7 +7,7 @@ import type { Harness, Line, Target } from '../actor/harness.js'
 import { type Bundle, bundle } from './bundle.js'
 import { Lines } from './lines.js'
 
-const limitMs = 10_000
+const limitMs = 60_000
 let bundled: Promise<Bundle> | undefined
 
 export class HostHarness implements Harness {

@@ -36,7 +36,7 @@ function owner(state: OwnerState, pki: Pki | undefined): Actor<OwnerProtocol, vo
     on: {
       *serve(ctx) {
         const tls = pki && { certPem: pki.server.certPem, keyPem: pki.server.keyPem, clientCaPem: pki.caPem }
-        const listened = yield* ask(ctx.port(httpPort), 1000, 'listen', {
+        const listened = yield* ask(ctx.port(httpPort), 60_000, 'listen', {
           address: '127.0.0.1',
           port: 0,
           bodyBytesMax,
@@ -109,7 +109,7 @@ async function scene(pki: Pki | undefined) {
 }
 
 const until = async (what: string, holds: () => boolean): Promise<void> => {
-  const deadline = performance.now() + 5000
+  const deadline = performance.now() + 60_000
   while (!holds()) {
     if (performance.now() > deadline) throw new Error(`never: ${what}`)
     await new Promise(resolve => setImmediate(resolve))

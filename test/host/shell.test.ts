@@ -12,6 +12,8 @@ interface Seen {
   exit: { code: number; signal?: string; detail?: string } | undefined
 }
 
+const limitMs = 60_000
+
 class ShellTest {
   readonly seen = new Map<number, Seen>()
   port!: PortHarness
@@ -54,7 +56,7 @@ class ShellTest {
       const look = (): void => {
         const seen = this.of(id)
         if (truth(seen)) resolve(seen)
-        else if (performance.now() - startMs > 8000) reject(new Error(`run ${id} is at ${JSON.stringify(seen)}`))
+        else if (performance.now() - startMs > limitMs) reject(new Error(`run ${id} is at ${JSON.stringify(seen)}`))
         else setTimeout(look, 2)
       }
       look()
@@ -180,11 +182,9 @@ t.test('signals', async t => {
 t.test('sleeps are on the clock of the cluster', async t => {
   const id = await shell.begin('echo up; sleep 3600; date -u +%H; sleep 1d')
   await shell.until(id, seen => seen.stdout === 'up\n')
-  const startMs = performance.now()
   await new Promise(resolve => setTimeout(resolve, 20))
   shell.port.setClock(Math.ceil(Date.now() / 86_400_000) * 86_400_000 + 5 * 3_600_000, 1)
   t.match(await shell.until(id, seen => seen.stdout.length > 3), { stdout: 'up\n05\n' })
-  t.ok(performance.now() - startMs < 5000)
   await shell.port.must('signal', { id, signal: 'SIGKILL' })
 })
 
@@ -281,10 +281,12 @@ t.test('bounds and refusals', async t => {
   const id = await shell.begin(
     'yes | head -n 0; while :; do echo 0123456789012345678901234567890123456789012345678901234567890123456789; done'
   )
+  await shell.until(id, ({ stdout }) => stdout.length > 0)
   const [startMs, before] = [performance.now(), shell.of(id).stdout.length]
   await new Promise(resolve => setTimeout(resolve, 300))
   const rate = (shell.of(id).stdout.length - before) / (performance.now() - startMs)
-  t.ok(rate > 1 && rate < 2000, `${rate.toFixed()} kB/s`)
+  t.ok(rate < 2000, `${rate.toFixed()} kB/s`)
+  await shell.until(id, ({ stdout }) => stdout.length > before)
   t.match(await shell.port.ask('run', { id, argv: ['true'], env: {}, cwd: '/', hostname: '' }), { ok: false, error: { code: 'exists' } })
   await shell.port.must('signal', { id, signal: 'SIGKILL' })
   const run = { id: 5000, env: {}, cwd: '/', hostname: '' }

@@ -73,7 +73,7 @@ export class PortHarness implements Shell, PortServices {
     this.dispatcher.start(this.#owner, owner, undefined, undefined)
   }
 
-  ask<T = unknown>(type: string, body?: unknown, timeoutMs = 10_000): Promise<Outcome<T>> {
+  ask<T = unknown>(type: string, body?: unknown, timeoutMs = 60_000): Promise<Outcome<T>> {
     return new Promise(resolve => {
       const message = { type, body, timeoutMs, resolve }
       this.#deliver({ kind: 'tell', from: '', to: this.#owner, life: 0, id: 0, type: 'test ask', body: message, count: 0 })

@@ -165,7 +165,7 @@ export class TestCluster {
   }
 
   async until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-    const deadline = performance.now() + 8000
+    const deadline = performance.now() + 60_000
     while (!(await holds())) {
       if (performance.now() > deadline) throw new Error(`never: ${what}`)
       await new Promise(resolve => setImmediate(resolve))

@@ -175,7 +175,7 @@ const kubectl = (...args: string[]): Promise<{ code: number; out: string }> =>
     execFile(
       kubectlPath(),
       ['--kubeconfig', kubeconfig, ...args],
-      { timeout: 20_000, env: { HOME: cluster.directory } },
+      { timeout: 180_000, env: { HOME: cluster.directory } },
       (error, stdout, stderr) => {
         resolve({ code: error === null ? 0 : Number(error.code ?? 1), out: stdout + stderr })
       }
