@@ -5,6 +5,7 @@
 
 import { availableParallelism } from 'node:os'
 import { Piscina } from 'piscina'
+import { withoutPreloads } from './preloads.js'
 
 export interface SeedPoolOptions {
   /** URL of the module, and the name of its function `(seed: number, options: unknown) => plain data`. */
@@ -50,6 +51,7 @@ export async function runSeeds<R>(
     filename: options.worker ?? import.meta.url,
     minThreads: threads,
     maxThreads: threads,
+    ...withoutPreloads(),
     resourceLimits: { maxOldGenerationSizeMb: heapMbMax }
   })
   const failures: SeedFailure[] = []

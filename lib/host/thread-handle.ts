@@ -13,6 +13,7 @@ import {
   type ThreadReport,
   turnsAt
 } from './directory.js'
+import { withoutPreloads } from './preloads.js'
 import type { WorkerSetup } from './worker.js'
 
 export interface Placed {
@@ -63,6 +64,7 @@ export class ThreadHandle {
       name: setup.name,
       workerData,
       transferList: [port2],
+      ...withoutPreloads(),
       // V8's own limit lies well above the budget: hitting it can abort the whole process on Node 20.
       resourceLimits: { maxOldGenerationSizeMb: Math.ceil((heapBudgetBytes / mib) * 2) }
     })

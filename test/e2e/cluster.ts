@@ -28,9 +28,8 @@ export interface UpOptions {
   readonly env?: Readonly<Record<string, string>>
 }
 
-/** Node, run so that another user can: what the test runner loads into every Node it starts is not his to read. */
-export const asUser = (uid: number | undefined): readonly [string, ...string[]] =>
-  uid === undefined ? [process.execPath] : ['env', '-u', 'NODE_OPTIONS', process.execPath]
+/** Node without what the test runner loads into every Node it starts: not every user may read it, and it takes its time. */
+export const node = ['/usr/bin/env', '-u', 'NODE_OPTIONS', process.execPath] as const
 
 export class TestCluster {
   readonly dataDir: string
@@ -55,7 +54,7 @@ export class TestCluster {
     const startedMs = performance.now()
     const options =
       uid === undefined ? { env: { ...process.env, ...env } } : { uid, gid: uid, env: { PATH: process.env.PATH, HOME: dataDir } }
-    const [file, ...words] = asUser(uid)
+    const [file, ...words] = node
     const child = spawn(file, [...words, command, 'up', '--data-dir', dataDir, '--port', String(port), ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       ...options
@@ -105,7 +104,7 @@ export class TestCluster {
   }
 
   kabuki(...args: string[]): Promise<Output> {
-    return run(process.execPath, [command, ...args, '--data-dir', this.dataDir], {})
+    return runNode([command, ...args, '--data-dir', this.dataDir])
   }
 
   async kabukiOk(...args: string[]): Promise<string> {
@@ -134,13 +133,18 @@ export class TestCluster {
 const runTimeoutMs = 180_000
 const overdue = 124 // As timeout(1) says it.
 
-export function run(file: string, args: readonly string[], env: Record<string, string>): Promise<Output> {
+function run(file: string, args: readonly string[], env: Record<string, string>): Promise<Output> {
   return new Promise(resolve => {
     execFile(file, [...args], { env: { ...process.env, ...env }, maxBuffer: 32 << 20, timeout: runTimeoutMs }, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : error.killed === true ? overdue : 1
       resolve({ code, stdout, stderr })
     })
   })
+}
+
+export function runNode(args: readonly string[], env: Record<string, string> = {}): Promise<Output> {
+  const [file, ...words] = node
+  return run(file, [...words, ...args], env)
 }
 
 /** Asks until it is so; rejects, naming `what` and what was last seen, after `limitMs`. */

@@ -8,11 +8,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { kubectlPath } from '../../build/kubectl-layer.js'
 import type { ActorLine } from '../../lib/cli/index.js'
-import { asUser, command, portStart, run, TestCluster, until } from './cluster.js'
+import { command, node, portStart, runNode, TestCluster, until } from './cluster.js'
 
 const nobody = 65_534
 const graceMs = 4_000
-const kabuki = (...args: string[]) => run(process.execPath, [command, ...args], {})
+const kabuki = (...args: string[]) => runNode([command, ...args])
 const isGone = (pid: number): boolean => {
   try {
     process.kill(pid, 0)
@@ -100,10 +100,10 @@ t.test('a cluster, chaos and names; another beside it, its clock', { timeout: 60
 
   await t.test('kabuki kubectl is the kubectl on PATH', async t => {
     const env = { PATH: `${path.dirname(kubectlPath())}:${process.env.PATH}` }
-    const inner = (...args: string[]) => run(process.execPath, [command, 'kubectl', '--data-dir', cluster.dataDir, ...args], env)
+    const inner = (...args: string[]) => runNode([command, 'kubectl', '--data-dir', cluster.dataDir, ...args], env)
     t.match(await inner('get', 'nodes', '-o', 'name'), { code: 0, stdout: /node\/worker-1\nnode\/worker-2\nnode\/worker-3\n/ })
     t.match(await inner('get', 'pod', 'nobody'), { code: 1, stderr: /NotFound/ }, 'its exit code and words')
-    const without = await run(process.execPath, [command, 'kubectl', '--data-dir', cluster.dataDir, 'version'], { PATH: '/nowhere' })
+    const without = await runNode([command, 'kubectl', '--data-dir', cluster.dataDir, 'version'], { PATH: '/nowhere' })
     t.match(without, { code: 1, stderr: /there is no kubectl on PATH.*KUBECONFIG=/ })
   })
 
@@ -263,7 +263,7 @@ t.test('a cluster, chaos and names; another beside it, its clock', { timeout: 60
 
 t.test('the demo and --ephemeral leave nothing', { timeout: 600_000 }, async t => {
   const directory = t.testdir({ demo: {}, ephemeral: {} })
-  const demo = run(process.execPath, [command, 'demo'], { TMPDIR: path.join(directory, 'demo') })
+  const demo = runNode([command, 'demo'], { TMPDIR: path.join(directory, 'demo') })
   const temporary = path.join(directory, 'ephemeral')
   const cluster = await TestCluster.up({ args: ['--ephemeral'], env: { TMPDIR: temporary } })
   t.teardown(() => cluster.end('SIGKILL'))
@@ -312,7 +312,7 @@ function portOf(cluster: TestCluster): number {
 function unprivilegedSkip(): string | false {
   if (process.platform !== 'linux') return 'privileged ports are of Linux'
   if (process.getuid?.() !== 0) return false
-  const [file, ...words] = asUser(nobody)
+  const [file, ...words] = node
   const tried = spawnSync(file, [...words, command, '--version'], { uid: nobody, gid: nobody, cwd: '/', env: { PATH: process.env.PATH } })
   return tried.status === 0 ? false : 'nobody cannot read this checkout'
 }

@@ -2,7 +2,7 @@
 
 import { get } from 'node:http'
 import t from 'tap'
-import { run, TestCluster, until } from './cluster.js'
+import { TestCluster, until } from './cluster.js'
 
 const deployment = 'nginx'
 
@@ -225,11 +225,7 @@ t.test('the journey of a user, with the real kubectl', { timeout: 600_000 }, asy
     for (const name of names) t.equal((await again.kubectl('get', 'configmap', name)).code, 0, name)
     t.equal((await again.get('deployment', deployment)).metadata.uid, uid)
     await again.kubectlOk('rollout', 'status', `deployment/${deployment}`, '--timeout=120s')
-    const refused = await run(
-      process.execPath,
-      [new URL('../../bundle/kabuki.js', import.meta.url).pathname, 'up', '--data-dir', cluster.dataDir],
-      {}
-    )
+    const refused = await cluster.kabuki('up')
     t.not(refused.code, 0, 'a second cluster on the same directory is refused')
     t.match(refused.stderr, /already runs/)
     t.equal(await again.end('SIGTERM'), 0, 'SIGTERM ends it cleanly')
