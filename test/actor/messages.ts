@@ -38,12 +38,12 @@ export const messages: readonly Case[] = [
     async run(t, h) {
       await h.start(a)
       await h.start(b)
-      await play(h, a, { do: 'ask', to: b, type: 'later', body: { delayMs: 30, text: 'late' }, timeoutMs: 10, tag: 'late' })
+      await play(h, a, { do: 'ask', to: b, type: 'later', body: { delayMs: 500, text: 'late' }, timeoutMs: 10, tag: 'late' })
       t.match(await outcome(h, 'late'), { code: 'timeout', definite: false })
-      await h.pass(40)
+      await h.pass(550)
       t.equal(h.lines().filter(line => line.event === 'outcome').length, 1)
-      const left = await h.ask(a, 'left', undefined, 700)
-      t.ok(left.ok && left.value > 0 && left.value <= 700, 'leftMs is what the caller still waits')
+      const left = await h.ask(a, 'left', undefined, 60_000)
+      t.ok(left.ok && left.value > 0 && left.value <= 60_000, 'leftMs is what the caller still waits')
     }
   },
   {
