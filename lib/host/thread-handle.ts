@@ -7,6 +7,7 @@ import {
   type Directory,
   endingAt,
   endings,
+  holds,
   parkedAt,
   pauseAt,
   type ThreadControl,
@@ -24,6 +25,7 @@ export interface Placed {
 const mib = 1 << 20
 const reportAfterMs = 1000
 const parkWithinMs = 1000
+const endWithinMs = 500
 const budgetShare = 0.7
 
 export class ThreadHandle {
@@ -90,7 +92,7 @@ export class ThreadHandle {
   }
 
   get paused(): boolean {
-    return Atomics.load(this.#words, pauseAt) === 1
+    return Atomics.load(this.#words, pauseAt) === holds.still
   }
 
   /** Begun so far, modulo 2^32. */
@@ -99,18 +101,22 @@ export class ThreadHandle {
   }
 
   /** Resolves when it holds still. False: it does not, being in the midst of a long turn; it will at its end. */
-  async pause(): Promise<boolean> {
-    Atomics.store(this.#words, pauseAt, 1)
+  pause(): Promise<boolean> {
+    Atomics.compareExchange(this.#words, pauseAt, holds.none, holds.still)
+    return this.#obeys(holds.still, parkWithinMs, () => this.ending)
+  }
+
+  async #obeys(hold: number, withinMs: number, givenUp: () => boolean): Promise<boolean> {
     void this.remote.hold().catch(() => undefined) // A busy thread sees the flag itself.
-    const untilMs = performance.now() + parkWithinMs
-    while (Atomics.load(this.#words, parkedAt) === 0 && !this.ending && performance.now() < untilMs) {
+    const untilMs = performance.now() + withinMs
+    while (Atomics.load(this.#words, parkedAt) < hold && !givenUp() && performance.now() < untilMs) {
       await new Promise(resolve => setTimeout(resolve, 1))
     }
-    return Atomics.load(this.#words, parkedAt) === 1
+    return Atomics.load(this.#words, parkedAt) === hold
   }
 
   resume(): void {
-    Atomics.store(this.#words, pauseAt, 0)
+    Atomics.compareExchange(this.#words, pauseAt, holds.still, holds.none)
     Atomics.notify(this.#words, pauseAt)
   }
 
@@ -119,9 +125,20 @@ export class ThreadHandle {
     return Promise.race([call(this.remote).catch(() => undefined), this.ended.then(() => undefined)])
   }
 
+  /**
+   * Ends it between two turns, when it has let go of its sockets; in the midst of a turn only if that is long. What a thread that is being
+   * terminated still reads from a socket of HTTP/2 aborts the whole process: Node cannot call back for a new stream, and asserts that
+   * somebody takes its data (`onread->IsFunction()`).
+   */
   async kill(reason: string): Promise<void> {
     this.reason ??= reason
-    this.resume()
+    let over = false
+    void this.ended.then(() => {
+      over = true
+    })
+    Atomics.store(this.#words, pauseAt, holds.leave)
+    Atomics.notify(this.#words, pauseAt)
+    await this.#obeys(holds.leave, endWithinMs, () => over)
     await this.worker?.terminate()
     await this.ended
   }

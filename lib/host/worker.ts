@@ -40,9 +40,10 @@ export function runWorker(roster: RosterModule | Promise<RosterModule>): void {
   const exit = (ending: Ending): void => {
     Atomics.store(new Int32Array(setup.control), endingAt, endings.indexOf(ending))
     log.flush()
+    thread.leave()
     process.exit(0)
   }
-  const thread = new Thread({
+  const thread: Thread = new Thread({
     ...setup,
     directory: remote<Directory>(directory),
     clock: new ClusterClock(clock),
@@ -53,4 +54,5 @@ export function runWorker(roster: RosterModule | Promise<RosterModule>): void {
     exit
   })
   expose(thread, parentPort as MessagePort)
+  process.on('uncaughtExceptionMonitor', () => thread.leave())
 }

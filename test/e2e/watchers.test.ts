@@ -1,18 +1,25 @@
-// Watchers: an informer of the usual client library and 200 watch streams, while a writer changes ConfigMaps and the store's
-// leader, then the apiserver die. Each sees every event once and in order; in the end the informer knows what a list says.
+// Watchers: an informer of the usual client library, 200 watchers in the cluster's process and 20 of HTTP/2, while a writer changes
+// ConfigMaps and the store's leader, then the apiserver die. Each sees every event once and in order; in the end the informer knows what a list says.
 
 import type * as http2 from 'node:http2'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CoreV1Api, KubeConfig, makeInformer, type V1ConfigMap } from '@kubernetes/client-node'
 import t from 'tap'
-import { TestCluster, until } from './cluster.js'
+import { Cluster } from '../../bin/cluster.js'
+import { workerUrl } from '../../bin/modules.js'
+import type { Ref } from '../../lib/actor/index.js'
+import type { ClusterStatus } from '../../lib/cli/index.js'
+import { command, portStart, runNode, until } from './cluster.js'
 import { connectHttp2, type Kubeconfig, overHttp2, readKubeconfig } from './requests.js'
+import type { WatchingArgs, WatchingProtocol } from './watching.js'
 
 const namespace = 'watched'
 const configMaps = `/api/v1/namespaces/${namespace}/configmaps`
 const json = { 'content-type': 'application/json' }
-const sessionsMax = 10
-const watchersPerSession = 20
+const sessions = 2
+const watchersPerSession = 10
+const watchersInside = 200
+const askTimeoutMs = 60_000
 const retryMs = 50
 
 interface Seen {
@@ -161,17 +168,43 @@ function informerOf(kubeconfig: string) {
   }
 }
 
+const inside = 'root/watching' as Ref<WatchingProtocol>
+
+type Progress = ReturnType<WatchingProtocol['progress']>
+
+function untilInside(what: string, { runtime }: Cluster, holds: (progress: Progress) => boolean): Promise<Progress> {
+  return until(what, async () => {
+    const progress = await runtime.call(inside, askTimeoutMs, 'progress')
+    return progress.ok && holds(progress.value) && progress.value
+  })
+}
+
+/** The cluster in this process, with one actor more. */
+async function start(): Promise<Cluster> {
+  const local = (file: string): string => new URL(file, import.meta.url).href
+  const cluster = await Cluster.start({
+    port: portStart,
+    rosterUrl: local('./watching.js'),
+    workerUrl: actor => (actor === 'watching' ? local('../../lib/host/worker-main.js') : workerUrl(actor))
+  })
+  await cluster.ready(undefined, askTimeoutMs)
+  return cluster
+}
+
 t.test('an informer and 200 watchers, through the death of the leader and of the apiserver', { timeout: 600_000 }, async t => {
-  const dataDir = t.testdir()
-  const cluster = await TestCluster.up({ dataDir })
-  t.teardown(() => cluster.end('SIGKILL'))
+  const cluster = await start()
+  t.teardown(() => cluster.stop())
+  const kabuki = async (...args: string[]): Promise<string> => (await runNode([command, ...args, '--data-dir', cluster.dataDir])).stdout
   const admin = readKubeconfig(cluster.kubeconfig)
-  const connections = Array.from({ length: sessionsMax }, () => new Connection(admin))
+  const connections = Array.from({ length: sessions }, () => new Connection(admin))
   const own = new Connection(admin)
-  await cluster.kubectlOk('create', 'namespace', namespace)
+  const object = JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } })
+  t.equal((await overHttp2(own.session, { method: 'POST', path: '/api/v1/namespaces', headers: json, body: object })).status, 201)
   const first = await overHttp2(own.session, { path: configMaps })
   const from = Number(first.json.metadata.resourceVersion)
   const watchers = connections.flatMap(connection => Array.from({ length: watchersPerSession }, () => new Watcher(connection, from)))
+  const args: WatchingArgs = { apiserver: 'control-0/apiserver', namespace, from, watchers: watchersInside }
+  await cluster.runtime.startActor(inside, 'watching', args)
   const informer = informerOf(cluster.kubeconfig)
   const writer = new Writer(own)
   t.teardown(() => {
@@ -185,10 +218,10 @@ t.test('an informer and 200 watchers, through the death of the leader and of the
   }
 
   await written(50)
-  const { leaders } = await cluster.status()
-  await cluster.kabukiOk('chaos', 'kill', leaders.store as string)
+  const { leaders } = JSON.parse(await kabuki('status', '-o', 'json')) as ClusterStatus
+  await kabuki('chaos', 'kill', leaders.store as string)
   await written(50)
-  await cluster.kabukiOk('chaos', 'kill', 'control-0/apiserver')
+  await kabuki('chaos', 'kill', 'control-0/apiserver')
   await written(50)
   await writer.stop()
 
@@ -199,9 +232,18 @@ t.test('an informer and 200 watchers, through the death of the leader and of the
     [],
     'in order, nothing twice'
   )
+  const progress = await untilInside('those inside have, too', cluster, ({ revision }) => revision >= last)
+  const seen = await cluster.runtime.call(inside, askTimeoutMs, 'seen')
+  if (!seen.ok) throw new Error(`the watchers inside do not say what they saw: ${seen.error.code}`)
+  t.same(seen.value.faults, [])
   const reference = (watchers[0] as Watcher).seen
-  const same = (seen: readonly Seen[]): boolean => JSON.stringify(seen) === JSON.stringify(reference)
-  t.equal(watchers.filter(({ seen }) => same(seen)).length, watchers.length, 'all saw the same')
+  const told = reference.map(({ revision, type, name }) => `${revision} ${type} ${name}`)
+  const all = [...seen.value.events, ...watchers.map(({ seen }) => seen.map(({ revision, type, name }) => `${revision} ${type} ${name}`))]
+  t.equal(
+    all.filter(events => JSON.stringify(events) === JSON.stringify(told)).length,
+    watchersInside + watchers.length,
+    'all saw the same'
+  )
   const revisions = new Set(reference.map(({ revision }) => revision))
   t.same(
     writer.acknowledged.filter(({ revision }) => !revisions.has(revision)),
@@ -209,7 +251,7 @@ t.test('an informer and 200 watchers, through the death of the leader and of the
     'all that was acknowledged'
   )
   t.ok(
-    watchers.every(({ resumed }) => resumed >= 1),
+    [...watchers.map(({ resumed }) => resumed), ...progress.resumed].every(resumed => resumed >= 1),
     'each was interrupted'
   )
   t.comment(`${reference.length} events each, ${writer.refused} writes refused or unanswered, ${watchers[0]?.resumed} resumptions`)
@@ -221,4 +263,36 @@ t.test('an informer and 200 watchers, through the death of the leader and of the
   await until('the informer knows what a list says', async () => JSON.stringify(facts(informer.list())) === JSON.stringify(expected))
   t.same(facts(informer.list()), expected)
   t.ok(informer.state.restarts >= 1, 'the informer was interrupted too')
+})
+
+t.test('the apiserver is killed while its connections are full: the process lives', { timeout: 600_000 }, async t => {
+  const cluster = await start()
+  t.teardown(() => cluster.stop())
+  const admin = readKubeconfig(cluster.kubeconfig)
+  const apiserver = 'control-0/apiserver'
+  let answered = 0
+  let stopped = false
+  const data = { ballast: 'x'.repeat(2_000) }
+  const put = async (connection: Connection, name: string): Promise<void> => {
+    const body = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data })
+    await overHttp2(connection.session, { method: 'PUT', path: `/api/v1/namespaces/default/configmaps/${name}`, headers: json, body })
+    answered++
+  }
+  const lanes = Array.from({ length: 6 }, async (_, lane) => {
+    const connection = new Connection(admin)
+    while (!stopped) {
+      const all = Array.from({ length: 8 }, (_, at) => put(connection, `map-${lane}-${at}`))
+      const failed = (await Promise.allSettled(all)).some(({ status }) => status === 'rejected')
+      if (failed) await sleep(5)
+    }
+    connection.close()
+  })
+  for (let kill = 0; kill < 5; kill++) {
+    const target = answered + 100
+    await until('it answers', async () => answered >= target)
+    const thread = await until('it runs', async () => cluster.runtime.threadOf(apiserver))
+    t.ok(await cluster.runtime.killThread(thread, 'killed'), `kill ${kill}`)
+  }
+  stopped = true
+  await Promise.all(lanes)
 })

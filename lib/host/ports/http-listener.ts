@@ -21,6 +21,8 @@ export interface ListenerEvents {
   exchangeId(): number
   request(exchange: Exchange, request: HttpRequest): void
   closed(exchange: Exchange): void
+  /** Calls back before the thread ends, until the function returned is called. */
+  onLeave(leaver: () => void): () => void
 }
 
 export const connectionsMax = 4096
@@ -53,6 +55,7 @@ export class HttpListener {
   readonly #bodies: BodyBudget = { leftBytes: bodiesBytesMax }
   readonly #peers = new WeakMap<object, Peer>()
   readonly #sweep: NodeJS.Timeout
+  readonly #forget: () => void
 
   constructor(options: HttpListenOptions, events: ListenerEvents) {
     this.#options = options
@@ -61,9 +64,11 @@ export class HttpListener {
     this.#prepare()
     this.#sweep = setInterval(() => this.#endSlow(), sweepMs)
     this.#sweep.unref()
+    this.#forget = events.onLeave(() => this.close())
   }
 
   close(): void {
+    this.#forget()
     clearInterval(this.#sweep)
     this.server.close()
     for (const socket of this.#sockets) socket.destroy()
