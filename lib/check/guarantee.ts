@@ -2,6 +2,7 @@
 // the smallest part of the history that contradicts it.
 
 export const guarantees = {
+  linearizable: 'every operation takes effect at one instant between its invocation and its return',
   realTime: 'an answer is at least as new as every answer given before it was asked',
   uniqueRevision: 'every write has a revision of its own',
   values: 'an answer is what the writes up to its revision, in their order, give',

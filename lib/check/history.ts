@@ -42,6 +42,8 @@ export interface WatchRecord {
 export interface History {
   readonly operations: readonly Operation[]
   readonly watches: readonly WatchRecord[]
+  /** Operations were left out: a revision that nobody claims may have been anything. */
+  readonly partial?: boolean
 }
 
 /** Whether a transaction that was answered so changed anything: only then is the answer's revision its own. */

@@ -14,7 +14,16 @@ export {
   type WatchedBatch,
   type WatchRecord
 } from './history.js'
+export { encodeHistory, encodeRegisterHistory, type HistoryHeader, type Verdict } from './jsonl.js'
+export { type Decoded, decodeHistory, HistoryDecoder } from './jsonl-decoder.js'
 export { checkOperations, type OperationsVerdict, searchStepsMax } from './linearizability.js'
 export { Model } from './model.js'
-export { checkStore, type StoreVerdict } from './store.js'
+export { type ViolationPage, violationPage } from './page.js'
+export type { RegisterHistory, RegisterOperation, RegisterValue } from './register.js'
+export { searchRegister } from './register-search.js'
+export { checkRegisters, type RegistersVerdict } from './registers.js'
+export { shrinkHistory, shrinkRegisters } from './shrink.js'
+export { checkStore, type StoreQuestion, type StoreVerdict } from './store.js'
+export type { AnyHistory } from './timeline.js'
+export { checkHistory, type HistoryVerdict, storeQuestion } from './verdict.js'
 export { checkWatches, type Observed, observe } from './watch.js'
