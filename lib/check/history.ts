@@ -68,6 +68,13 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return true
 }
 
+/** The same text only of the same bytes. */
+export function bytesText(bytes: Uint8Array): string {
+  let text = ''
+  for (const byte of bytes) text += String.fromCharCode(byte)
+  return text
+}
+
 export const equalKeyValues = (a: StoreKeyValue, b: StoreKeyValue): boolean =>
   a === b ||
   (a.key === b.key &&

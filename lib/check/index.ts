@@ -1,6 +1,7 @@
 // check: whether what clients and members saw is what the store promises. Pure: histories in, violations out.
 
 export { type ClusterFacts, checkCluster, type LeaderFact, type MemberState } from './cluster.js'
+export { checkFacts } from './facts.js'
 export { describeOperation } from './excerpt.js'
 export { type Guarantee, guarantees, type Violation, violation } from './guarantee.js'
 export {
@@ -22,6 +23,7 @@ export { type ViolationPage, violationPage } from './page.js'
 export type { RegisterHistory, RegisterOperation, RegisterValue } from './register.js'
 export { searchRegister } from './register-search.js'
 export { checkRegisters, type RegistersVerdict } from './registers.js'
+export { type SampleShape, sampleHistory } from './sample.js'
 export { shrinkHistory, shrinkRegisters } from './shrink.js'
 export { checkStore, type StoreQuestion, type StoreVerdict } from './store.js'
 export type { AnyHistory } from './timeline.js'

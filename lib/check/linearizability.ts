@@ -2,17 +2,21 @@
 // replayed in it, and every answer and everything observed is compared with what the model gives.
 //
 // Only for a revision that no acknowledged write claims must be searched: one of those whose answer was lost took it. What
-// was observed of that revision mostly says which. The search is bounded; if it gives up, the verdict is `unknown`, which
-// is not a pass.
+// was observed of that revision mostly says which. The search goes depth first, the likeliest first (doubts.ts), and remembers
+// configurations that led nowhere. It is bounded; if it gives up, the verdict is `unknown`, which is not a pass.
 
 import type { StoreEvent, StoreKeyValue, StoreRangeAnswer, StoreTxnAnswer } from '../storage/index.js'
+import { Doubts } from './doubts.js'
 import { brief, describeEvents, describeOperation } from './excerpt.js'
 import { guarantees, type Violation, violation, violationsMax } from './guarantee.js'
-import { equalBytes, equalEvents, equalKeyValues, equalLists, type Operation, type RangeOperation, type TxnOperation } from './history.js'
+import { bytesText, equalEvents, equalKeyValues, equalLists, type Operation, type RangeOperation, type TxnOperation } from './history.js'
 import { Model } from './model.js'
 import { checkOrder, Floors, isWrite, type Sight, sightsOf } from './order.js'
+import { differenceOf } from './watch.js'
 
+/** Writes tried for revisions that no answer claims. */
 export const searchStepsMax = 200_000
+const memoCharactersMax = 1 << 27
 
 export interface OperationsVerdict {
   readonly violations: readonly Violation[]
@@ -47,8 +51,6 @@ export function checkOperations(
 interface Choice {
   readonly revision: number
   readonly candidates: readonly TxnOperation[]
-  /** What was tried, but for values. */
-  readonly shapes: Set<string>
   next: number
 }
 
@@ -58,24 +60,24 @@ class Replay {
   readonly revisionLast: number
   unknown: string | undefined
   readonly #observed: Observations
-  readonly #floors: Floors
   readonly #claims = new Map<number, TxnOperation>()
   /** What single answers tell of a revision: that it put these. */
   readonly #glimpsed = new Map<number, StoreKeyValue[]>()
   readonly #created = new Map<number, Set<string>>()
-  #glimpsedOf: Map<string, StoreKeyValue[]> | undefined // By key.
   readonly #reads = new Map<number, Operation[]>()
   readonly #lost: TxnOperation[] = [] // No answer: it may have happened.
   readonly #refused: TxnOperation[] = []
   readonly #used = new Set<TxnOperation>()
   readonly #choices: Choice[] = []
+  readonly #doubts: Doubts
+  readonly #hopeless = new Set<string>() // Configurations from which no order leads to the end.
+  #hopelessCharacters = 0
+  #isMemoExact = true
   #stepsLeft: number
-  #skipped = false
   #deepest: { revision: number; violation: Violation } | undefined
 
   constructor(operations: readonly Operation[], observed: Observations, floors: Floors, stepsMax: number) {
     this.#observed = observed
-    this.#floors = floors
     this.#stepsLeft = stepsMax
     let last = 1
     for (const revision of observed.keys()) last = Math.max(last, revision)
@@ -84,6 +86,10 @@ class Replay {
       if (operation.outcome?.ok === true && operation.kind !== 'compact') last = Math.max(last, operation.outcome.value.revision)
     }
     this.revisionLast = last
+    const told = [...this.#glimpsed.values()].flat()
+    for (const events of observed.values()) for (const { kv } of events) told.push(kv)
+    const claims = [...this.#claims.values()]
+    this.#doubts = new Doubts({ lost: this.#lost, floors, told, claims, reads: [...this.#reads.values()].flat() })
   }
 
   get doubtsResolved(): number {
@@ -108,14 +114,18 @@ class Replay {
     }
     if (outcome?.ok !== true || operation.kind === 'compact' || operation.kind === 'revision') return
     const { revision } = outcome.value
+    if (operation.kind === 'txn' && isPast(operation.txn)) this.#isMemoExact = false
     if (operation.kind === 'txn' && isWrite(operation)) {
       const other = this.#claims.get(revision)
       if (other === undefined) this.#claims.set(revision, operation)
       else this.twice.push(violation(guarantees.uniqueRevision, `${describeOperation(other)}\n${describeOperation(operation)}`))
       return
     }
-    const there = this.#reads.get(revision)
-    if (there === undefined) this.#reads.set(revision, [operation])
+    // A read of the past says what was true then.
+    const asked = operation.kind === 'range' ? operation.query.revision || revision : revision
+    const at = Math.min(asked, revision)
+    const there = this.#reads.get(at)
+    if (there === undefined) this.#reads.set(at, [operation])
     else there.push(operation)
   }
 
@@ -128,10 +138,7 @@ class Replay {
         if (this.#deepest === undefined || this.model.revision >= this.#deepest.revision)
           this.#deepest = { revision: this.model.revision, violation: wrong }
         const retried = this.#retry()
-        if (retried === 'no more') {
-          if (!this.#skipped) return [this.#deepest.violation]
-          break
-        }
+        if (retried === 'no more') return [this.#deepest.violation]
         wrong = retried
       }
       if (wrong !== undefined) {
@@ -145,14 +152,12 @@ class Replay {
   #advance(revision: number): Violation | undefined {
     const claim = this.#claims.get(revision)
     if (claim !== undefined) return this.#take(claim, revision)
-    // Not one that was asked after the revision was reached, and the one asked last first: it is mostly that.
-    const reachedUs = this.#floors.reachedUs(revision)
-    const candidates = this.#lost
-      .filter(one => !this.#used.has(one) && one.invokedUs < reachedUs && (this.#floors.before(one.invokedUs)?.revision ?? 0) < revision)
-      .sort((a, b) => b.invokedUs - a.invokedUs)
-    const choice = { revision, candidates, shapes: new Set<string>(), next: 0 }
+    if (this.#deepest !== undefined && this.#hopeless.size > 0 && this.#hopeless.has(this.#configuration(revision)))
+      return this.#deepest.violation
+    const evidence = { seen: this.#observed.get(revision), glimpsed: this.#glimpsed.get(revision) }
+    const choice = { revision, candidates: this.#doubts.of(revision, evidence, this.#used, this.model), next: 0 }
     this.#choices.push(choice)
-    return this.#tryNext(choice) ?? undefined
+    return this.#tryNext(choice)
   }
 
   /** Takes the last choice that has something left to try. Undefined: that went well. */
@@ -162,9 +167,38 @@ class Replay {
       const wrong = this.#tryNext(choice)
       if (wrong === undefined) return undefined
       if (this.#stepsLeft <= 0) return wrong
-      if (choice.next >= choice.candidates.length) this.#choices.pop()
+      if (choice.next < choice.candidates.length) continue
+      this.#choices.pop()
+      this.#note(choice.revision)
     }
     return 'no more'
+  }
+
+  /** Nothing that could be tried from here led to the end. */
+  #note(revision: number): void {
+    if (!this.#isMemoExact || this.#hopelessCharacters > memoCharactersMax) return
+    const configuration = this.#configuration(revision)
+    this.#hopeless.add(configuration)
+    this.#hopelessCharacters += configuration.length
+  }
+
+  /**
+   * What all that is to come depends on: which writes in doubt are used up, and the keys that these changed. Every other
+   * key is as the acknowledged writes left it, whichever way led here.
+   */
+  #configuration(revision: number): string {
+    const used: number[] = []
+    const keys = new Set<string>()
+    for (const choice of this.#choices) {
+      if (choice.revision >= revision) break
+      used.push(this.#doubts.at(choice.candidates[choice.next - 1] as TxnOperation))
+      for (const { kv } of this.model.events(choice.revision)) keys.add(kv.key)
+    }
+    const state = [...keys].sort().map(key => {
+      const kv = this.model.at(key, revision - 1)
+      return kv === undefined ? key : [key, kv.modRevision, kv.createRevision, kv.version, kv.lease, bytesText(kv.value)]
+    })
+    return JSON.stringify([revision, used.sort((a, b) => a - b), state])
   }
 
   #backTo(choice: Choice): void {
@@ -179,10 +213,6 @@ class Replay {
       const candidate = candidates[choice.next++] as TxnOperation
       this.#stepsLeft--
       this.model.apply(candidate.txn)
-      if (this.#isTried(choice, candidate)) {
-        this.model.undoTo(revision - 1)
-        continue
-      }
       const wrong = this.model.revision === revision ? (this.#misfit(revision) ?? this.#checkReads(revision)) : this.#unexplained(revision)
       if (wrong === undefined) {
         this.#used.add(candidate)
@@ -192,48 +222,6 @@ class Replay {
       if (this.#stepsLeft <= 0) return wrong
     }
     return this.#unexplained(revision)
-  }
-
-  /**
-   * Where nothing was observed, writes that differ in values nobody read are as good as each other: one try for all.
-   * Which of them it is may matter for another revision, though. So what is found is right, and finding nothing proves nothing.
-   */
-  #isTried({ revision, shapes }: Choice, candidate: TxnOperation): boolean {
-    if (this.#observed.has(revision) || this.model.revision !== revision || this.#misfit(revision) !== undefined) return false
-    const shape = this.model
-      .events(revision)
-      .map(({ type, kv }) => `${type} ${kv.key}`)
-      .join()
-    // One that another revision needs is like no other.
-    if (this.#isNeeded(candidate, revision)) return false
-    if (!shapes.has(shape)) {
-      shapes.add(shape)
-      return false
-    }
-    this.#skipped = true
-    return true
-  }
-
-  /** Whether an answer has a value of it, of another revision. */
-  #isNeeded({ txn }: TxnOperation, revision: number): boolean {
-    return [...txn.success, ...txn.failure].some(op => {
-      if (op.type !== 'put') return false
-      return this.#readOf(op.key).some(kv => kv.modRevision !== revision && equalBytes(kv.value, op.value))
-    })
-  }
-
-  #readOf(key: string): readonly StoreKeyValue[] {
-    if (this.#glimpsedOf === undefined) {
-      this.#glimpsedOf = new Map()
-      for (const kvs of this.#glimpsed.values()) {
-        for (const kv of kvs) {
-          const there = this.#glimpsedOf.get(kv.key)
-          if (there === undefined) this.#glimpsedOf.set(kv.key, [kv])
-          else there.push(kv)
-        }
-      }
-    }
-    return this.#glimpsedOf.get(key) ?? []
   }
 
   /** An acknowledged write at its revision. */
@@ -248,7 +236,8 @@ class Replay {
     const misfit = this.#misfit(revision)
     if (misfit !== undefined) {
       this.model.undoTo(revision - 1)
-      return violation(guarantees.noLostWrite, `${describeOperation(operation)}\n${misfit.excerpt}`)
+      const guarantee = misfit.guarantee === guarantees.values ? guarantees.noLostWrite : misfit.guarantee
+      return violation(guarantee, `${describeOperation(operation)}\n${misfit.excerpt}`)
     }
     return this.#checkReads(revision)
   }
@@ -264,9 +253,11 @@ class Replay {
       if (!events.some(({ kv }) => kv.key === key && kv.version === 1))
         return violation(guarantees.values, `answers have ${key} created at ${revision}\nwhere the history has: ${describeEvents(events)}`)
     }
-    if (seen === undefined || equalLists(seen, events, equalEvents)) return undefined
+    const difference = seen === undefined ? undefined : differenceOf(seen, events)
+    if (seen === undefined || difference === undefined) return undefined
     const excerpt = `at revision ${revision} was seen: ${describeEvents(seen)}\nwhere the history has: ${describeEvents(events)}`
-    return violation(guarantees.values, excerpt)
+    // Another event altogether: which of the two is right nobody knows.
+    return violation(difference === guarantees.watchTrue ? guarantees.values : difference, excerpt)
   }
 
   #unexplained(revision: number): Violation {
@@ -325,9 +316,13 @@ class Replay {
   }
 
   #range({ query }: RangeOperation, revision: number): StoreRangeAnswer {
-    return { ...this.model.range(query, query.revision || revision), revision }
+    return { ...this.model.range(query, revision), revision }
   }
 }
+
+/** Whether it reads what was, so that more than the newest state matters to it. */
+const isPast = ({ success, failure }: TxnOperation['txn']): boolean =>
+  [...success, ...failure].some(op => op.type === 'range' && (op.revision ?? 0) > 0)
 
 /** The key-values in an answer that are whole, and of revisions before it. */
 function keyValuesOf(operation: Operation): readonly StoreKeyValue[] {

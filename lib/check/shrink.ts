@@ -1,9 +1,11 @@
 // Shrink: the smallest part of a history that still breaks the same promise, as far as it can be found within a bound.
 //
-// Only what proves nothing by being there is left out. The history up to some instant: an order that explains all of it
-// explains its beginning, so a beginning that nothing explains is proof. Reads and watches: they only ask for explanations, and give none.
-// A write is never left out by itself, since what it explained would look invented.
+// Mostly two or three answers contradict each other, whatever else happened (facts.ts): the rest is left out. Otherwise only what
+// cannot explain anything is. What follows an instant: an order that explains a history explains its beginning. Reads and
+// watches: they ask for explanations and give none. A write stays, since without it what it explained would look invented.
 
+import { describeOperation, describeWatch } from './excerpt.js'
+import { checkFacts } from './facts.js'
 import type { Guarantee, Violation } from './guarantee.js'
 import type { History, Operation, WatchRecord } from './history.js'
 import type { RegisterHistory, RegisterOperation } from './register.js'
@@ -14,17 +16,47 @@ import { checkStore, type StoreQuestion } from './store.js'
 export const shrinkChecksMax = 400
 export const shrinkWorkMax = 2_000_000
 
-/** `question.history` breaks `guarantee`; so does what is answered. */
-export function shrinkHistory(question: StoreQuestion, { guarantee }: Pick<Violation, 'guarantee'>): History {
+/** `question.history` breaks that promise; so does what is answered. It may have holes: then it says that it is partial. */
+export function shrinkHistory(question: StoreQuestion, broken: Violation): History {
   const budget = new Budget()
+  return shrinkToFacts(question.history, broken, budget) ?? shrinkToBeginning(question, broken, budget)
+}
+
+/** Where facts contradict each other, nothing else is needed. Undefined: they do not. */
+function shrinkToFacts(history: History, { guarantee, excerpt }: Violation, budget: Budget): History | undefined {
+  type Unit = { readonly operation: Operation } | { readonly watch: WatchRecord }
+  const partial = (units: readonly Unit[]): History => ({
+    operations: units.flatMap(unit => ('operation' in unit ? [unit.operation] : [])),
+    watches: units.flatMap(unit => ('watch' in unit ? [unit.watch] : [])),
+    partial: true
+  })
+  const breaks = (some: History): boolean => budget.take(sizeOf(some)) && breaksPromise(checkFacts(some), guarantee)
+  const all: Unit[] = [...history.operations.map(operation => ({ operation })), ...history.watches.map(watch => ({ watch }))]
+  const isNamed = (unit: Unit): boolean =>
+    excerpt.includes('operation' in unit ? describeOperation(unit.operation) : describeWatch(unit.watch))
+  const named = all.filter(isNamed)
+  const start = breaks(partial(named)) ? named : all
+  if (start === all && !breaks(partial(all))) return undefined
+  const kept = partial(smallest(start, units => breaks(partial(units))))
+  const watches = [...kept.watches]
+  for (const [at, watch] of watches.entries()) {
+    // The beginning of a stream is all that its client had seen by then.
+    for (let length = 0; length < watch.batches.length; length++) {
+      const shorter = { ...watch, batches: watch.batches.slice(0, length), ended: undefined }
+      if (!breaks({ ...kept, watches: watches.with(at, shorter) })) continue
+      watches[at] = shorter
+      break
+    }
+  }
+  return { ...kept, watches }
+}
+
+function shrinkToBeginning(question: StoreQuestion, { guarantee }: Violation, budget: Budget): History {
   const breaks = (history: History): boolean =>
-    budget.take(sizeOf(history)) && breaksPromise(checkStore({ ...question, history, isQuiet: false }).violations, guarantee)
-  const beginning = shortestBeginning(question.history, breaks)
-  const { operations, watches, ...rest } = beginning
+    budget.take(sizeOf(history)) && breaksPromise(checkStore({ ...question, history, isQuiet: question.isQuiet && history === question.history }).violations, guarantee)
+  const { operations, watches, ...rest } = shortestBeginning(question.history, breaks)
   const isReader = (operation: Operation): boolean => operation.kind === 'range' || operation.kind === 'revision'
-  const kept = smallest(operations.filter(isReader), readers =>
-    breaks({ ...rest, operations: without(operations, isReader, readers), watches })
-  )
+  const kept = smallest(operations.filter(isReader), readers => breaks({ ...rest, operations: without(operations, isReader, readers), watches }))
   const fewer = without(operations, isReader, kept)
   return { ...rest, operations: fewer, watches: smallest(watches, some => breaks({ ...rest, operations: fewer, watches: some })) }
 }
