@@ -5,7 +5,7 @@
 
 import type { StoreEvent, StoreKeyValue, StoreOp, StoreRange } from '../storage/index.js'
 import { bytesText, type Operation, type TxnOperation } from './history.js'
-import { firstPlace, type Model } from './model.js'
+import { firstPlace, isIn, type Model } from './model.js'
 import type { Floors } from './order.js'
 
 export interface Doubt {
@@ -30,12 +30,23 @@ export interface DoubtsQuestion {
   readonly reads: Iterable<Operation>
 }
 
-/** Of a key: the revisions at which acknowledged writes put it, the key-values told of it by their revisions, and what was read when. */
+/** At that revision a key was what `modRevision` had put; 0: it was not there. */
+interface Read {
+  readonly revision: number
+  readonly modRevision: number
+}
+
+/** Of a key, by revision: what acknowledged writes did to it, the key-values told of it, and what was read. */
 interface Pins {
   readonly puts: number[]
+  readonly deletes: number[]
   readonly told: StoreKeyValue[]
-  readonly reads: { readonly revision: number; readonly modRevision: number }[]
+  readonly reads: Read[]
+  /** Whether a write in doubt may have deleted it. */
+  isDeletable: boolean
 }
+
+const noPins: Pins = { puts: [], deletes: [], told: [], reads: [], isDeletable: true }
 
 export class Doubts {
   readonly #byName = new Map<string, Doubt[]>() // Those that would do the same, by the time they were asked for.
@@ -43,17 +54,25 @@ export class Doubts {
   readonly #deleters: Doubt[] = []
   readonly #places = new Map<TxnOperation, number>()
   readonly #pins = new Map<string, Pins>()
+  readonly #keys: readonly string[] = [] // That pins are kept of: those of writes in doubt, ascending.
 
   constructor({ lost, floors, told, claims, reads }: DoubtsQuestion) {
     if (lost.length === 0) return
     const sorted = [...lost].sort((a, b) => a.invokedUs - b.invokedUs)
-    for (const { txn } of sorted) for (const op of opsOf(txn)) if (op.type !== 'range') this.#pins.set(op.key, { puts: [], told: [], reads: [] })
+    for (const { txn } of sorted) {
+      for (const op of opsOf(txn)) if (op.type !== 'range') this.#pins.set(op.key, { puts: [], deletes: [], told: [], reads: [], isDeletable: false })
+    }
+    this.#keys = [...this.#pins.keys()].sort()
+    for (const { txn } of sorted) {
+      for (const op of opsOf(txn)) if (op.type === 'delete') for (const key of this.#keysIn(op)) this.#of(key).isDeletable = true
+    }
     const seenValues = new Set<string>()
     for (const kv of told) this.#pin(kv, seenValues)
     for (const operation of claims) this.#claim(operation)
     for (const operation of reads) this.#read(operation)
     for (const pins of this.#pins.values()) {
       pins.puts.sort((a, b) => a - b)
+      pins.deletes.sort((a, b) => a - b)
       pins.told.sort((a, b) => a.modRevision - b.modRevision)
       pins.reads.sort((a, b) => a.revision - b.revision)
     }
@@ -75,9 +94,23 @@ export class Doubts {
 
   #claim({ txn, outcome }: TxnOperation): void {
     if (outcome?.ok !== true) return
+    const { succeeded, revision } = outcome.value
     const keys = new Set<string>()
-    for (const op of outcome.value.succeeded ? txn.success : txn.failure) if (op.type === 'put') keys.add(op.key)
-    for (const key of keys) this.#pins.get(key)?.puts.push(outcome.value.revision)
+    for (const op of succeeded ? txn.success : txn.failure) {
+      if (op.type === 'put') keys.add(op.key)
+      else if (op.type === 'delete') for (const key of this.#keysIn(op)) this.#of(key).deletes.push(revision)
+    }
+    for (const key of keys) this.#pins.get(key)?.puts.push(revision)
+  }
+
+  #of(key: string): Pins {
+    return this.#pins.get(key) ?? noPins
+  }
+
+  #keysIn({ key, end }: { readonly key: string; readonly end?: string | undefined }): readonly string[] {
+    if (end === undefined || end === '') return this.#pins.has(key) ? [key] : []
+    const start = firstPlace(this.#keys.length, at => (this.#keys[at] as string) >= key)
+    return this.#keys.slice(start, start + firstPlace(this.#keys.length - start, at => !isIn({ key, end }, this.#keys[start + at] as string)))
   }
 
   #read(operation: Operation): void {
@@ -97,8 +130,11 @@ export class Doubts {
 
   #readRange(query: StoreRange, kvs: readonly StoreKeyValue[], more: boolean, revision: number): void {
     for (const { key, modRevision } of kvs) this.#pins.get(key)?.reads.push({ revision, modRevision })
-    const isAbsent = kvs.length === 0 && !more && query.countOnly !== true && (query.end === undefined || query.end === '')
-    if (isAbsent) this.#pins.get(query.key)?.reads.push({ revision, modRevision: 0 })
+    if (query.countOnly === true) return
+    const last = more ? (kvs.at(-1)?.key ?? '') : undefined
+    const present = new Set(kvs.map(({ key }) => key))
+    for (const key of this.#keysIn(query))
+      if (!present.has(key) && (last === undefined || key < last)) this.#of(key).reads.push({ revision, modRevision: 0 })
   }
 
   #add(doubt: Doubt, matters: (op: StoreOp & { readonly type: 'put' }) => boolean): void {
@@ -115,6 +151,11 @@ export class Doubts {
     const plain = (op: StoreOp): unknown => (op.type === 'put' ? { ...op, value: matters(op) ? bytesText(op.value) : undefined } : op)
     const compares = txn.compares.map(compare => (compare.target === 'value' ? { ...compare, operand: bytesText(compare.operand) } : compare))
     append(this.#byName, JSON.stringify([compares, txn.success.map(plain), txn.failure.map(plain)]), doubt)
+  }
+
+  /** What it costs to ask who may have taken a revision, in steps. */
+  get steps(): number {
+    return 1 + Math.ceil(this.#byName.size / 10)
   }
 
   /** A number for each. */
@@ -145,36 +186,57 @@ export class Doubts {
   #deadline({ operation: { txn } }: Doubt, revision: number, model: Model): number | undefined {
     const op = txn.compares.length === 0 && txn.success.length === 1 ? txn.success[0] : undefined
     if (op === undefined || op.type === 'range') return Number.POSITIVE_INFINITY
-    if (op.type === 'delete') {
-      const isNeeded = [...model.keysIn(op)].some(key => this.#isAliveUntil(key, revision, model))
-      return isNeeded ? undefined : Number.POSITIVE_INFINITY
-    }
+    if (op.type === 'delete') return this.#deadlineOfDelete(op, revision, model)
+    const { puts, told, deletes, isDeletable } = this.#of(op.key)
     const read = this.#readAfter(op.key, revision)
-    if (read !== undefined && read.modRevision > 0 && read.modRevision < revision) return undefined
-    const { puts = [], told = [] } = this.#pins.get(op.key) ?? {}
+    if (read !== undefined && isOlder(read, revision)) return undefined
+    if (read?.modRevision === 0 && !isDeletable && countBetween(deletes, revision, read.revision) === 0) return undefined
     const next = told[firstPlace(told.length, at => (told[at] as StoreKeyValue).modRevision > revision)]
     const now = model.at(op.key, revision)
     if (next === undefined || now === undefined || next.createRevision !== now.createRevision) return Number.POSITIVE_INFINITY
-    const claimed = firstPlace(puts.length, at => (puts[at] as number) > next.modRevision) - firstPlace(puts.length, at => (puts[at] as number) > revision)
-    const isClaimed = puts[firstPlace(puts.length, at => (puts[at] as number) >= next.modRevision)] === next.modRevision
+    const claimed = countBetween(puts, revision, next.modRevision)
+    const isClaimed = countBetween(puts, next.modRevision - 1, next.modRevision) > 0
     const room = next.version - now.version - claimed - (isClaimed ? 0 : 1)
     return room > 0 ? next.modRevision : undefined
   }
 
-  #readAfter(key: string, revision: number): Pins['reads'][number] | undefined {
-    const { reads = [] } = this.#pins.get(key) ?? {}
-    return reads[firstPlace(reads.length, at => (reads[at] as Pins['reads'][number]).revision >= revision)]
+  #deadlineOfDelete(op: StoreOp & { readonly type: 'delete' }, revision: number, model: Model): number | undefined {
+    let deadline = Number.POSITIVE_INFINITY
+    let deletes = 0
+    for (const key of model.keysIn(op)) {
+      if (model.at(key, revision) === undefined) continue
+      deletes++
+      if (this.#isAliveUntil(key, revision, model)) return undefined
+      const read = this.#readAfter(key, revision)
+      if (read?.modRevision === 0 && countBetween(this.#of(key).deletes, revision, read.revision) === 0)
+        deadline = Math.min(deadline, read.revision)
+    }
+    return deletes === 0 ? undefined : deadline
+  }
+
+  #readAfter(key: string, revision: number): Read | undefined {
+    const { reads } = this.#of(key)
+    return reads[firstPlace(reads.length, at => (reads[at] as Read).revision >= revision)]
   }
 
   /** Whether the same life of a key is told of later. */
   #isAliveUntil(key: string, revision: number, model: Model): boolean {
     const read = this.#readAfter(key, revision)
-    if (read !== undefined && read.modRevision > 0 && read.modRevision < revision) return true
-    const { told = [] } = this.#pins.get(key) ?? {}
+    if (read !== undefined && isOlder(read, revision)) return true
+    const { told } = this.#of(key)
     const next = told[firstPlace(told.length, at => (told[at] as StoreKeyValue).modRevision >= revision)]
     const now = model.at(key, revision)
     return next !== undefined && now !== undefined && next.createRevision === now.createRevision
   }
+}
+
+/** It was there, and what had put it was before that revision: then nothing changed it since. */
+const isOlder = ({ modRevision }: Read, revision: number): boolean => modRevision > 0 && modRevision < revision
+
+/** Of ascending revisions, those after the one and up to the other. */
+function countBetween(revisions: readonly number[], after: number, upTo: number): number {
+  const place = (bound: number): number => firstPlace(revisions.length, at => (revisions[at] as number) > bound)
+  return place(upTo) - place(after)
 }
 
 const opsOf = ({ success, failure }: TxnOperation['txn']): StoreOp[] => [...success, ...failure]

@@ -14,8 +14,8 @@ import { Model } from './model.js'
 import { checkOrder, Floors, isWrite, type Sight, sightsOf } from './order.js'
 import { differenceOf } from './watch.js'
 
-/** Writes tried for revisions that no answer claims. */
-export const searchStepsMax = 200_000
+/** Writes considered for revisions that no answer claims, and revisions replayed after a wrong try. */
+export const searchStepsMax = 2_000_000
 const memoCharactersMax = 1 << 27
 
 export interface OperationsVerdict {
@@ -150,11 +150,13 @@ class Replay {
   }
 
   #advance(revision: number): Violation | undefined {
+    if (this.#deepest !== undefined) this.#stepsLeft--
     const claim = this.#claims.get(revision)
     if (claim !== undefined) return this.#take(claim, revision)
     if (this.#deepest !== undefined && this.#hopeless.size > 0 && this.#hopeless.has(this.#configuration(revision)))
       return this.#deepest.violation
     const evidence = { seen: this.#observed.get(revision), glimpsed: this.#glimpsed.get(revision) }
+    this.#stepsLeft -= this.#doubts.steps
     const choice = { revision, candidates: this.#doubts.of(revision, evidence, this.#used, this.model), next: 0 }
     this.#choices.push(choice)
     return this.#tryNext(choice)
