@@ -211,9 +211,16 @@ function contradictionOf(key: string, { changes, states }: KeyFacts): Violation 
     if (guarantee !== undefined) return say(guarantee, one.by, other.by)
   }
   for (const state of states) {
-    const last = changes[firstPlace(changes.length, at => (changes[at] as Change).revision > state.revision) - 1]
-    const isRight = last === undefined || last.revision <= state.modRevision || (state.modRevision === 0 && last.type === 'delete')
-    if (!isRight) return say(state.guarantee, state.by, last.by)
+    const place = firstPlace(changes.length, at => (changes[at] as Change).revision > state.revision)
+    const last = changes[place - 1]
+    const next = changes[place]
+    if (state.modRevision > 0) {
+      if (last !== undefined && last.revision > state.modRevision) return say(state.guarantee, state.by, last.by)
+    } else {
+      // Before it something that is not known may have deleted the key; but not where the same life goes on.
+      if (last?.type === 'put' && last.revision === state.revision) return say(state.guarantee, state.by, last.by)
+      if (next?.createRevision !== undefined && next.createRevision <= state.revision) return say(state.guarantee, state.by, next.by)
+    }
   }
   return undefined
 }

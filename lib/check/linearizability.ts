@@ -15,7 +15,8 @@ import { checkOrder, Floors, isWrite, type Sight, sightsOf } from './order.js'
 import { differenceOf } from './watch.js'
 
 /** Writes considered for revisions that no answer claims, and revisions replayed after a wrong try. */
-export const searchStepsMax = 2_000_000
+export const searchStepsMax = 1_000_000
+const rangeSteps = 10 // Of a read of many keys.
 const memoCharactersMax = 1 << 27
 
 export interface OperationsVerdict {
@@ -231,15 +232,14 @@ class Replay {
     const answer = this.model.apply(operation.txn)
     const told = operation.outcome?.ok === true ? operation.outcome.value : undefined
     if (told === undefined || this.model.revision !== revision || !equalTxnAnswers(answer, told)) {
-      const wrong = violation(guarantees.values, `${describeOperation(operation)}\nwhere the writes before it give ${brief(answer)}`)
       this.model.undoTo(revision - 1)
-      return wrong
+      return this.#wrong(revision, guarantees.values, () => `${describeOperation(operation)}\nwhere the writes before it give ${brief(answer)}`)
     }
     const misfit = this.#misfit(revision)
     if (misfit !== undefined) {
       this.model.undoTo(revision - 1)
       const guarantee = misfit.guarantee === guarantees.values ? guarantees.noLostWrite : misfit.guarantee
-      return violation(guarantee, `${describeOperation(operation)}\n${misfit.excerpt}`)
+      return this.#wrong(revision, guarantee, () => `${describeOperation(operation)}\n${misfit.excerpt}`)
     }
     return this.#checkReads(revision)
   }
@@ -266,6 +266,8 @@ class Replay {
     const seen = this.#observed.get(revision)
     const what = seen === undefined ? 'was answered, but no write that may have happened fits' : `was seen: ${describeEvents(seen)}`
     const excerpt = `revision ${revision} ${what}`
+    // To look for who might have is dear: once for how far the search has come.
+    if (seen === undefined || revision <= (this.#deepest?.revision ?? 0)) return violation(guarantees.noInvention, excerpt)
     for (const [guarantee, operations] of this.#suspects()) {
       const culprit = operations.find(operation => this.#would(operation, revision))
       if (culprit !== undefined) return violation(guarantee, `${describeOperation(culprit)}\n${excerpt}`)
@@ -293,6 +295,12 @@ class Replay {
     return fits
   }
 
+  /** Words are dear: only for a try that came further than all before. */
+  #wrong(revision: number, guarantee: Violation['guarantee'], excerpt: () => string): Violation {
+    const deepest = this.#deepest
+    return deepest !== undefined && revision <= deepest.revision ? deepest.violation : violation(guarantee, excerpt())
+  }
+
   #checkReads(revision: number): Violation | undefined {
     for (const operation of this.#reads.get(revision) ?? []) {
       const wrong = this.#checkRead(operation, revision)
@@ -314,10 +322,12 @@ class Replay {
       if (equalRangeAnswers(answer, operation.outcome.value)) return undefined
       right = answer
     } else return undefined
-    return violation(guarantees.values, `${describeOperation(operation)}\nwhere the writes up to revision ${revision} give ${brief(right)}`)
+    const excerpt = (): string => `${describeOperation(operation)}\nwhere the writes up to revision ${revision} give ${brief(right)}`
+    return this.#wrong(revision, guarantees.values, excerpt)
   }
 
   #range({ query }: RangeOperation, revision: number): StoreRangeAnswer {
+    if (this.#deepest !== undefined) this.#stepsLeft -= query.end === undefined ? 1 : rangeSteps
     return { ...this.model.range(query, revision), revision }
   }
 }
