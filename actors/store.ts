@@ -107,7 +107,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
   on: {
     range(ctx, { replica }, query) {
       if (replica === undefined) return starting()
-      if (query.serializable === true) return rangeAnswer(replica.mvcc, query)
+      if (query.serializable === true && replica.reads.isCurrent) return rangeAnswer(replica.mvcc, query)
       const later = ctx.defer()
       if (!addRead(replica, { kind: 'range', query, later })) ctx.answer(later, refuse('overloaded', 'too many reads wait'))
       return later

@@ -60,7 +60,8 @@ export class Doubts {
     if (lost.length === 0) return
     const sorted = [...lost].sort((a, b) => a.invokedUs - b.invokedUs)
     for (const { txn } of sorted) {
-      for (const op of opsOf(txn)) if (op.type !== 'range') this.#pins.set(op.key, { puts: [], deletes: [], told: [], reads: [], isDeletable: false })
+      for (const op of opsOf(txn))
+        if (op.type !== 'range') this.#pins.set(op.key, { puts: [], deletes: [], told: [], reads: [], isDeletable: false })
     }
     this.#keys = [...this.#pins.keys()].sort()
     for (const { txn } of sorted) {
@@ -110,7 +111,10 @@ export class Doubts {
   #keysIn({ key, end }: { readonly key: string; readonly end?: string | undefined }): readonly string[] {
     if (end === undefined || end === '') return this.#pins.has(key) ? [key] : []
     const start = firstPlace(this.#keys.length, at => (this.#keys[at] as string) >= key)
-    return this.#keys.slice(start, start + firstPlace(this.#keys.length - start, at => !isIn({ key, end }, this.#keys[start + at] as string)))
+    return this.#keys.slice(
+      start,
+      start + firstPlace(this.#keys.length - start, at => !isIn({ key, end }, this.#keys[start + at] as string))
+    )
   }
 
   #read(operation: Operation): void {
@@ -149,7 +153,9 @@ export class Doubts {
     for (const name of puts) append(this.#byPut, name, doubt)
     if (deletes) this.#deleters.push(doubt)
     const plain = (op: StoreOp): unknown => (op.type === 'put' ? { ...op, value: matters(op) ? bytesText(op.value) : undefined } : op)
-    const compares = txn.compares.map(compare => (compare.target === 'value' ? { ...compare, operand: bytesText(compare.operand) } : compare))
+    const compares = txn.compares.map(compare =>
+      compare.target === 'value' ? { ...compare, operand: bytesText(compare.operand) } : compare
+    )
     append(this.#byName, JSON.stringify([compares, txn.success.map(plain), txn.failure.map(plain)]), doubt)
   }
 

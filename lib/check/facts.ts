@@ -189,7 +189,9 @@ class Facts {
       for (const { revision, by } of changes) {
         if (revision < first || revision > told || sent.has(`${revision} ${key}`)) continue
         const guarantee = revisions.has(revision) ? guarantees.watchAtomic : missingOf(watch, revision)
-        return [violation(guarantee, `${describeWatch(watch)}\nwas told up to ${told}, and not of ${key} at revision ${revision}:\n${by()}`)]
+        return [
+          violation(guarantee, `${describeWatch(watch)}\nwas told up to ${told}, and not of ${key} at revision ${revision}:\n${by()}`)
+        ]
       }
     }
     return []
@@ -197,7 +199,8 @@ class Facts {
 }
 
 function contradictionOf(key: string, { changes, states }: KeyFacts): Violation | undefined {
-  const say = (guarantee: Guarantee, one: By, other: By): Violation => violation(guarantee, `${key}: one of these is wrong\n${one()}\n${other()}`)
+  const say = (guarantee: Guarantee, one: By, other: By): Violation =>
+    violation(guarantee, `${key}: one of these is wrong\n${one()}\n${other()}`)
   let gone: Change | undefined
   for (const change of changes) {
     const { version = 1, createRevision = change.revision, revision, by } = change

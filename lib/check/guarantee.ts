@@ -22,7 +22,8 @@ export const guarantees = {
   watchFiltered: 'filtered: a watch sees nothing outside its range',
   watchTrue: 'true: a watch sees only what happened, as it happened',
   watchPrev: 'prevKV: a watch that asks for it sees what was there before, unless it was compacted',
-  watchCreated: 'created or modified: createRevision and version of a watched event tell whether it created its key, and which write of it it is',
+  watchCreated:
+    'created or modified: createRevision and version of a watched event tell whether it created its key, and which write of it it is',
   watchCaughtUp: 'a watch that is open while nothing fails catches up',
   agreement: 'members tell the same history',
   equalStates: 'members that caught up hold equal states',

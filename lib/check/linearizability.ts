@@ -190,6 +190,7 @@ class Replay {
    * key is as the acknowledged writes left it, whichever way led here.
    */
   #configuration(revision: number): string {
+    this.#stepsLeft -= 1 + (this.#choices.length >> 2)
     const used: number[] = []
     const keys = new Set<string>()
     for (const choice of this.#choices) {
@@ -233,7 +234,11 @@ class Replay {
     const told = operation.outcome?.ok === true ? operation.outcome.value : undefined
     if (told === undefined || this.model.revision !== revision || !equalTxnAnswers(answer, told)) {
       this.model.undoTo(revision - 1)
-      return this.#wrong(revision, guarantees.values, () => `${describeOperation(operation)}\nwhere the writes before it give ${brief(answer)}`)
+      return this.#wrong(
+        revision,
+        guarantees.values,
+        () => `${describeOperation(operation)}\nwhere the writes before it give ${brief(answer)}`
+      )
     }
     const misfit = this.#misfit(revision)
     if (misfit !== undefined) {

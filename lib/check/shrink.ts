@@ -53,10 +53,13 @@ function shrinkToFacts(history: History, { guarantee, excerpt }: Violation, budg
 
 function shrinkToBeginning(question: StoreQuestion, { guarantee }: Violation, budget: Budget): History {
   const breaks = (history: History): boolean =>
-    budget.take(sizeOf(history)) && breaksPromise(checkStore({ ...question, history, isQuiet: question.isQuiet && history === question.history }).violations, guarantee)
+    budget.take(sizeOf(history)) &&
+    breaksPromise(checkStore({ ...question, history, isQuiet: question.isQuiet && history === question.history }).violations, guarantee)
   const { operations, watches, ...rest } = shortestBeginning(question.history, breaks)
   const isReader = (operation: Operation): boolean => operation.kind === 'range' || operation.kind === 'revision'
-  const kept = smallest(operations.filter(isReader), readers => breaks({ ...rest, operations: without(operations, isReader, readers), watches }))
+  const kept = smallest(operations.filter(isReader), readers =>
+    breaks({ ...rest, operations: without(operations, isReader, readers), watches })
+  )
   const fewer = without(operations, isReader, kept)
   return { ...rest, operations: fewer, watches: smallest(watches, some => breaks({ ...rest, operations: fewer, watches: some })) }
 }

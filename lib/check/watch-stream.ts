@@ -29,6 +29,11 @@ export function checkStream(watch: WatchRecord): Violation | undefined {
       sent.add(nameOf(event))
       said.last = event.kv.modRevision
     }
+    if (revision < said.told && watch.batches[0] !== batch)
+      return violation(
+        guarantees.watchOrdered,
+        `${describeWatch(watch)}\ntold of revision ${revision} at ${timeOf(atUs)}, after ${said.told}`
+      )
     said.told = Math.max(said.told, revision)
   }
   return undefined
