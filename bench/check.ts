@@ -1,6 +1,6 @@
 // check: how much processor time the verdict on a large history takes, on one core: what clients of a store saw, with lost answers.
 
-import { checkStore, sampleHistory, shrinkHistory, type StoreQuestion } from '../lib/check/index.js'
+import { checkStore, type StoreQuestion, sampleHistory, shrinkHistory } from '../lib/check/index.js'
 import { median } from './measure.js'
 import type { Figure, Scenario } from './scenario.js'
 
@@ -49,7 +49,8 @@ function shrinkSeconds(): number {
   const [violation] = checkStore(question).violations
   if (violation === undefined) throw new Error('a stale read was not found')
   const { value, seconds } = secondsOf(() => shrinkHistory(question, violation))
-  if (value.operations.length + value.watches.length !== 2) throw new Error(`the smallest history has ${value.operations.length} operations`)
+  if (value.operations.length + value.watches.length !== 2)
+    throw new Error(`the smallest history has ${value.operations.length} operations`)
   return seconds
 }
 

@@ -1,6 +1,6 @@
 // check: whether what clients and members saw is what the store promises. Pure: histories in, violations out.
 
-export { type ClusterFacts, checkCluster, type LeaderFact, type MemberState } from './cluster.js'
+export { type ClusterFacts, checkCluster, type LeaderFact, type LogEntryFact, type LogFact, type MemberState } from './cluster.js'
 export { describeOperation } from './excerpt.js'
 export { checkFacts } from './facts.js'
 export { type Guarantee, guarantees, type Violation, violation } from './guarantee.js'

@@ -5,6 +5,7 @@ import {
   checkOperations,
   checkStore,
   guarantees,
+  type LogFact,
   Model,
   type Operation,
   type StoreVerdict,
@@ -385,4 +386,177 @@ t.test('members are judged right', async t => {
   t.match(checkCluster({ leaders: [leader, { ...leader, member: 'b' }], states: [] }), [{ guarantee: guarantees.oneLeader }])
   for (const wrong of [{ hash: 2 }, { revision: 4 }, { compactRevision: 1 }])
     t.match(checkCluster({ leaders: [], states: [state, { ...state, ...wrong }] }), [{ guarantee: guarantees.equalStates }])
+})
+
+t.test('logs of members are judged right', async t => {
+  type Part = [member: string, term: number, commit: number, entries: [index: number, term: number, hash: number][], isLeader?: boolean]
+  const factsOf = (parts: readonly Part[]): LogFact[] =>
+    parts.map(([member, term, commit, entries, isLeader = false], at) => ({
+      member,
+      atUs: at,
+      term,
+      isLeader,
+      commit,
+      lastIndex: entries.at(-1)?.[0] ?? 0,
+      entries: entries.map(([index, of, hash]) => ({ index, term: of, hash }))
+    }))
+  const cases: { name: string; parts: Part[]; broken?: string }[] = [
+    { name: 'nothing', parts: [] },
+    {
+      name: 'one behind the other',
+      parts: [
+        [
+          'a',
+          1,
+          3,
+          [
+            [1, 1, 7],
+            [2, 1, 8],
+            [3, 1, 9]
+          ],
+          true
+        ],
+        [
+          'b',
+          1,
+          1,
+          [
+            [1, 1, 7],
+            [2, 1, 8]
+          ]
+        ],
+        ['c', 1, 3, [[3, 1, 9]]]
+      ]
+    },
+    {
+      name: 'what was not committed is replaced',
+      parts: [
+        [
+          'a',
+          1,
+          1,
+          [
+            [1, 1, 7],
+            [2, 1, 8]
+          ],
+          true
+        ],
+        [
+          'b',
+          2,
+          2,
+          [
+            [1, 1, 7],
+            [2, 2, 5]
+          ],
+          true
+        ],
+        [
+          'a',
+          2,
+          2,
+          [
+            [1, 1, 7],
+            [2, 2, 5]
+          ]
+        ]
+      ]
+    },
+    {
+      name: 'one index and term, two entries',
+      parts: [
+        ['a', 1, 0, [[1, 1, 7]]],
+        ['b', 1, 0, [[1, 1, 8]]]
+      ],
+      broken: guarantees.logMatching
+    },
+    {
+      name: 'the same entry after different ones',
+      parts: [
+        [
+          'a',
+          3,
+          0,
+          [
+            [1, 1, 7],
+            [2, 3, 9]
+          ]
+        ],
+        [
+          'b',
+          3,
+          0,
+          [
+            [1, 2, 7],
+            [2, 3, 9]
+          ]
+        ]
+      ],
+      broken: guarantees.logMatching
+    },
+    {
+      name: 'a leader without what was committed before its term',
+      parts: [
+        [
+          'a',
+          1,
+          2,
+          [
+            [1, 1, 7],
+            [2, 1, 8]
+          ],
+          true
+        ],
+        ['b', 2, 1, [[1, 1, 7]], true]
+      ],
+      broken: guarantees.leaderCompleteness
+    },
+    {
+      name: 'a leader with something else where it was committed',
+      parts: [
+        [
+          'a',
+          1,
+          2,
+          [
+            [1, 1, 7],
+            [2, 1, 8]
+          ],
+          true
+        ],
+        [
+          'b',
+          3,
+          0,
+          [
+            [1, 1, 7],
+            [2, 2, 8]
+          ],
+          true
+        ]
+      ],
+      broken: guarantees.leaderCompleteness
+    },
+    {
+      name: 'members that committed different entries',
+      parts: [
+        [
+          'a',
+          1,
+          2,
+          [
+            [1, 1, 7],
+            [2, 1, 8]
+          ]
+        ],
+        ['b', 2, 2, [[2, 2, 8]]]
+      ],
+      broken: guarantees.committedSame
+    }
+  ]
+  for (const { name, parts, broken } of cases) {
+    const violations = checkCluster({ leaders: [], states: [], logs: factsOf(parts) })
+    if (broken === undefined) t.same(violations, [], name)
+    else t.equal(violations[0]?.guarantee, broken, name)
+  }
 })
