@@ -26,11 +26,10 @@ export const txnOf = (of: Fields): StoreTxn => ({
 
 function compareOf(of: Fields): StoreCompare {
   const key = of.string('key')
-  const result = of.oneOf('result', ['equal', 'greater', 'less', 'notEqual'])
   const target = of.oneOf('target', ['version', 'create', 'mod', 'lease', 'value'])
-  return target === 'value'
-    ? { key, result, target, operand: bytesOf(of, 'operand') }
-    : { key, result, target, operand: of.number('operand') }
+  const result = of.oneOf('result', ['equal', 'greater', 'less', 'notEqual'])
+  if (target === 'value') return { key, target, result, operand: bytesOf(of, 'operand') }
+  return { key, target, result, operand: of.number('operand') }
 }
 
 function opOf(of: Fields): StoreOp {

@@ -64,6 +64,7 @@ class Replay {
   readonly #claims = new Map<number, TxnOperation>()
   /** What single answers tell of a revision: that it put these. */
   readonly #glimpsed = new Map<number, StoreKeyValue[]>()
+  readonly #glimpsedBy = new Map<StoreKeyValue, Operation>()
   readonly #created = new Map<number, Set<string>>()
   readonly #reads = new Map<number, Operation[]>()
   readonly #lost: TxnOperation[] = [] // No answer: it may have happened.
@@ -103,6 +104,8 @@ class Replay {
       const there = this.#glimpsed.get(kv.modRevision)
       if (there === undefined) this.#glimpsed.set(kv.modRevision, [kv])
       else if (!there.some(other => equalKeyValues(other, kv))) there.push(kv)
+      else continue
+      this.#glimpsedBy.set(kv, operation)
       const { createRevision, key } = kv
       const created = this.#created.get(createRevision)
       if (created === undefined) this.#created.set(createRevision, new Set([key]))
@@ -254,17 +257,20 @@ class Replay {
     const seen = this.#observed.get(revision)
     const events = this.model.events(revision)
     const missing = this.#glimpsed.get(revision)?.find(kv => !events.some(event => event.type === 'put' && equalKeyValues(event.kv, kv)))
-    if (missing !== undefined)
-      return violation(guarantees.values, `answers have ${brief(missing)}\nwhere the history has: ${describeEvents(events)}`)
+    const right = (): string => `where the history has: ${describeEvents(events)}`
+    if (missing !== undefined) {
+      const by = this.#glimpsedBy.get(missing) as Operation
+      return this.#wrong(revision, guarantees.values, () => `${describeOperation(by)}\nhas ${brief(missing)}\n${right()}`)
+    }
     for (const key of this.#created.get(revision) ?? []) {
       if (!events.some(({ kv }) => kv.key === key && kv.version === 1))
-        return violation(guarantees.values, `answers have ${key} created at ${revision}\nwhere the history has: ${describeEvents(events)}`)
+        return this.#wrong(revision, guarantees.values, () => `answers have ${key} created at ${revision}\n${right()}`)
     }
     const difference = seen === undefined ? undefined : differenceOf(seen, events)
     if (seen === undefined || difference === undefined) return undefined
-    const excerpt = `at revision ${revision} was seen: ${describeEvents(seen)}\nwhere the history has: ${describeEvents(events)}`
     // Another event altogether: which of the two is right nobody knows.
-    return violation(difference === guarantees.watchTrue ? guarantees.values : difference, excerpt)
+    const guarantee = difference === guarantees.watchTrue ? guarantees.values : difference
+    return this.#wrong(revision, guarantee, () => `at revision ${revision} was seen: ${describeEvents(seen)}\n${right()}`)
   }
 
   #unexplained(revision: number): Violation {
