@@ -22,6 +22,7 @@ import {
   addRead,
   addWatch,
   begin,
+  logPart,
   misfitOfTxn,
   misfitOfWatch,
   process,
@@ -107,7 +108,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
   on: {
     range(ctx, { replica }, query) {
       if (replica === undefined) return starting()
-      if (query.serializable === true) return rangeAnswer(replica.mvcc, query)
+      if (query.serializable === true && replica.reads.isCurrent) return rangeAnswer(replica.mvcc, query)
       const later = ctx.defer()
       if (!addRead(replica, { kind: 'range', query, later })) ctx.answer(later, refuse('overloaded', 'too many reads wait'))
       return later
@@ -168,6 +169,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
       addRead(replica, { kind: 'state', run, lost: () => ctx.answer(later, refuse('no leader', 'it leads no more')) })
       return later
     },
+    log: (_ctx, { replica }, { index }) => (replica === undefined ? starting() : logPart(replica.raft, index)),
     hash(_ctx, { replica }, { revision }) {
       if (replica === undefined) return starting()
       if (revision > replica.mvcc.revision) return refuse('future revision', `this member is at ${replica.mvcc.revision}`)

@@ -14,6 +14,7 @@ const scenarios: Readonly<Record<string, () => Promise<Scenario>>> = {
   rollout: async () => (await import('./rollout.js')).rollout,
   idle: async () => (await import('./idle.js')).idle,
   simulator: async () => (await import('./simulator.js')).simulator,
+  check: async () => (await import('./check.js')).check,
   store: async () => (await import('./store.js')).store,
   api: async () => (await import('./api.js')).api,
   failover: async () => (await import('./failover.js')).failover,

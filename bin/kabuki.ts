@@ -8,6 +8,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { parseDuration } from '../lib/cli/index.js'
 import { type ModuleImage, parseImage } from '../lib/images/index.js'
 import { chaos } from './commands/chaos.js'
+import { check } from './commands/check.js'
 import { clock } from './commands/clock.js'
 import { demo } from './commands/demo.js'
 import { down } from './commands/down.js'
@@ -154,6 +155,16 @@ program
   .option('--jobs <n>', 'how many run at once; default: one for each core', count(1, 256))
   .addOption(output())
   .action((options: SimOptions) => sim(options))
+
+program
+  .command('check')
+  .description(
+    'judge a recorded history; exits with 0: passed, 1: a promise is broken, 2: the history cannot be read, 3: undecided within the bound'
+  )
+  .argument('<file>', 'JSON lines, as docs/checking.md has them; -: from standard input')
+  .option('--html <file>', 'write a page that shows the history, and what is wrong with it')
+  .addOption(output())
+  .action(check)
 
 const time = program.command('clock').description('move or scale the cluster’s time')
 time

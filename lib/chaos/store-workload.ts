@@ -8,6 +8,7 @@ import type { StoreMemberProtocol } from '../store/index.js'
 import { type Member, Recorder } from './recorder.js'
 import type { RunResult, StoreCast, StoreEventName } from './result.js'
 import { keyEnd, keyPrefix, type Running, StoreClient } from './store-client.js'
+import { StoreLogs } from './store-logs.js'
 import { readerMix, readerThinkMs, type StorePlan, storePlan } from './store-plan.js'
 import { StoreWatcher } from './store-watcher.js'
 
@@ -37,6 +38,7 @@ class StoreRun {
   readonly #clients: Pending<void>[] = []
   readonly #watchers: StoreWatcher[] = []
   readonly #leaders: LeaderFact[] = []
+  readonly #logs: StoreLogs
   readonly #violations: Violation[] = []
   readonly #counts = new Map<StoreEventName, number>()
   readonly #decayed = new Set<string>() // Machines.
@@ -47,6 +49,7 @@ class StoreRun {
     this.#random = seededRandom(plan.seed ^ 0x776f726b)
     this.#world = new World({ seed: plan.seed })
     this.#recorder = new Recorder(this.#world)
+    this.#logs = new StoreLogs(this.#world, plan.members)
     this.#world.onLog(record => this.#heard(record))
     if (logged !== undefined) this.#world.onLog(logged)
     for (const member of plan.members) this.#world.start(member, cast.store, { ...plan.args, members: plan.members })
@@ -66,6 +69,7 @@ class StoreRun {
     const { plan, world } = { plan: this.#plan, world: this.#world }
     this.#supervise()
     world.run(startMs)
+    this.#logs.start()
     this.#startWatchers()
     this.#startClients()
     this.#nemesis.run(plan.safetyMs, 0)
@@ -76,7 +80,7 @@ class StoreRun {
     world.runUntil(() => this.#clients.every(client => client.done), world.nowMs + plan.timeoutMs + quietMs)
     const states = recovered ? this.#converged(world.nowMs + plan.recoveryMs) : []
     world.run(world.nowMs + quietMs)
-    this.#violations.push(...checkCluster({ leaders: this.#leaders, states }))
+    this.#violations.push(...checkCluster({ leaders: this.#leaders, states, logs: this.#logs.facts }))
     return this.#result(recovered, recoveredMs)
   }
 

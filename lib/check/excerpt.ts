@@ -2,6 +2,7 @@
 
 import type { StoreEvent, StoreKeyValue, StoreOp, StoreTxn } from '../storage/index.js'
 import type { Operation, WatchRecord } from './history.js'
+import type { RegisterOperation } from './register.js'
 
 const valueCharactersMax = 24
 const textMax = 400
@@ -20,7 +21,16 @@ export function describeOperation(operation: Operation): string {
   return `${client} > ${to} [${timeOf(invokedUs)}, ${timeOf(returnedUs)}] ${asked(operation)} = ${came}`
 }
 
-function asked(operation: Operation): string {
+export function describeRegister({ client, key, kind, value, expected, outcome, invokedUs, returnedUs }: RegisterOperation): string {
+  const name = (one: string | null): string => (one === null ? 'nothing' : one.slice(0, valueCharactersMax))
+  const what =
+    kind === 'read' ? `read ${key}` : kind === 'write' ? `write ${key} ${name(value)}` : `cas ${key} ${name(expected)} ${name(value)}`
+  const came = outcome === 'ok' ? (kind === 'read' ? name(value) : 'done') : outcome
+  return `${client} [${timeOf(invokedUs)}, ${timeOf(returnedUs)}] ${what} = ${came}`
+}
+
+/** What an operation asked for, without who and when. */
+export function asked(operation: Operation): string {
   switch (operation.kind) {
     case 'txn':
       return describeTxn(operation.txn)

@@ -42,6 +42,8 @@ export interface WatchRecord {
 export interface History {
   readonly operations: readonly Operation[]
   readonly watches: readonly WatchRecord[]
+  /** Operations were left out: a revision that nobody claims may have been anything. */
+  readonly partial?: boolean
 }
 
 /** Whether a transaction that was answered so changed anything: only then is the answer's revision its own. */
@@ -64,6 +66,13 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false
   for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false
   return true
+}
+
+/** The same text only of the same bytes. */
+export function bytesText(bytes: Uint8Array): string {
+  let text = ''
+  for (const byte of bytes) text += String.fromCharCode(byte)
+  return text
 }
 
 export const equalKeyValues = (a: StoreKeyValue, b: StoreKeyValue): boolean =>

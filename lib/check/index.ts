@@ -1,7 +1,8 @@
 // check: whether what clients and members saw is what the store promises. Pure: histories in, violations out.
 
-export { type ClusterFacts, checkCluster, type LeaderFact, type MemberState } from './cluster.js'
+export { type ClusterFacts, checkCluster, type LeaderFact, type LogEntryFact, type LogFact, type MemberState } from './cluster.js'
 export { describeOperation } from './excerpt.js'
+export { checkFacts } from './facts.js'
 export { type Guarantee, guarantees, type Violation, violation } from './guarantee.js'
 export {
   equalBytes,
@@ -14,7 +15,17 @@ export {
   type WatchedBatch,
   type WatchRecord
 } from './history.js'
+export { encodeHistory, encodeRegisterHistory, type HistoryHeader, type Verdict } from './jsonl.js'
+export { type Decoded, decodeHistory, HistoryDecoder } from './jsonl-decoder.js'
 export { checkOperations, type OperationsVerdict, searchStepsMax } from './linearizability.js'
 export { Model } from './model.js'
-export { checkStore, type StoreVerdict } from './store.js'
+export { type ViolationPage, violationPage } from './page.js'
+export type { RegisterHistory, RegisterOperation, RegisterValue } from './register.js'
+export { searchRegister } from './register-search.js'
+export { checkRegisters, type RegistersVerdict } from './registers.js'
+export { type SampleShape, sampleHistory } from './sample.js'
+export { shrinkHistory, shrinkRegisters } from './shrink.js'
+export { checkStore, type StoreQuestion, type StoreVerdict } from './store.js'
+export type { AnyHistory } from './timeline.js'
+export { checkHistory, type HistoryVerdict, storeQuestion } from './verdict.js'
 export { checkWatches, type Observed, observe } from './watch.js'

@@ -2,17 +2,22 @@
 // replayed in it, and every answer and everything observed is compared with what the model gives.
 //
 // Only for a revision that no acknowledged write claims must be searched: one of those whose answer was lost took it. What
-// was observed of that revision mostly says which. The search is bounded; if it gives up, the verdict is `unknown`, which
-// is not a pass.
+// was observed of that revision mostly says which. The search goes depth first, the likeliest first (doubts.ts), and remembers
+// configurations that led nowhere. It is bounded; if it gives up, the verdict is `unknown`, which is not a pass.
 
 import type { StoreEvent, StoreKeyValue, StoreRangeAnswer, StoreTxnAnswer } from '../storage/index.js'
+import { Doubts } from './doubts.js'
 import { brief, describeEvents, describeOperation } from './excerpt.js'
 import { guarantees, type Violation, violation, violationsMax } from './guarantee.js'
-import { equalBytes, equalEvents, equalKeyValues, equalLists, type Operation, type RangeOperation, type TxnOperation } from './history.js'
+import { bytesText, equalEvents, equalKeyValues, equalLists, type Operation, type RangeOperation, type TxnOperation } from './history.js'
 import { Model } from './model.js'
 import { checkOrder, Floors, isWrite, type Sight, sightsOf } from './order.js'
+import { differenceOf } from './watch.js'
 
-export const searchStepsMax = 200_000
+/** Writes considered for revisions that no answer claims, and revisions replayed after a wrong try. */
+export const searchStepsMax = 1_000_000
+const rangeSteps = 10 // Of a read of many keys.
+const memoCharactersMax = 1 << 27
 
 export interface OperationsVerdict {
   readonly violations: readonly Violation[]
@@ -47,8 +52,6 @@ export function checkOperations(
 interface Choice {
   readonly revision: number
   readonly candidates: readonly TxnOperation[]
-  /** What was tried, but for values. */
-  readonly shapes: Set<string>
   next: number
 }
 
@@ -58,24 +61,25 @@ class Replay {
   readonly revisionLast: number
   unknown: string | undefined
   readonly #observed: Observations
-  readonly #floors: Floors
   readonly #claims = new Map<number, TxnOperation>()
   /** What single answers tell of a revision: that it put these. */
   readonly #glimpsed = new Map<number, StoreKeyValue[]>()
+  readonly #glimpsedBy = new Map<StoreKeyValue, Operation>()
   readonly #created = new Map<number, Set<string>>()
-  #glimpsedOf: Map<string, StoreKeyValue[]> | undefined // By key.
   readonly #reads = new Map<number, Operation[]>()
   readonly #lost: TxnOperation[] = [] // No answer: it may have happened.
   readonly #refused: TxnOperation[] = []
   readonly #used = new Set<TxnOperation>()
   readonly #choices: Choice[] = []
+  readonly #doubts: Doubts
+  readonly #hopeless = new Set<string>() // Configurations from which no order leads to the end.
+  #hopelessCharacters = 0
+  #isMemoExact = true
   #stepsLeft: number
-  #skipped = false
   #deepest: { revision: number; violation: Violation } | undefined
 
   constructor(operations: readonly Operation[], observed: Observations, floors: Floors, stepsMax: number) {
     this.#observed = observed
-    this.#floors = floors
     this.#stepsLeft = stepsMax
     let last = 1
     for (const revision of observed.keys()) last = Math.max(last, revision)
@@ -84,6 +88,10 @@ class Replay {
       if (operation.outcome?.ok === true && operation.kind !== 'compact') last = Math.max(last, operation.outcome.value.revision)
     }
     this.revisionLast = last
+    const told = [...this.#glimpsed.values()].flat()
+    for (const events of observed.values()) for (const { kv } of events) told.push(kv)
+    const claims = [...this.#claims.values()]
+    this.#doubts = new Doubts({ lost: this.#lost, floors, told, claims, reads: [...this.#reads.values()].flat() })
   }
 
   get doubtsResolved(): number {
@@ -96,6 +104,8 @@ class Replay {
       const there = this.#glimpsed.get(kv.modRevision)
       if (there === undefined) this.#glimpsed.set(kv.modRevision, [kv])
       else if (!there.some(other => equalKeyValues(other, kv))) there.push(kv)
+      else continue
+      this.#glimpsedBy.set(kv, operation)
       const { createRevision, key } = kv
       const created = this.#created.get(createRevision)
       if (created === undefined) this.#created.set(createRevision, new Set([key]))
@@ -108,14 +118,18 @@ class Replay {
     }
     if (outcome?.ok !== true || operation.kind === 'compact' || operation.kind === 'revision') return
     const { revision } = outcome.value
+    if (operation.kind === 'txn' && isPast(operation.txn)) this.#isMemoExact = false
     if (operation.kind === 'txn' && isWrite(operation)) {
       const other = this.#claims.get(revision)
       if (other === undefined) this.#claims.set(revision, operation)
       else this.twice.push(violation(guarantees.uniqueRevision, `${describeOperation(other)}\n${describeOperation(operation)}`))
       return
     }
-    const there = this.#reads.get(revision)
-    if (there === undefined) this.#reads.set(revision, [operation])
+    // A read of the past says what was true then.
+    const asked = operation.kind === 'range' ? operation.query.revision || revision : revision
+    const at = Math.min(asked, revision)
+    const there = this.#reads.get(at)
+    if (there === undefined) this.#reads.set(at, [operation])
     else there.push(operation)
   }
 
@@ -128,10 +142,7 @@ class Replay {
         if (this.#deepest === undefined || this.model.revision >= this.#deepest.revision)
           this.#deepest = { revision: this.model.revision, violation: wrong }
         const retried = this.#retry()
-        if (retried === 'no more') {
-          if (!this.#skipped) return [this.#deepest.violation]
-          break
-        }
+        if (retried === 'no more') return [this.#deepest.violation]
         wrong = retried
       }
       if (wrong !== undefined) {
@@ -143,16 +154,16 @@ class Replay {
   }
 
   #advance(revision: number): Violation | undefined {
+    if (this.#deepest !== undefined) this.#stepsLeft--
     const claim = this.#claims.get(revision)
     if (claim !== undefined) return this.#take(claim, revision)
-    // Not one that was asked after the revision was reached, and the one asked last first: it is mostly that.
-    const reachedUs = this.#floors.reachedUs(revision)
-    const candidates = this.#lost
-      .filter(one => !this.#used.has(one) && one.invokedUs < reachedUs && (this.#floors.before(one.invokedUs)?.revision ?? 0) < revision)
-      .sort((a, b) => b.invokedUs - a.invokedUs)
-    const choice = { revision, candidates, shapes: new Set<string>(), next: 0 }
+    if (this.#deepest !== undefined && this.#hopeless.size > 0 && this.#hopeless.has(this.#configuration(revision)))
+      return this.#deepest.violation
+    const evidence = { seen: this.#observed.get(revision), glimpsed: this.#glimpsed.get(revision) }
+    this.#stepsLeft -= this.#doubts.steps
+    const choice = { revision, candidates: this.#doubts.of(revision, evidence, this.#used, this.model), next: 0 }
     this.#choices.push(choice)
-    return this.#tryNext(choice) ?? undefined
+    return this.#tryNext(choice)
   }
 
   /** Takes the last choice that has something left to try. Undefined: that went well. */
@@ -162,9 +173,39 @@ class Replay {
       const wrong = this.#tryNext(choice)
       if (wrong === undefined) return undefined
       if (this.#stepsLeft <= 0) return wrong
-      if (choice.next >= choice.candidates.length) this.#choices.pop()
+      if (choice.next < choice.candidates.length) continue
+      this.#choices.pop()
+      this.#note(choice.revision)
     }
     return 'no more'
+  }
+
+  /** Nothing that could be tried from here led to the end. */
+  #note(revision: number): void {
+    if (!this.#isMemoExact || this.#hopelessCharacters > memoCharactersMax) return
+    const configuration = this.#configuration(revision)
+    this.#hopeless.add(configuration)
+    this.#hopelessCharacters += configuration.length
+  }
+
+  /**
+   * What all that is to come depends on: which writes in doubt are used up, and the keys that these changed. Every other
+   * key is as the acknowledged writes left it, whichever way led here.
+   */
+  #configuration(revision: number): string {
+    this.#stepsLeft -= 1 + (this.#choices.length >> 2)
+    const used: number[] = []
+    const keys = new Set<string>()
+    for (const choice of this.#choices) {
+      if (choice.revision >= revision) break
+      used.push(this.#doubts.at(choice.candidates[choice.next - 1] as TxnOperation))
+      for (const { kv } of this.model.events(choice.revision)) keys.add(kv.key)
+    }
+    const state = [...keys].sort().map(key => {
+      const kv = this.model.at(key, revision - 1)
+      return kv === undefined ? key : [key, kv.modRevision, kv.createRevision, kv.version, kv.lease, bytesText(kv.value)]
+    })
+    return JSON.stringify([revision, used.sort((a, b) => a - b), state])
   }
 
   #backTo(choice: Choice): void {
@@ -179,10 +220,6 @@ class Replay {
       const candidate = candidates[choice.next++] as TxnOperation
       this.#stepsLeft--
       this.model.apply(candidate.txn)
-      if (this.#isTried(choice, candidate)) {
-        this.model.undoTo(revision - 1)
-        continue
-      }
       const wrong = this.model.revision === revision ? (this.#misfit(revision) ?? this.#checkReads(revision)) : this.#unexplained(revision)
       if (wrong === undefined) {
         this.#used.add(candidate)
@@ -194,61 +231,23 @@ class Replay {
     return this.#unexplained(revision)
   }
 
-  /**
-   * Where nothing was observed, writes that differ in values nobody read are as good as each other: one try for all.
-   * Which of them it is may matter for another revision, though. So what is found is right, and finding nothing proves nothing.
-   */
-  #isTried({ revision, shapes }: Choice, candidate: TxnOperation): boolean {
-    if (this.#observed.has(revision) || this.model.revision !== revision || this.#misfit(revision) !== undefined) return false
-    const shape = this.model
-      .events(revision)
-      .map(({ type, kv }) => `${type} ${kv.key}`)
-      .join()
-    // One that another revision needs is like no other.
-    if (this.#isNeeded(candidate, revision)) return false
-    if (!shapes.has(shape)) {
-      shapes.add(shape)
-      return false
-    }
-    this.#skipped = true
-    return true
-  }
-
-  /** Whether an answer has a value of it, of another revision. */
-  #isNeeded({ txn }: TxnOperation, revision: number): boolean {
-    return [...txn.success, ...txn.failure].some(op => {
-      if (op.type !== 'put') return false
-      return this.#readOf(op.key).some(kv => kv.modRevision !== revision && equalBytes(kv.value, op.value))
-    })
-  }
-
-  #readOf(key: string): readonly StoreKeyValue[] {
-    if (this.#glimpsedOf === undefined) {
-      this.#glimpsedOf = new Map()
-      for (const kvs of this.#glimpsed.values()) {
-        for (const kv of kvs) {
-          const there = this.#glimpsedOf.get(kv.key)
-          if (there === undefined) this.#glimpsedOf.set(kv.key, [kv])
-          else there.push(kv)
-        }
-      }
-    }
-    return this.#glimpsedOf.get(key) ?? []
-  }
-
   /** An acknowledged write at its revision. */
   #take(operation: TxnOperation, revision: number): Violation | undefined {
     const answer = this.model.apply(operation.txn)
     const told = operation.outcome?.ok === true ? operation.outcome.value : undefined
     if (told === undefined || this.model.revision !== revision || !equalTxnAnswers(answer, told)) {
-      const wrong = violation(guarantees.values, `${describeOperation(operation)}\nwhere the writes before it give ${brief(answer)}`)
       this.model.undoTo(revision - 1)
-      return wrong
+      return this.#wrong(
+        revision,
+        guarantees.values,
+        () => `${describeOperation(operation)}\nwhere the writes before it give ${brief(answer)}`
+      )
     }
     const misfit = this.#misfit(revision)
     if (misfit !== undefined) {
       this.model.undoTo(revision - 1)
-      return violation(guarantees.noLostWrite, `${describeOperation(operation)}\n${misfit.excerpt}`)
+      const guarantee = misfit.guarantee === guarantees.values ? guarantees.noLostWrite : misfit.guarantee
+      return this.#wrong(revision, guarantee, () => `${describeOperation(operation)}\n${misfit.excerpt}`)
     }
     return this.#checkReads(revision)
   }
@@ -258,21 +257,28 @@ class Replay {
     const seen = this.#observed.get(revision)
     const events = this.model.events(revision)
     const missing = this.#glimpsed.get(revision)?.find(kv => !events.some(event => event.type === 'put' && equalKeyValues(event.kv, kv)))
-    if (missing !== undefined)
-      return violation(guarantees.values, `answers have ${brief(missing)}\nwhere the history has: ${describeEvents(events)}`)
+    const right = (): string => `where the history has: ${describeEvents(events)}`
+    if (missing !== undefined) {
+      const by = this.#glimpsedBy.get(missing) as Operation
+      return this.#wrong(revision, guarantees.values, () => `${describeOperation(by)}\nhas ${brief(missing)}\n${right()}`)
+    }
     for (const key of this.#created.get(revision) ?? []) {
       if (!events.some(({ kv }) => kv.key === key && kv.version === 1))
-        return violation(guarantees.values, `answers have ${key} created at ${revision}\nwhere the history has: ${describeEvents(events)}`)
+        return this.#wrong(revision, guarantees.values, () => `answers have ${key} created at ${revision}\n${right()}`)
     }
-    if (seen === undefined || equalLists(seen, events, equalEvents)) return undefined
-    const excerpt = `at revision ${revision} was seen: ${describeEvents(seen)}\nwhere the history has: ${describeEvents(events)}`
-    return violation(guarantees.values, excerpt)
+    const difference = seen === undefined ? undefined : differenceOf(seen, events)
+    if (seen === undefined || difference === undefined) return undefined
+    // Another event altogether: which of the two is right nobody knows.
+    const guarantee = difference === guarantees.watchTrue ? guarantees.values : difference
+    return this.#wrong(revision, guarantee, () => `at revision ${revision} was seen: ${describeEvents(seen)}\n${right()}`)
   }
 
   #unexplained(revision: number): Violation {
     const seen = this.#observed.get(revision)
     const what = seen === undefined ? 'was answered, but no write that may have happened fits' : `was seen: ${describeEvents(seen)}`
     const excerpt = `revision ${revision} ${what}`
+    // To look for who might have is dear: once for how far the search has come.
+    if (seen === undefined || revision <= (this.#deepest?.revision ?? 0)) return violation(guarantees.noInvention, excerpt)
     for (const [guarantee, operations] of this.#suspects()) {
       const culprit = operations.find(operation => this.#would(operation, revision))
       if (culprit !== undefined) return violation(guarantee, `${describeOperation(culprit)}\n${excerpt}`)
@@ -300,6 +306,12 @@ class Replay {
     return fits
   }
 
+  /** Words are dear: only for a try that came further than all before. */
+  #wrong(revision: number, guarantee: Violation['guarantee'], excerpt: () => string): Violation {
+    const deepest = this.#deepest
+    return deepest !== undefined && revision <= deepest.revision ? deepest.violation : violation(guarantee, excerpt())
+  }
+
   #checkReads(revision: number): Violation | undefined {
     for (const operation of this.#reads.get(revision) ?? []) {
       const wrong = this.#checkRead(operation, revision)
@@ -321,13 +333,19 @@ class Replay {
       if (equalRangeAnswers(answer, operation.outcome.value)) return undefined
       right = answer
     } else return undefined
-    return violation(guarantees.values, `${describeOperation(operation)}\nwhere the writes up to revision ${revision} give ${brief(right)}`)
+    const excerpt = (): string => `${describeOperation(operation)}\nwhere the writes up to revision ${revision} give ${brief(right)}`
+    return this.#wrong(revision, guarantees.values, excerpt)
   }
 
   #range({ query }: RangeOperation, revision: number): StoreRangeAnswer {
-    return { ...this.model.range(query, query.revision || revision), revision }
+    if (this.#deepest !== undefined) this.#stepsLeft -= query.end === undefined ? 1 : rangeSteps
+    return { ...this.model.range(query, revision), revision }
   }
 }
+
+/** Whether it reads what was, so that more than the newest state matters to it. */
+const isPast = ({ success, failure }: TxnOperation['txn']): boolean =>
+  [...success, ...failure].some(op => op.type === 'range' && (op.revision ?? 0) > 0)
 
 /** The key-values in an answer that are whole, and of revisions before it. */
 function keyValuesOf(operation: Operation): readonly StoreKeyValue[] {

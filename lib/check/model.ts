@@ -33,18 +33,30 @@ export class Model {
   }
 
   at(key: string, revision: number): StoreKeyValue | undefined {
-    const versions = this.#versions.get(key) ?? []
-    for (let place = versions.length - 1; place >= 0; place--) {
-      const kv = versions[place] as StoreKeyValue
-      if (kv.modRevision <= revision) return kv.version === 0 ? undefined : kv
+    const versions = this.#versions.get(key)
+    let kv = versions?.at(-1)
+    if (kv !== undefined && kv.modRevision > revision)
+      kv = versions?.[firstPlace(versions.length, place => (versions[place] as StoreKeyValue).modRevision > revision) - 1]
+    return kv === undefined || kv.version === 0 ? undefined : kv
+  }
+
+  /** The keys of a range that there ever were, ascending. */
+  *keysIn(range: Range): Generator<string> {
+    if (range.end === undefined || range.end === '') {
+      if (this.#versions.has(range.key)) yield range.key
+      return
     }
-    return undefined
+    for (let place = firstPlace(this.#keys.length, at => (this.#keys[at] as string) >= range.key); ; place++) {
+      const key = this.#keys[place]
+      if (key === undefined || !isIn(range, key)) return
+      yield key
+    }
   }
 
   range(query: StoreRange, revision: number): { kvs: StoreKeyValue[]; count: number; more: boolean } {
     const all: StoreKeyValue[] = []
-    for (const key of this.#keys) {
-      const kv = isIn(query, key) ? this.at(key, revision) : undefined
+    for (const key of this.keysIn(query)) {
+      const kv = this.at(key, revision)
       if (kv !== undefined) all.push(kv)
     }
     const limit = query.limit || Number.POSITIVE_INFINITY
@@ -110,8 +122,11 @@ export class Model {
     if (versions === undefined) {
       versions = []
       this.#versions.set(key, versions)
-      const place = this.#keys.findIndex(other => other > key)
-      this.#keys.splice(place < 0 ? this.#keys.length : place, 0, key)
+      this.#keys.splice(
+        firstPlace(this.#keys.length, place => (this.#keys[place] as string) > key),
+        0,
+        key
+      )
     }
     const prev = this.at(key, this.revision)
     versions.push(kv)
@@ -124,4 +139,16 @@ function compareBytes(a: Uint8Array, b: Uint8Array): number {
   const shared = Math.min(a.length, b.length)
   for (let at = 0; at < shared; at++) if (a[at] !== b[at]) return (a[at] as number) - (b[at] as number)
   return a.length - b.length
+}
+
+/** The first place of `length` from which on it holds. */
+export function firstPlace(length: number, holds: (place: number) => boolean): number {
+  let low = 0
+  let high = length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (holds(middle)) high = middle
+    else low = middle + 1
+  }
+  return low
 }

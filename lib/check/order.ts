@@ -4,6 +4,7 @@
 import { describeOperation, timeOf } from './excerpt.js'
 import { guarantees, type Violation, violation } from './guarantee.js'
 import { hasWritten, type Operation, revisionOf } from './history.js'
+import { firstPlace } from './model.js'
 
 /** Somebody knew at that time that the store had reached that revision. */
 export interface Sight {
@@ -29,20 +30,13 @@ export class Floors {
     return this.#sights[this.#first(sight => sight.atUs >= us) - 1]
   }
 
-  /** When somebody first knew that the store had reached that revision. */
-  reachedUs(revision: number): number {
-    return this.#sights[this.#first(sight => sight.revision >= revision)]?.atUs ?? Number.POSITIVE_INFINITY
+  /** The newest revision that anybody knew by then. */
+  knownBy(us: number): number {
+    return this.#sights[this.#first(sight => sight.atUs > us) - 1]?.revision ?? 0
   }
 
   #first(holds: (sight: Sight) => boolean): number {
-    let low = 0
-    let high = this.#sights.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (holds(this.#sights[middle] as Sight)) high = middle
-      else low = middle + 1
-    }
-    return low
+    return firstPlace(this.#sights.length, place => holds(this.#sights[place] as Sight))
   }
 }
 
@@ -82,6 +76,34 @@ function refusedFuture(operation: Operation, floor: number): Violation['guarante
   if (operation.kind !== 'range' || mayBeOld(operation) || operation.outcome?.ok !== false) return undefined
   const asked = operation.query.revision ?? 0
   return operation.outcome.error.code === 'future revision' && asked <= floor ? guarantees.future : undefined
+}
+
+/**
+ * A serializable read is answered from the state its member has, however old. But that state only goes forward: no read of
+ * one client at one member is older than one that the same member had answered it before. That is all: another member may be
+ * further behind, and so may be a member that passed this client's write on to its leader. It holds across a restart, too: a
+ * member serves nothing until it has again what it had (where etcd did, that counted as a bug: etcd #3879, #16666).
+ */
+export function checkSerializable(operations: readonly Operation[]): Violation[] {
+  const wrong: Violation[] = []
+  const pairs = new Map<string, Operation[]>()
+  for (const operation of operations) {
+    if (operation.to === '' || !mayBeOld(operation) || revisionOf(operation) === undefined) continue
+    const name = `${operation.client} > ${operation.to}`
+    const own = pairs.get(name)
+    if (own === undefined) pairs.set(name, [operation])
+    else own.push(operation)
+  }
+  for (const own of pairs.values()) {
+    const floors = new Floors(sightsOf(own))
+    for (const operation of own) {
+      const floor = floors.before(operation.invokedUs)
+      if (floor === undefined || (revisionOf(operation) as number) >= floor.revision) continue
+      const known = `which had told it of revision ${floor.revision} at ${timeOf(floor.atUs)}:\n  ${floor.by()}`
+      wrong.push(violation(guarantees.serializableForward, `${describeOperation(operation)}\n${known}`))
+    }
+  }
+  return wrong
 }
 
 /** Refusals as compacted need a compaction that was asked for, answered or not. */

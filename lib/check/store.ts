@@ -1,11 +1,13 @@
 // Store: the whole verdict on a history of operations and watches.
 
 import { timeOf } from './excerpt.js'
+import { checkFacts } from './facts.js'
 import { guarantees, type Violation, violation } from './guarantee.js'
 import type { History, WatchRecord } from './history.js'
 import { checkOperations } from './linearizability.js'
-import { checkCompacted } from './order.js'
+import { checkCompacted, checkSerializable } from './order.js'
 import { checkWatches, observe } from './watch.js'
+import { checkStream } from './watch-stream.js'
 
 export interface StoreVerdict {
   readonly violations: readonly Violation[]
@@ -26,18 +28,24 @@ export interface StoreQuestion {
 }
 
 export function checkStore({ history, isWhole, compactedMax, isQuiet }: StoreQuestion): StoreVerdict {
-  const { operations, watches } = history
-  const observed = observe(watches, isWhole)
+  const { operations, watches, partial } = history
+  if (partial === true) return { violations: checkFacts(history), unknown: undefined, revisionLast: 0, doubtsResolved: 0 }
+  const streams = new Map(watches.map(watch => [watch, checkStream(watch)]))
+  const sound = watches.filter(watch => streams.get(watch) === undefined)
+  const observed = observe(sound, isWhole)
   const verdict = checkOperations(operations, observed.events, observed.sights)
   const { model, revisionLast, unknown, doubtsResolved } = verdict
-  const violations = [...observed.violations, ...verdict.violations]
+  const broken = [...streams.values()].filter(found => found !== undefined)
+  const violations = [...broken, ...observed.violations, ...checkSerializable(operations), ...verdict.violations]
   violations.push(...checkCompacted(operations, compactedMax === Number.POSITIVE_INFINITY))
   // Without a history there is nothing to compare watches with.
   if (violations.length === 0 && unknown === undefined) {
-    violations.push(...checkWatches(watches, model, revisionLast, compactedMax))
+    violations.push(...checkWatches(watches, { model, revisionLast, compactedMax }))
     if (isQuiet) violations.push(...checkCaughtUp(watches, isWhole, revisionLast))
   }
-  return { violations, unknown, revisionLast, doubtsResolved }
+  // What no search could decide may still contradict itself.
+  if (violations.length === 0 && unknown !== undefined) violations.push(...checkFacts(history))
+  return { violations, unknown: violations.length > 0 ? undefined : unknown, revisionLast, doubtsResolved }
 }
 
 function checkCaughtUp(watches: readonly WatchRecord[], isWhole: (watch: WatchRecord) => boolean, revisionLast: number): Violation[] {

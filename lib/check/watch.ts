@@ -1,11 +1,13 @@
-// Watch: etcd's guarantees for watches, checked against the history: ordered, unique, reliable, atomic, resumable, bookmarkable.
+// Watch: what watches told, put together, and compared with the history: reliable, resumable, bookmarkable, atomic, true, prevKV and
+// whether an event created its key. What a stream shows by itself is in watch-stream.ts.
 
 import type { StoreEvent, StoreKeyValue } from '../storage/index.js'
 import { describeEvents, describeWatch, timeOf } from './excerpt.js'
 import { type Guarantee, guarantees, type Violation, violation } from './guarantee.js'
-import { equalEvents, equalKeyValues, equalLists, type WatchedBatch, type WatchRecord } from './history.js'
+import { equalBytes, equalEvents, equalKeyValues, equalLists, type WatchedBatch, type WatchRecord } from './history.js'
 import { isIn, type Model } from './model.js'
 import type { Sight } from './order.js'
+import { firstRevision } from './watch-stream.js'
 
 export interface Observed {
   /** Events of each revision that somebody saw who watched everything. */
@@ -14,7 +16,7 @@ export interface Observed {
   readonly violations: readonly Violation[]
 }
 
-/** Puts together what was watched; `isWhole` tells the watches that see every key. */
+/** Puts together what was watched on streams that are sound; `isWhole` tells the watches that see every key. */
 export function observe(watches: readonly WatchRecord[], isWhole: (watch: WatchRecord) => boolean): Observed {
   const events = new Map<number, readonly StoreEvent[]>()
   const tellers = new Map<number, WatchRecord>()
@@ -31,9 +33,10 @@ export function observe(watches: readonly WatchRecord[], isWhole: (watch: WatchR
           events.set(revision, some)
           tellers.set(revision, watch)
         } else if (!equalLists(known, some, equalEvents)) {
+          const torn = isPart(known, some) || isPart(some, known)
           violations.push(
             violation(
-              guarantees.agreement,
+              torn ? guarantees.watchAtomic : guarantees.agreement,
               `revision ${revision}\n${describeWatch(tellers.get(revision) as WatchRecord)}: ${describeEvents(known)}\n${describeWatch(watch)}: ${describeEvents(some)}`
             )
           )
@@ -54,81 +57,88 @@ function byRevision(events: readonly StoreEvent[]): Map<number, StoreEvent[]> {
   return groups
 }
 
-/** `model` holds the history up to `revisionLast`. `compactedMax`: no revision from there on was compacted. */
-export function checkWatches(watches: readonly WatchRecord[], model: Model, revisionLast: number, compactedMax: number): Violation[] {
+/** What is wrong with what a watch saw of a revision. */
+export function differenceOf(seen: readonly StoreEvent[], right: readonly StoreEvent[]): Guarantee | undefined {
+  if (equalLists(seen, right, equalEvents)) return undefined
+  if (isPart(seen, right)) return guarantees.watchAtomic
+  const isAsIs = (a: StoreEvent, b: StoreEvent): boolean => a.type === b.type && a.kv.key === b.kv.key && equalBytes(a.kv.value, b.kv.value)
+  return equalLists(seen, right, isAsIs) ? guarantees.watchCreated : guarantees.watchTrue
+}
+
+/** Some of the whole, but not all of it. */
+const isPart = (some: readonly StoreEvent[], whole: readonly StoreEvent[]): boolean =>
+  some.length > 0 && some.length < whole.length && some.every(one => whole.some(other => equalEvents(one, other)))
+
+export interface WatchQuestion {
+  /** The history up to `revisionLast`. */
+  readonly model: Model
+  readonly revisionLast: number
+  /** No revision from there on was compacted. */
+  readonly compactedMax: number
+}
+
+export function checkWatches(watches: readonly WatchRecord[], question: WatchQuestion): Violation[] {
   const wrong: Violation[] = []
   for (const watch of watches) {
-    const found = checkWatch(watch, model, revisionLast, compactedMax)
+    const found = checkWatch(watch, question)
     if (found !== undefined) wrong.push(found)
   }
   return wrong
 }
 
-function checkWatch(watch: WatchRecord, model: Model, revisionLast: number, compactedMax: number): Violation | undefined {
+type Say = (guarantee: Guarantee, what: string) => Violation
+
+function checkWatch(watch: WatchRecord, question: WatchQuestion): Violation | undefined {
+  const { revisionLast, compactedMax } = question
   const { request, batches, ended } = watch
-  const say = (guarantee: Guarantee, what: string): Violation => violation(guarantee, `${describeWatch(watch)}\n${what}`)
-  // A watch from now on begins with the first event it was sent.
-  let next = request.startRevision || (batches.find(({ events }) => events.length > 0)?.events[0]?.kv.modRevision ?? revisionLast + 1)
+  const say: Say = (guarantee, what) => violation(guarantee, `${describeWatch(watch)}\n${what}`)
+  const first = firstRevision(watch)
+  let next = first ?? revisionLast + 1
   for (const batch of batches) {
-    const wrong = checkBatch(batch, next, say) ?? compare(watch, batch, next, model, compactedMax, say)
+    const wrong = compare(watch, batch, next, question, say)
     if (wrong !== undefined) return wrong
     if (batch.revision > revisionLast) return say(guarantees.noInvention, `a batch up to revision ${batch.revision}, of ${revisionLast}`)
     next = Math.max(next, batch.revision + 1)
   }
-  const known = request.startRevision > 0 || batches.some(({ events }) => events.length > 0)
+  const known = request.startRevision > 0 || first !== undefined
   if (known && ended !== undefined && ended !== 'closed' && ended.code === 'compacted' && next >= compactedMax)
     return say(guarantees.compactedOnlyIfAsked, `ended as compacted with revision ${next} to come; compacted was less than ${compactedMax}`)
   return undefined
 }
 
-/** What a batch says by itself. */
-function checkBatch(
-  { events, revision, atUs }: WatchedBatch,
-  next: number,
-  say: (guarantee: Guarantee, what: string) => Violation
-): Violation | undefined {
-  let before = 0
-  const seen = new Set<string>()
-  for (const { kv } of events) {
-    const name = `${kv.modRevision} ${kv.key}`
-    const at = `${kv.key} (mod ${kv.modRevision}) at ${timeOf(atUs)}`
-    if (seen.has(name)) return say(guarantees.watchUnique, `twice in a batch: ${at}`)
-    if (kv.modRevision < next) return say(guarantees.watchUnique, `${at}, when everything before ${next} had been sent`)
-    if (kv.modRevision < before) return say(guarantees.watchOrdered, `${at} after revision ${before}`)
-    if (kv.modRevision > revision) return say(guarantees.watchAtomic, `${at} in a batch up to revision ${revision}`)
-    seen.add(name)
-    before = kv.modRevision
-  }
-  return undefined
-}
-
 /** What a batch must hold, and nothing else. */
-function compare(
-  watch: WatchRecord,
-  { events, revision, atUs }: WatchedBatch,
-  next: number,
-  model: Model,
-  compactedMax: number,
-  say: (guarantee: Guarantee, what: string) => Violation
-): Violation | undefined {
+function compare(watch: WatchRecord, batch: WatchedBatch, next: number, question: WatchQuestion, say: Say): Violation | undefined {
+  const { events, revision, atUs } = batch
+  const { model, compactedMax } = question
   const groups = byRevision(events)
   for (let at = next; at <= Math.min(revision, model.revision); at++) {
     const right = model.events(at).filter(({ kv }) => isIn(watch.request, kv.key))
     const seen = groups.get(at) ?? []
-    if (!equalLists(seen, right, equalEvents)) {
+    const difference = differenceOf(seen, right)
+    if (difference !== undefined) {
       const what = `of revision ${at}, at ${timeOf(atUs)}: ${describeEvents(seen)}\nwhere the history has: ${describeEvents(right)}`
-      return say(
-        seen.length < right.length ? (seen.length === 0 ? guarantees.watchReliable : guarantees.watchAtomic) : guarantees.watchTrue,
-        what
-      )
+      return say(seen.length === 0 ? missingOf(watch, at) : difference, what)
     }
     if (watch.request.prevKv !== true) continue
     for (const [place, event] of seen.entries()) {
       const prev = right[place]?.prev
-      if (!fits(event.prev, prev, at, compactedMax)) return say(guarantees.watchPrev, `${describeEvents([event])} of revision ${at}`)
+      if (fits(event.prev, prev, at, compactedMax)) continue
+      const told = `of revision ${at}, at ${timeOf(atUs)}: ${describeEvents([event])}\ncame with what was there before: ${describePrev(event.prev)}`
+      return say(guarantees.watchPrev, `${told}\nwhere the history has: ${describePrev(prev)}`)
     }
   }
   return undefined
+}
+
+const describePrev = (kv: StoreKeyValue | undefined): string => describeEvents(kv === undefined ? [] : [{ type: 'put', kv }])
+
+/** All of a revision was left out: which promise that breaks depends on what else the stream was sent. */
+export function missingOf({ batches, request }: WatchRecord, revision: number): Guarantee {
+  const has = (holds: (modRevision: number) => boolean): boolean =>
+    batches.some(({ events }) => events.some(({ kv }) => holds(kv.modRevision)))
+  // Nothing came after it: only the revision that was told says that it was sent.
+  if (!has(sent => sent > revision)) return guarantees.watchBookmarkable
+  return request.startRevision > 0 && !has(sent => sent < revision) ? guarantees.watchResumable : guarantees.watchReliable
 }
 
 /** What was compacted need not be told: at the revision before the event, or any before it. */

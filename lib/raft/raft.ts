@@ -242,6 +242,12 @@ export class Raft {
     return this.#core.term
   }
 
+  /** The log from that index on, as far as it is in memory: at most `bytesMax` of it, but at least one entry. */
+  entries(from: number, bytesMax: number): readonly Entry[] {
+    const { log } = this.#core
+    return log.page(Math.max(from, log.base.index + 1), bytesMax)
+  }
+
   status(): RaftStatus {
     const { id, role, term, vote, leader, log, uncommittedBytes, progress, peers } = this.#core
     return {

@@ -33,7 +33,7 @@ export interface StoreRange {
   readonly limit?: number | undefined
   readonly keysOnly?: boolean | undefined
   readonly countOnly?: boolean | undefined
-  readonly serializable?: boolean | undefined // Answered from this member's state, however old.
+  readonly serializable?: boolean | undefined // Answered from this member's state, however old; but it never goes back.
 }
 
 export interface StoreRangeAnswer {

@@ -2,6 +2,7 @@
 
 export { compactAnswer, misfitOfTxn, rangeAnswer, txnOf } from './answers.js'
 export type { RecoveryArgs } from './life.js'
+export { logPart } from './log-part.js'
 export { process, sendNews } from './processing.js'
 export type { StoreMemberProtocol } from './protocol.js'
 export { addRead } from './reading.js'

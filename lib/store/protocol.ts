@@ -22,6 +22,14 @@ export interface StoreMemberProtocol extends StoreProtocol {
     readonly leaderTerm: number
     readonly data: Uint8Array
   }
+  /** A part of this member's log from that index on, for who compares logs: no entry itself, only the hash of its kind and bytes. */
+  log(from: { readonly index: number }): {
+    readonly term: number
+    readonly isLeader: boolean
+    readonly commit: number
+    readonly lastIndex: number
+    readonly entries: readonly { readonly index: number; readonly term: number; readonly hash: number }[]
+  }
   /** The hash of the state at that revision (0: the newest): members that caught up agree on it. */
   hash(at: { readonly revision: number }): { readonly hash: number; readonly revision: number; readonly compactRevision: number }
 }

@@ -17,6 +17,12 @@ export interface Reads {
   readonly confirming: Map<number, Read[]> // By Raft's read context.
   confirmed: { readonly index: number; readonly reads: readonly Read[] }[]
   contextLast: number
+  /**
+   * Whether this life has answered a confirmed read: from then on it has all that its lives before had applied. A serializable
+   * read waits for that like any other; then it is answered at once. Else it would go back when a member starts again,
+   * as etcd's did (etcd #3879): a log does not say how much of it had been applied.
+   */
+  isCurrent: boolean
 }
 
 const readsMax = 100_000
@@ -64,7 +70,10 @@ export function answerReads(ctx: Context<any, any>, replica: Replica): void {
   const waiting: Reads['confirmed'] = []
   for (const batch of reads.confirmed) {
     if (batch.index > applied.index) waiting.push(batch)
-    else for (const read of batch.reads) answerRead(ctx, replica, read)
+    else {
+      reads.isCurrent = true
+      for (const read of batch.reads) answerRead(ctx, replica, read)
+    }
   }
   reads.confirmed = waiting
 }

@@ -52,7 +52,7 @@ export function newReplica({ config, recovered, snapshot, mvcc, wal, segments, l
     life,
     commands: new CommandWriter(life),
     pending: new Map(),
-    reads: { queued: [], confirming: new Map(), confirmed: [], contextLast: 0 },
+    reads: { queued: [], confirming: new Map(), confirmed: [], contextLast: 0, isCurrent: false },
     watching: { hub: new WatchHub(mvcc), sinks: new Map(), idLast: 0 },
     news: noNews(),
     segments: [...segments],

@@ -90,6 +90,22 @@ t.test('the reads of a batch share a round, and are answered once a majority con
   t.match(bench.answer(old), { kvs: [], revision: 1 }, 'a serializable one is answered at once')
 })
 
+t.test('a serializable read waits until its life has what the lives before had, and then for nobody', async t => {
+  const bench = leading()
+  const from = bench.effects.length
+  const first = bench.put('range', { ...range, serializable: true })
+  bench.settle()
+  const beat = bench.messages().at(-1)
+  if (beat?.type !== 'heartbeat') return t.fail('no heartbeat: it was not confirmed')
+  t.notOk(bench.words(from).includes(`answer ${first}`))
+  bench.raft({ type: 'heartbeatResponse', from: peers[1], to: self, term: beat.term, round: beat.round })
+  bench.settle()
+  t.match(bench.answer(first), { kvs: [], revision: 1 })
+  const then = bench.effects.length
+  const second = bench.put('range', { ...range, serializable: true })
+  t.same(bench.words(then), [`answer ${second}`])
+})
+
 t.test('what cannot be done is refused, definitely', async t => {
   const bench = new Bench([self, ...peers])
   bench.settle()

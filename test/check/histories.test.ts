@@ -1,0 +1,67 @@
+// Known histories, good and bad: each file says in its header what it models and what a check must come to.
+
+import { readdirSync, readFileSync } from 'node:fs'
+import t from 'tap'
+import {
+  checkHistory,
+  type Decoded,
+  decodeHistory,
+  encodeHistory,
+  encodeRegisterHistory,
+  guarantees,
+  shrinkHistory,
+  shrinkRegisters,
+  storeQuestion,
+  violationPage
+} from '../../lib/check/index.js'
+
+// From the sources: data is not compiled.
+const folder = new URL('../../../test/check/histories/', import.meta.url)
+
+function decoded(lines: Iterable<string>): Decoded {
+  const history = decodeHistory(lines)
+  if (typeof history === 'string') throw new Error(history)
+  return history
+}
+
+const linesOf = (of: Decoded): string[] =>
+  of.kind === 'store' ? [...encodeHistory(of.history, of.header)] : [...encodeRegisterHistory(of.history, of.header)]
+
+for (const name of readdirSync(folder).sort()) {
+  t.test(name, async t => {
+    const known = decoded(readFileSync(new URL(name, folder), 'utf8').split('\n'))
+    const { expect } = known.header
+    const { verdict, violations, unknown } = checkHistory(known)
+    t.equal(verdict, expect?.verdict)
+    t.equal(unknown !== undefined, verdict === 'unknown')
+    const guarantee = expect?.guarantee === undefined ? undefined : guarantees[expect.guarantee as keyof typeof guarantees]
+    t.equal(violations[0]?.guarantee, guarantee)
+    t.same(checkHistory(decoded(linesOf(known))), { verdict, violations, unknown }, 'the same from its own lines')
+    const [first] = violations
+    if (first === undefined) return
+    const smallest: Decoded =
+      known.kind === 'register'
+        ? { ...known, history: shrinkRegisters(known.history) }
+        : { ...known, history: shrinkHistory(storeQuestion(known.history, known.header), first) }
+    const again = checkHistory(decoded(linesOf(smallest)))
+    t.ok(
+      again.violations.some(violation => violation.guarantee === guarantee),
+      'the smallest history breaks the same promise'
+    )
+    t.ok(smallest.history.operations.length <= known.history.operations.length)
+    t.match(violationPage({ title: name, violations, history: known.history }), / marked/, 'the page marks what is named')
+  })
+}
+
+t.test('there are enough of them, and all kinds', async t => {
+  const heads = readdirSync(folder).map(name => decoded(readFileSync(new URL(name, folder), 'utf8').split('\n')).header)
+  t.ok(heads.length >= 20)
+  t.same([...new Set(heads.map(({ expect }) => expect?.verdict))].sort(), ['passed', 'unknown', 'violated'])
+  const watched = Object.keys(guarantees).filter(name => name.startsWith('watch') && name !== 'watchTrue')
+  const shown = new Set(heads.map(({ expect }) => expect?.guarantee))
+  t.same(
+    watched.filter(name => !shown.has(name)),
+    [],
+    'a bad history for each promise of watches'
+  )
+})
