@@ -11,6 +11,7 @@ export const clusterEvents = [
   'eviction', // A pod deleted because of its node's taints.
   'controller failover', // A controller-manager began to lead that did not lead before, or a controller was started again.
   'machine lost',
+  'damaged log',
   'rejoin',
   'minority left behind',
   '1 store',
@@ -28,6 +29,7 @@ export const clusterEventsWanted: readonly ClusterEventName[] = [
   'watch resumed',
   'eviction',
   'controller failover',
+  'rejoin',
   'minority left behind',
   '1 store',
   '3 stores',

@@ -37,6 +37,8 @@ export interface ClusterRunPlan {
   readonly journeyEveryMs: number
   readonly troubles: readonly Trouble[]
   readonly troubleEveryMs: number
+  /** Machines whose disks may decay. A minority, or acknowledged writes are lost and rightly so. */
+  readonly corruptible: readonly string[]
   /** From the start: faults end that long before the end, and then everything must converge. */
   readonly forMs: number
   readonly calmMs: number
@@ -54,7 +56,7 @@ export interface ClusterRunPlan {
   readonly operationsMax: number
 }
 
-/** All of them end by themselves. Copies and overtaking are not of this list: no link between threads does that. */
+/** All but the decay of a disk end by themselves. Copies and overtaking are not of this list: no link between threads does that. */
 export const clusterTroubles: readonly Trouble[] = [
   'crashThread',
   'pauseActor',
@@ -69,7 +71,8 @@ export const clusterTroubles: readonly Trouble[] = [
   'jump',
   'slowDisk',
   'fullDisk',
-  'failDisk'
+  'failDisk',
+  'corrupt'
 ]
 
 export const clusterFaults: readonly string[] = [...journeyTroubles, ...clusterTroubles, strand]
@@ -90,7 +93,7 @@ function some<V>(random: Random, of: readonly V[]): V[] {
 export function clusterPlan(seed: number, options: RunOptions = {}): ClusterRunPlan {
   const random = seededRandom(seed ^ 0x436c7573)
   const { faults } = options
-  const stores = pick(random, [1, 3, 3, 3, 5])
+  const stores = pick(random, [1, 3, 3, 5])
   const worker = random() < workerShare
   const others = some(random, journeyTroubles)
   const journey = journeyTroubles.filter(kind => others.includes(kind) || (worker && kind === 'killWorker'))
@@ -125,6 +128,7 @@ export function clusterPlan(seed: number, options: RunOptions = {}): ClusterRunP
     journeyEveryMs: pick(random, [2_000, 4_000, 8_000]),
     troubles: faults === undefined ? troubles : allowed(clusterTroubles, faults),
     troubleEveryMs: pick(random, [1_500, 4_000, 10_000]),
+    corruptible: Array.from({ length: (stores - 1) >> 1 }, (_, at) => `control-${stores - 1 - at}`),
     forMs: options.forMs ?? clusterForMs,
     calmMs: 10_000,
     recoveryMs: 90_000,

@@ -2,7 +2,7 @@
 // so, in which everything must become what was asked for; then the verdict.
 
 import { type Flow, machineOf, type Ref } from '../actor/index.js'
-import { checkCluster, type LeaderFact, type MemberState } from '../check/index.js'
+import { checkCluster, guarantees, type LeaderFact, type MemberState } from '../check/index.js'
 import { ApiClient, type ApiRef, type Resource, resources } from '../client/index.js'
 import type { ApiObject } from '../object/index.js'
 import {
@@ -52,6 +52,7 @@ export class ClusterRun {
   readonly #leaders: LeaderFact[] = []
   readonly #violations: RunViolation[] = []
   readonly #counts = new Map<ClusterEventName, number>()
+  readonly #decayed = new Set<string>() // Machines.
   #managers = 0 // How often one began to lead.
   #operationLast = 0
 
@@ -80,6 +81,7 @@ export class ClusterRun {
       kindsMin: plan.troubles.length,
       machines: names,
       everyMs: plan.troubleEveryMs,
+      corruptible: plan.corruptible,
       lastsMsMax: 8_000
     })
   }
@@ -120,7 +122,9 @@ export class ClusterRun {
   #healMajority(): boolean {
     const { stranded, strandedFirst, recoveryMs } = this.#plan
     const machines = this.#stores.slice(1).map(store => machineOf(store))
-    const order = [...machines.slice(strandedFirst - 1), ...machines.slice(0, strandedFirst - 1)]
+    const rest = [...machines.slice(strandedFirst - 1), ...machines.slice(0, strandedFirst - 1)]
+    // A store with a damaged log asks every other (ADR 0004): those are left behind first.
+    const order = [...rest.filter(name => this.#decayed.has(name)), ...rest.filter(name => !this.#decayed.has(name))]
     if (stranded === 0 || this.#nemesis.heal(order.slice(0, stranded)).length === 0) return true
     this.#count('minority left behind')
     this.#awaitUsers()
@@ -216,6 +220,14 @@ export class ClusterRun {
         return this.#count('follower snapshot')
       case 'torn tail cut':
         return this.#count('torn tail')
+      case 'corruptDisk':
+        return void this.#decayed.add(String(fields.machine))
+      case 'log damaged':
+      case 'snapshot damaged':
+        // Rejoining heals it, and would hide that a store harmed its own log.
+        if (!this.#decayed.has(machineOf(address)))
+          this.#violate(guarantees.noDamage, `${address} at ${atUs} us: ${JSON.stringify(fields)}`)
+        return this.#count('damaged log')
       case 'rejoined':
         return this.#count('rejoin')
       case 'crashMachine':

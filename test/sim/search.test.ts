@@ -23,7 +23,7 @@ function lotOf(workload: WorkloadName): Lot {
   const own = regressions.filter(row => row.workload === workload).map(({ seed }) => seed)
   return {
     workload,
-    seeds: [...Array.from({ length: count }, (_, at) => firstSeed + at), ...own],
+    seeds: [...new Set([...Array.from({ length: count }, (_, at) => firstSeed + at), ...own])],
     twice: Math.ceil(twiceShare * count),
     options: {}
   }
