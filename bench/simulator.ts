@@ -52,7 +52,7 @@ interface Round {
 }
 
 async function roundsOf(workload: WorkloadName, forMs: number, plan: object): Promise<Round[]> {
-  const module = workloads[workload].cast === 'store' ? '../actors/store-seed.js' : '../bin/cluster-seed.js'
+  const module = `../bin/${workloads[workload].cast}-seed.js`
   const { runSeed } = (await import(new URL(module, import.meta.url).href)) as { runSeed: RunSeed }
   const order: SeedOrder = { workload, options: { forMs, faults: [], plan } }
   runSeed(1, order) // The first one compiles.

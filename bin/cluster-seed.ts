@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { defaultShape, plan } from '../actors/plan.js'
 import { find, loadAll } from '../actors/roster.js'
 import { type ClusterCast, perform, type RunListener, type SeedAnswer, type SeedOrder } from '../lib/chaos/index.js'
+import { wireCopy } from './wire-copy.js'
 
 const file = new URL('../resources/schemas.json', import.meta.url)
 if (!existsSync(file)) throw new Error(`${file.pathname} is missing: \`npm run build\` makes it`)
@@ -23,6 +24,7 @@ const ground = {
 
 const cast: ClusterCast = {
   supervisor: find('supervisor'),
+  wireCopy,
   plan: shape => plan({ ...defaultShape, ...shape }, ground).machines,
   resources: new Map([['schemas.json', new Uint8Array(readFileSync(file))]])
 }

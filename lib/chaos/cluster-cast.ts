@@ -28,6 +28,8 @@ export interface ChaosMachine {
 
 export interface ClusterCast {
   readonly supervisor: AnyActor
+  /** What arrives of a body over the wire; in a share of runs all bodies go through it. */
+  readonly wireCopy?: (body: unknown) => unknown
   readonly plan: (shape: ChaosShape) => readonly ChaosMachine[]
   /** What the build generated, by name. */
   readonly resources: ReadonlyMap<string, Uint8Array>

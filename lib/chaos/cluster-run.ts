@@ -61,7 +61,12 @@ export class ClusterRun {
     const random = seededRandom(plan.seed ^ 0x63686173)
     this.#userRandom = seededRandom(forkSeed(random))
     this.#running = { stopping: false, operationsLeft: plan.operationsMax }
-    this.#world = new World({ seed: plan.seed, ports: portsOf(cast), disk: { syncUs: plan.syncUs } })
+    this.#world = new World({
+      seed: plan.seed,
+      ports: portsOf(cast),
+      disk: { syncUs: plan.syncUs },
+      ...(cast.wireCopy === undefined ? {} : { wireCopy: cast.wireCopy })
+    })
     this.#world.onLog(record => this.#heard(record))
     if (logged !== undefined) this.#world.onLog(logged)
     const machines = cast.plan(plan.shape)

@@ -68,6 +68,8 @@ export type RunListener = (record: LogRecord) => void
 /** The actors under test: passed in, since what thinks does not import the cast. */
 export interface StoreCast {
   readonly store: AnyActor
+  /** What arrives of a body over the wire; in a share of runs all bodies go through it. */
+  readonly wireCopy?: (body: unknown) => unknown
 }
 
 export const isFailing = ({ violations, unknown }: RunResult): boolean => violations.length > 0 || unknown !== undefined

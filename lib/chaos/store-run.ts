@@ -65,7 +65,7 @@ export class StoreRun {
     this.#watcherRandom = seededRandom(forkSeed(random))
     this.#clientRandom = seededRandom(forkSeed(random))
     this.#running = { stopping: false, operationsLeft: plan.operationsMax }
-    this.#world = new World({ seed: forkSeed(random) })
+    this.#world = new World({ seed: forkSeed(random), ...(cast.wireCopy === undefined ? {} : { wireCopy: cast.wireCopy }) })
     this.#recorder = new Recorder(this.#world)
     this.#world.onLog(record => this.#heard(record))
     if (logged !== undefined) this.#world.onLog(logged)

@@ -1,9 +1,10 @@
 // Runs in which nothing fails, or hardly anything: what they must come to; and what a run says that cannot come to it.
 
 import t from 'tap'
-import { runSeed as storeSeed } from '../../actors/store-seed.js'
+import { load } from '../../actors/roster.js'
 import { runSeed as clusterSeed } from '../../bin/cluster-seed.js'
-import { type WorkloadName, workloads } from '../../lib/chaos/index.js'
+import { runSeed as storeSeed } from '../../bin/store-seed.js'
+import { perform, type WorkloadName, workloads } from '../../lib/chaos/index.js'
 
 t.test('without faults every write is acknowledged, and the operations asked for come about', async t => {
   const rows: [WorkloadName, number][] = [
@@ -58,4 +59,19 @@ t.test('what has not become as asked for in time is told: hundreds of pods in a 
   const plan = { calmMs: 2_000, recoveryMs: 1_000, replicasMin: 150, replicasMax: 200, thinkMs: 300 }
   const { violations } = clusterSeed(1, { workload: 'kubernetes', options: { faults: [], forMs: 8_000, plan } })
   t.match(violations[0]?.guarantee, /becomes what was asked for/)
+})
+
+t.test('in a share of runs everything goes through the wire’s codec', async t => {
+  const store = await load('store')
+  const shares = Array.from({ length: 16 }, (_, seed) => {
+    let copied = 0
+    const wireCopy = (body: unknown): unknown => {
+      copied++
+      return body
+    }
+    perform({ store: { store, wireCopy } }, seed, { workload: 'kv', options: { faults: [], forMs: 500 } })
+    return copied
+  })
+  t.ok(shares.some(copied => copied > 100) && shares.some(copied => copied === 0), String(shares))
+  t.throws(() => perform({}, 1, { workload: 'kv', options: {} }), /needs the store/)
 })

@@ -13,7 +13,7 @@ const twiceShare = 0.1 // Of seeds that run a second time, in whatever thread.
 const names = Object.keys(workloads) as WorkloadName[]
 const regressions = JSON.parse(readFileSync('test/regressions/seeds.json', 'utf8')) as { workload: WorkloadName; seed: number }[]
 const modules = {
-  store: new URL('../../actors/store-seed.js', import.meta.url).href,
+  store: new URL('../../bin/store-seed.js', import.meta.url).href,
   cluster: new URL('../../bin/cluster-seed.js', import.meta.url).href
 }
 const moduleOf = (workload: WorkloadName): string => modules[workloads[workload].cast]
