@@ -9,7 +9,7 @@ import { writeFailure } from '../search/failure-files.js'
 import { Here } from '../search/here.js'
 import { Progress } from '../search/progress.js'
 import { record } from '../search/record.js'
-import { type Found, isSound, type Lot, search } from '../search/search.js'
+import { type Done, type Found, isSound, type Lot, search } from '../search/search.js'
 import { type Failing, shrunk } from '../search/shrinking.js'
 import { summary, type Told } from '../search/summary.js'
 
@@ -40,8 +40,8 @@ export function workloadOf(name: string): WorkloadName | 'all' | undefined {
   return own === 'all' || isWorkload(own) ? own : undefined
 }
 
-/** Of all seeds of all workloads: a whole cluster takes three times as long as a store. */
-const shares: Readonly<Record<WorkloadName, number>> = { kv: 0.25, txn: 0.25, watch: 0.2, kubernetes: 0.3 }
+/** Of all seeds of all workloads: one of a whole cluster takes ten times as long as one of a store. */
+const shares: Readonly<Record<WorkloadName, number>> = { kv: 0.3, txn: 0.3, watch: 0.2, kubernetes: 0.2 }
 const shrunkMax = 3 // Of failing seeds; the others are much the same.
 const moduleOf = (workload: WorkloadName): string => seedsUrlOf(workloads[workload].cast)
 
@@ -65,6 +65,7 @@ export async function sim(options: SimOptions): Promise<void> {
   }
 }
 
+/** The first Ctrl-C ends it with what there is by then; the second ends the process. */
 function searched(lots: readonly Lot[], inPool: () => SeedPool, progress: Progress): Promise<Found> {
   const first = lots[0] as Lot
   if (lots.length === 1 && first.seeds.length === 1 && first.twice === 0) {
@@ -73,10 +74,15 @@ function searched(lots: readonly Lot[], inPool: () => SeedPool, progress: Progre
     return search(here, moduleOf, lots, () => {})
   }
   const startedMs = performance.now()
-  return search(inPool(), moduleOf, lots, ({ done, count, failing }) => {
+  let stopped = false
+  process.once('SIGINT', () => {
+    stopped = true
+  })
+  const told = ({ done, count, failing }: Done): void => {
     const leftMs = ((performance.now() - startedMs) / done) * (count - done)
     progress.tell(`${done} of ${count} seeds, ${failing === 0 ? 'none' : failing} failing, ${formatDuration(leftMs)} left`)
-  })
+  }
+  return search(inPool(), moduleOf, lots, told, () => stopped)
 }
 
 // What to run ----------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ function section(found: Found, told: readonly Told[], nowMs: number, commit: str
     `## ${new Date(nowMs).toISOString().slice(0, 16).replace('T', ' ')} UTC, ${commit}`,
     '',
     `${seeds} seeds, ${hours} virtual hours in ${formatDuration(tookMs)} (processor time ${formatDuration(processorMs)}, ${ratioOf(found)} on one core). ${threads}.`,
-    `Seeds ${lots.map(({ lot }) => `${lot.seeds[0]} to ${lot.seeds.at(-1)} of ${lot.workload}`).join(', ')}.`,
+    `Seeds ${lots.map(({ lot, results }) => `${results[0]?.seed ?? '-'} to ${results.at(-1)?.seed ?? '-'} of ${lot.workload}`).join(', ')}.`,
     '',
     isSound(found) ? 'Found: nothing.' : 'Found:',
     ...findings(found, told),

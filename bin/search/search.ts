@@ -50,20 +50,28 @@ const eventSeedsMin = 20 // Of fewer a tenth says nothing.
 const faultSeedsMin = 100 // Each is off in half of the runs anyway.
 const sameGuarantee = 'the same seed gives the same run'
 
+/** Once it is stopped it takes no more seeds, and tells of those it has. */
 export async function search(
   runner: SeedRunner,
   moduleOf: (workload: WorkloadName) => string,
   lots: readonly Lot[],
-  tell: (done: Done) => void
+  tell: (done: Done) => void,
+  isStopped: () => boolean = () => false
 ): Promise<Found> {
   const startedMs = performance.now()
   const started = process.cpuUsage()
   const answers = lots.map((): SeedAnswer[] => [])
   const crashed = lots.map((): Crash[] => [])
   const tasks = interleaved(lots, moduleOf)
+  function* wanted(): Generator<LotTask> {
+    for (const task of tasks) {
+      if (isStopped()) return
+      yield task
+    }
+  }
   let done = 0
   let failing = 0
-  const failures = await runner.runAll<SeedAnswer>(tasks, (answer, task) => {
+  const failures = await runner.runAll<SeedAnswer>(wanted(), (answer, task) => {
     answers[(task as LotTask).lot]?.push(answer)
     if (isFailing(answer)) failing++
     tell({ done: ++done, count: tasks.length, failing })

@@ -80,6 +80,23 @@ t.test('what all seeds exercise is enough', async t => {
   t.match(summary(all, []), /no promise was broken/)
 })
 
+t.test('a search that is stopped tells of the seeds it has', async t => {
+  let done = 0
+  const lots = [lotOf(50)]
+  const runner = runnerOf(seed => answerOf(seed, { events: counts(wanted) }))
+  const got = await search(
+    runner,
+    () => 'nowhere',
+    lots,
+    told => {
+      done = told.done
+    },
+    () => done >= 30
+  )
+  t.equal(got.lots[0]?.results.length, 30)
+  t.match(summary(got, []), /^30 seeds/)
+})
+
 t.test('an event that fewer than a tenth of the seeds reached fails the search, from 20 seeds on', async t => {
   const rows: [count: number, having: number, rare: string[]][] = [
     [19, 0, []],
