@@ -1,47 +1,95 @@
-// simulator: how fast simulated time passes: three members of a store and the bench's own loader, on one core.
+// simulator: how fast simulated time passes, on one core: the workloads of `kabuki sim` without faults, with what they record and check.
 
-import { load } from '../actors/roster.js'
-import { World } from '../lib/sim/index.js'
+import { type SeedAnswer, type SeedOrder, type WorkloadName, workloads } from '../lib/chaos/index.js'
 import { median } from './measure.js'
-import type { Scenario } from './scenario.js'
-import { loadActor, type StoreLoadArgs } from './store-load.js'
+import type { Figure, Scenario } from './scenario.js'
 
-const members = ['control-0/store', 'control-1/store', 'control-2/store']
+type RunSeed = (seed: number, order: SeedOrder) => SeedAnswer
+
 const rounds = 3
-const inFlight = 4
-const virtualMs = 20_000
-const thinkMs = 20 // 4 in flight: about 200 operations a virtual second.
+const storeForMs = 60_000
+const clusterForMs = 60_000
+
+/** Clients wait for answers between their requests: a little more is asked for than is to come about. */
+const storePlan = {
+  members: ['control-0/store', 'control-1/store', 'control-2/store'],
+  clients: 8,
+  readers: 0,
+  watchers: 0,
+  keys: 32,
+  valueBytesMax: 256,
+  perSecond: 215,
+  args: { clusterId: 'bench' }
+}
+
+/** Six deployments of five pods, changed now and then; most writes are of config maps. */
+const clusterPlan = {
+  users: 6,
+  deploymentsMax: 1,
+  replicasMin: 5,
+  replicasMax: 5,
+  mix: { configMap: 20, readBack: 2, deployment: 0.3, service: 0.7 },
+  thinkMs: 230,
+  timeoutMs: 10_000,
+  syncUs: 500,
+  storeArgs: {}
+}
+const shape = {
+  nodes: 3,
+  stores: 3,
+  apiservers: 1,
+  controllerManagers: 1,
+  schedulers: 1,
+  runtime: 'simulated',
+  unknownImages: 'simulate',
+  nodeGraceMs: 40_000
+}
+
+interface Round {
+  readonly ratio: number
+  readonly answer: SeedAnswer
+  readonly events: number
+}
+
+async function roundsOf(workload: WorkloadName, forMs: number, plan: object): Promise<Round[]> {
+  const module = `../bin/${workloads[workload].cast}-seed.js`
+  const { runSeed } = (await import(new URL(module, import.meta.url).href)) as { runSeed: RunSeed }
+  const order: SeedOrder = { workload, options: { forMs, faults: [], plan } }
+  runSeed(1, order) // The first one compiles.
+  return Array.from({ length: rounds }, (_, at) => {
+    const before = process.cpuUsage()
+    const answer = runSeed(at + 1, order)
+    const { user, system } = process.cpuUsage(before)
+    const seconds = (user + system) / 1e6 // Processor time: others on the machine do not count.
+    if (answer.violations.length > 0) throw new Error(`seed ${at + 1} breaks a promise: ${answer.violations[0]?.guarantee}`)
+    return { answer, ratio: answer.virtualMs / 1e3 / seconds, events: answer.envelopes / seconds }
+  })
+}
+
+const figureOf = (name: string, all: readonly Round[], also: (answer: SeedAnswer, seconds: number) => Record<string, number>): Figure => {
+  const { answer } = all.at(-1) as Round
+  return { name, unit: ': 1', value: median(all.map(({ ratio }) => ratio)), also: also(answer, answer.virtualMs / 1e3) }
+}
 
 export const simulator: Scenario = {
   name: 'simulator',
-  what: 'a store of three at about 200 operations a virtual second',
-  marks: [{ figure: 'virtual to real time', at: 'least', value: 100 }],
+  what: 'virtual time to processor time, one core: kv at 200 operations, a whole cluster at 20 writes a virtual second and 30 pods',
+  marks: [
+    { figure: 'kv', at: 'least', value: 100 },
+    { figure: 'whole cluster', at: 'least', value: 30 }
+  ],
   async run() {
-    const loader = await loadActor('load')
-    const store = await load('store')
-    const events: number[] = []
-    const ratios: number[] = []
-    const operations: number[] = []
-    for (let round = 0; round < rounds; round++) {
-      const world = new World({ seed: round + 1 })
-      for (const member of members) world.start(member, store, { clusterId: 'bench', members })
-      const args: StoreLoadArgs = { members, phases: [{ op: 'put', inFlight, forMs: virtualMs, thinkMs }] }
-      world.start('client-0/load', loader, args)
-      let answered = 0
-      world.onLog(record => {
-        if (record.event === 'phase') answered = Number(record.fields.answered)
-      })
-      const { user, system } = process.cpuUsage()
-      if (!world.runUntil(() => answered > 0, 2 * virtualMs)) throw new Error('the loader did not come to its end')
-      const used = process.cpuUsage({ user, system })
-      const seconds = (used.user + used.system) / 1e6 // Processor time: others on the machine do not count.
-      events.push(world.timeline.happened / seconds)
-      ratios.push(world.nowMs / 1e3 / seconds)
-      operations.push(answered / (world.nowMs / 1e3))
-    }
+    const kv = await roundsOf('kv', storeForMs, storePlan)
+    const cluster = await roundsOf('kubernetes', clusterForMs, { ...clusterPlan, shape })
     return [
-      { name: 'events', unit: 'per s of processor', value: median(events) },
-      { name: 'virtual to real time', unit: ': 1', value: median(ratios), also: { operationsPerVirtualSecond: median(operations) } }
+      figureOf('kv', kv, answer => ({ operationsPerVirtualSecond: answer.operations / (storeForMs / 1e3), members: answer.members })),
+      { name: 'events of kv', unit: 'per s of processor', value: median(kv.map(({ events }) => events)) },
+      figureOf('whole cluster', cluster, (answer, seconds) => ({
+        userWritesPerVirtualSecond: answer.acknowledged / seconds,
+        storeWritesPerVirtualSecond: answer.revisionLast / seconds,
+        pods: answer.podsMax
+      })),
+      { name: 'events of a whole cluster', unit: 'per s of processor', value: median(cluster.map(({ events }) => events)) }
     ]
   }
 }

@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import * as path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Command, InvalidArgumentError, Option } from 'commander'
+import type { WorkloadName } from '../lib/chaos/index.js'
 import { parseDuration } from '../lib/cli/index.js'
 import { type ModuleImage, parseImage } from '../lib/images/index.js'
 import { chaos } from './commands/chaos.js'
@@ -13,7 +14,7 @@ import { clock } from './commands/clock.js'
 import { demo } from './commands/demo.js'
 import { down } from './commands/down.js'
 import { kubectl } from './commands/kubectl.js'
-import { type SimOptions, sim } from './commands/sim.js'
+import { type SimOptions, sim, workloadNames, workloadOf } from './commands/sim.js'
 import { status } from './commands/status.js'
 import { up } from './commands/up.js'
 
@@ -39,6 +40,12 @@ const odd = (text: string): number => {
   if (value % 2 === 0) throw new InvalidArgumentError('an odd number: a store needs a majority')
   return value
 }
+const workload = (text: string): WorkloadName | 'all' => {
+  const name = workloadOf(text)
+  if (name === undefined) throw new InvalidArgumentError(`one of ${workloadNames.join(', ')}`)
+  return name
+}
+const strikes = (text: string): readonly number[] => (text === 'none' ? [] : text.split(',').map(count(1, 1_000_000)))
 /** `name=./module.mjs`, as often as wanted. */
 const image = (text: string, before: readonly ModuleImage[]): readonly ModuleImage[] => {
   const at = text.indexOf('=')
@@ -147,12 +154,21 @@ breaking
 
 program
   .command('sim')
-  .description('run a whole cluster in the simulator, with faults drawn from a seed, and check what it promises')
+  .description('run workloads in the simulator, with faults drawn from a seed, and check what they promise')
   .option('--seed <n>', 'the seed, or the first of them', count(0, 2 ** 32 - 1), 1)
   .option('--seeds <n>', 'run that many seeds, side by side', count(1, 1_000_000))
-  .addOption(new Option('--workload <name>', 'what runs').choices(['cluster', 'store']).default('cluster'))
-  .option('--for <duration>', 'how much virtual time a run takes', duration, 60_000)
+  .option('--workload <name>', `what runs: ${workloadNames.join(', ')}`, workload, 'kubernetes' as const)
+  .option('--faults <names>', 'all: what the seed draws; none; or kinds, with commas between', 'all')
+  .option('--for <duration>', 'how much virtual time a run takes; default: the workload’s', duration)
+  .option('--strikes <numbers>', 'of the strikes that fall due only these, with commas between; or none', strikes)
+  .option('--clients <n>', 'at most so many clients', count(0, 1000))
+  .option('--watchers <n>', 'at most so many of those who only watch', count(0, 1000))
+  .option('--operations <n>', 'at most so many operations of all clients together', count(0, 1_000_000))
+  .option('--twice <n>', 'run so many seeds a second time: both runs must be the same', count(0, 1_000_000), 0)
+  .option('--shrink <n>', 'at most so many runs to make a failing seed smaller', count(0, 100_000), 150)
   .option('--jobs <n>', 'how many run at once; default: one for each core', count(1, 256))
+  .option('--out <directory>', 'where files about failing seeds go', '.')
+  .option('--record <file>', 'append what came of it to that file of Markdown')
   .addOption(output())
   .action((options: SimOptions) => sim(options))
 

@@ -6,8 +6,6 @@ const bundle = isBundle ? './' : '../bundle/'
 export const rosterUrl = new URL(`${bundle}roster.js`, import.meta.url).href
 export const workerUrl = (actor: string): string => new URL(`${bundle}thread-${actor}.cjs`, import.meta.url).href
 
-/** The seeds of a workload; unbundled where this file is. */
-export const seedsUrlOf = (workload: 'cluster' | 'store'): string =>
-  new URL(isBundle ? `./${workload}-seed.js` : workload === 'cluster' ? './cluster-seed.js' : '../actors/store-seed.js', import.meta.url)
-    .href
+/** What runs seeds, by who plays: bundled or not as this file is. */
+export const seedsUrlOf = (cast: 'cluster' | 'store'): string => new URL(`./${cast}-seed.js`, import.meta.url).href
 export const seedPoolUrl = new URL(isBundle ? './seed-pool.js' : '../lib/host/seed-pool.js', import.meta.url).href

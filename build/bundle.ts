@@ -41,7 +41,7 @@ export async function bundle(): Promise<void> {
       { in: `${root}actors/roster.js`, out: 'roster' },
       // What a pool of threads runs for `kabuki sim`.
       { in: `${root}lib/host/seed-pool.js`, out: 'seed-pool' },
-      { in: `${root}actors/store-seed.js`, out: 'store-seed' },
+      { in: `${root}bin/store-seed.js`, out: 'store-seed' },
       { in: `${root}bin/cluster-seed.js`, out: 'cluster-seed' }
     ],
     outdir,

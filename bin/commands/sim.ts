@@ -1,165 +1,152 @@
-// kabuki sim: a cluster, or its store alone, in the simulator: one seed to look at, or many side by side to find what breaks.
+// kabuki sim: workloads in the simulator: one seed to look at, or many side by side to find what breaks, and then made smaller.
 
 import { cpus } from 'node:os'
-import {
-  type ClusterResult,
-  clusterEvents,
-  clusterEventsWanted,
-  type RunResult,
-  storeEvents,
-  storeEventsWanted
-} from '../../lib/chaos/index.js'
-import { formatDuration, table } from '../../lib/cli/index.js'
-import { runSeeds } from '../../lib/host/seed-pool.js'
-import type { LogRecord } from '../../lib/sim/index.js'
+import { isFailing, isWorkload, type RunOptions, type WorkloadName, workloads } from '../../lib/chaos/index.js'
+import { formatDuration } from '../../lib/cli/index.js'
+import { SeedPool } from '../../lib/host/seed-pool.js'
 import { seedPoolUrl, seedsUrlOf } from '../modules.js'
+import { writeFailure } from '../search/failure-files.js'
+import { Here } from '../search/here.js'
+import { Progress } from '../search/progress.js'
+import { record } from '../search/record.js'
+import { type Done, type Found, isSound, type Lot, search } from '../search/search.js'
+import { type Failing, shrunk } from '../search/shrinking.js'
+import { summary, type Told } from '../search/summary.js'
 
 export interface SimOptions {
   readonly seed: number
   readonly seeds?: number
-  readonly workload: 'cluster' | 'store'
-  readonly for: number
+  readonly workload: WorkloadName | 'all'
+  readonly faults: string
+  readonly for?: number
+  readonly strikes?: readonly number[]
+  readonly clients?: number
+  readonly watchers?: number
+  readonly operations?: number
+  readonly twice: number
+  readonly shrink: number
   readonly jobs?: number
+  readonly out: string
+  readonly record?: string
   readonly output: 'text' | 'json'
 }
 
-type Result = ClusterResult | RunResult
-type Run = (seed: number, overrides: object, logged?: (record: LogRecord) => void) => Result
+/** Old names of workloads: lines that were printed once still bring back a run. */
+const aliases: Readonly<Record<string, WorkloadName>> = { store: 'kv', cluster: 'kubernetes' }
+export const workloadNames: readonly string[] = [...Object.keys(workloads), 'all']
 
-const shareMin = 0.1
-const shareSeedsMin = 20 // Of fewer a tenth says nothing.
-const progressEveryMs = 2_000
+export function workloadOf(name: string): WorkloadName | 'all' | undefined {
+  const own = aliases[name] ?? name
+  return own === 'all' || isWorkload(own) ? own : undefined
+}
 
-const workloads = {
-  cluster: { run: 'clusterSeed', events: clusterEvents, wanted: clusterEventsWanted },
-  store: { run: 'storeSeed', events: storeEvents, wanted: storeEventsWanted }
-} as const
-
-/** What a run is told beside its seed. */
-const overridesOf = ({ workload, for: forMs }: SimOptions): object => (workload === 'cluster' ? { forMs } : { safetyMs: forMs })
+/** Of all seeds of all workloads: one of a whole cluster takes ten times as long as one of a store. */
+const shares: Readonly<Record<WorkloadName, number>> = { kv: 0.3, txn: 0.3, watch: 0.2, kubernetes: 0.2 }
+const shrunkMax = 3 // Of failing seeds; the others are much the same.
+const moduleOf = (workload: WorkloadName): string => seedsUrlOf(workloads[workload].cast)
 
 export async function sim(options: SimOptions): Promise<void> {
-  const startedMs = performance.now()
-  const { results, crashed } = options.seeds === undefined ? await runOne(options) : await runMany(options, options.seeds)
-  results.sort((a, b) => a.seed - b.seed)
-  const failing = [...results.filter(isFailing).map(({ seed }) => seed), ...crashed.map(({ seed }) => seed)]
-  const rare = results.length < shareSeedsMin ? [] : workloads[options.workload].wanted.filter(event => shareOf(results, event) < shareMin)
-  const ok = failing.length === 0 && rare.length === 0
-  if (options.output === 'json') {
-    process.stdout.write(`${JSON.stringify({ ok, workload: options.workload, failing, rare, crashed, results }, null, 2)}\n`)
-  } else process.stdout.write(summary(options, results, crashed, rare, performance.now() - startedMs))
-  if (!ok) process.exitCode = 1
-}
-
-const isFailing = (result: Result): boolean => result.violations.length > 0 || ('unknown' in result && result.unknown !== undefined)
-
-function shareOf(results: readonly Result[], event: string): number {
-  const having = results.filter(({ events }) => ((events as Record<string, number>)[event] ?? 0) > 0)
-  return results.length === 0 ? 0 : having.length / results.length
-}
-
-interface Crash {
-  readonly seed: number
-  readonly error: string
-}
-
-interface Runs {
-  readonly results: Result[]
-  readonly crashed: readonly Crash[]
-}
-
-// Running --------------------------------------------------------------------------------------------
-
-/** In this thread, so that its progress can be shown. */
-async function runOne(options: SimOptions): Promise<Runs> {
-  const module = (await import(seedsUrlOf(options.workload))) as Record<string, Run>
-  const run = module[workloads[options.workload].run] as Run
-  let shownMs = performance.now()
-  const logged = ({ atUs }: LogRecord): void => {
-    if (performance.now() - shownMs < progressEveryMs) return
-    shownMs = performance.now()
-    progress(`seed ${options.seed}: ${formatDuration(atUs / 1000)} of ${formatDuration(options.for)}`)
+  const progress = new Progress()
+  const lots = lotsOf(options)
+  let pool: SeedPool | undefined
+  const inPool = (): SeedPool => {
+    pool ??= new SeedPool({ threads: options.jobs ?? cpus().length, worker: seedPoolUrl })
+    return pool
   }
-  const result = run(options.seed, overridesOf(options), logged)
-  progress('')
-  return { results: [result], crashed: [] }
+  try {
+    const found = await searched(lots, inPool, progress)
+    const told = await tellAll(inPool, options, found, progress)
+    progress.end()
+    process.stdout.write(options.output === 'json' ? jsonOf(found, told) : summary(found, told))
+    if (options.record !== undefined) record(options.record, found, told, Date.now())
+    if (!isSound(found)) process.exitCode = 1
+  } finally {
+    await pool?.close()
+  }
 }
 
-async function runMany(options: SimOptions, count: number): Promise<Runs> {
-  const results: Result[] = []
+/** The first Ctrl-C ends it with what there is by then; the second ends the process. */
+function searched(lots: readonly Lot[], inPool: () => SeedPool, progress: Progress): Promise<Found> {
+  const first = lots[0] as Lot
+  if (lots.length === 1 && first.seeds.length === 1 && first.twice === 0) {
+    const ofMs = first.options.forMs ?? workloads[first.workload].forMs
+    const here = new Here(virtualMs => progress.tell(`seed ${first.seeds[0]}: ${formatDuration(virtualMs)} of ${formatDuration(ofMs)}`))
+    return search(here, moduleOf, lots, () => {})
+  }
   const startedMs = performance.now()
-  const crashed = await runSeeds<Result>(
-    {
-      module: seedsUrlOf(options.workload),
-      export: workloads[options.workload].run,
-      options: overridesOf(options),
-      seeds: Array.from({ length: count }, (_, at) => options.seed + at),
-      threads: options.jobs ?? cpus().length,
-      worker: seedPoolUrl
-    },
-    ({ result, done }) => {
-      results.push(result)
-      const leftMs = ((performance.now() - startedMs) / done) * (count - done)
-      const failed = results.filter(isFailing).length
-      progress(`${done} of ${count} seeds, ${failed === 0 ? 'none' : failed} failing, ${formatDuration(leftMs)} left`)
+  let stopped = false
+  process.once('SIGINT', () => {
+    stopped = true
+  })
+  const told = ({ done, count, failing }: Done): void => {
+    const leftMs = ((performance.now() - startedMs) / done) * (count - done)
+    progress.tell(`${done} of ${count} seeds, ${failing === 0 ? 'none' : failing} failing, ${formatDuration(leftMs)} left`)
+  }
+  return search(inPool(), moduleOf, lots, told, () => stopped)
+}
+
+// What to run ----------------------------------------------------------------------------------------
+
+function lotsOf(options: SimOptions): Lot[] {
+  const { workload, seeds = 1, seed, twice } = options
+  const names = workload === 'all' ? (Object.keys(workloads) as WorkloadName[]) : [workload]
+  return names.map(name => {
+    const share = workload === 'all' ? shares[name] : 1
+    const count = Math.max(1, Math.round(seeds * share))
+    return {
+      workload: name,
+      seeds: Array.from({ length: count }, (_, at) => seed + at),
+      twice: Math.min(count, Math.round(twice * share)),
+      options: runOptionsOf(name, options)
     }
-  )
-  progress('')
-  return { results, crashed }
+  })
 }
 
-/** One line that is written over, and only where somebody looks. */
-function progress(text: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
-}
-
-// Telling --------------------------------------------------------------------------------------------
-
-function summary(
-  options: SimOptions,
-  results: readonly Result[],
-  crashed: readonly Crash[],
-  rare: readonly string[],
-  tookMs: number
-): string {
-  const { events } = workloads[options.workload]
-  const virtualMs = results.reduce((sum, result) => sum + result.virtualMs, 0)
-  const sum = (name: 'operations' | 'acknowledged' | 'inDoubt'): number => results.reduce((all, result) => all + result[name], 0)
-  const lines = [
-    `${results.length + crashed.length} seeds, ${formatDuration(virtualMs)} of virtual time in ${formatDuration(tookMs)} (${(virtualMs / tookMs).toFixed(1)} : 1)`,
-    `${sum('operations')} operations, ${sum('acknowledged')} writes acknowledged, ${sum('inDoubt')} in doubt`,
-    table(
-      ['EXERCISED', 'SEEDS', 'TIMES'],
-      events.map(event => [
-        event,
-        `${Math.round(100 * shareOf(results, event))} %`,
-        String(results.reduce((all, result) => all + ((result.events as Record<string, number>)[event] ?? 0), 0))
-      ])
-    )
-  ]
-  if (results.length === 1 && results[0] !== undefined) lines.push(...detail(results[0]))
-  for (const event of rare) lines.push(`too rare: ${event} occurs in less than ${100 * shareMin} % of seeds`)
-  for (const result of results) {
-    if (!isFailing(result)) continue
-    lines.push('', `fails: ${reproduction(options, result.seed)}`)
-    for (const { guarantee, excerpt } of result.violations) lines.push(`  ${guarantee}`, indented(excerpt))
-    if ('unknown' in result && result.unknown !== undefined) lines.push(`  undecided: ${result.unknown}`)
+function runOptionsOf(workload: WorkloadName, { faults, for: forMs, strikes, clients, watchers, operations }: SimOptions): RunOptions {
+  return {
+    ...(forMs === undefined ? {} : { forMs }),
+    ...(faults === 'all' ? {} : { faults: faultsOf(workload, faults) }),
+    ...(strikes === undefined ? {} : { strikes }),
+    ...(clients === undefined ? {} : { clients }),
+    ...(watchers === undefined ? {} : { watchers }),
+    ...(operations === undefined ? {} : { operations })
   }
-  for (const { seed, error } of crashed) lines.push('', `crashed: ${reproduction(options, seed)}`, indented(error))
-  lines.push(crashed.length === 0 && !results.some(isFailing) ? 'no promise was broken' : '')
-  return `${lines.join('\n')}\n`
 }
 
-const detail = ({ troubles, recoveredMs, traceHash }: Result): string[] => [
-  `faults: ${troubles.join(', ')}`,
-  `recovered in ${formatDuration(recoveredMs)}; trace ${traceHash}`
-]
+function faultsOf(workload: WorkloadName, text: string): readonly string[] {
+  if (text === 'none') return []
+  const { faults } = workloads[workload]
+  const asked = text.split(',').map(name => name.trim())
+  const unknown = asked.filter(name => !faults.includes(name))
+  if (unknown.length === 0) return asked
+  throw new Error(`no such fault of workload ${workload}: ${unknown.join(', ')}. There are all, none, or any of ${faults.join(', ')}`)
+}
 
-const reproduction = ({ workload, for: forMs }: SimOptions, seed: number): string =>
-  `kabuki sim --workload ${workload} --seed ${seed} --for ${forMs}ms`
+// What fails -----------------------------------------------------------------------------------------
 
-const indented = (text: string): string =>
-  text
-    .split('\n')
-    .map(line => `    ${line}`)
-    .join('\n')
+async function tellAll(inPool: () => SeedPool, options: SimOptions, { lots }: Found, progress: Progress): Promise<Told[]> {
+  const failing: Failing[] = lots.flatMap(({ lot: { workload, options: own }, results }) =>
+    results.filter(isFailing).map(result => ({ case: { workload, seed: result.seed, options: own }, result }))
+  )
+  const told: Told[] = []
+  for (const one of failing.slice(0, shrunkMax)) {
+    const small = await shrunk(inPool(), moduleOf(one.case.workload), one, options.shrink, runs =>
+      progress.tell(`seed ${one.case.seed} of ${one.case.workload} fails; made smaller: ${runs} runs of at most ${options.shrink}`)
+    )
+    told.push({ original: one.case, shrunk: small, files: writeFailure(options.out, small.case, small.answer) })
+  }
+  return told
+}
+
+function jsonOf(found: Found, told: readonly Told[]): string {
+  const { lots, virtualMs, processorMs, tookMs } = found
+  const workloadsFound = lots.map(({ lot, results, crashed, rare }) => ({
+    workload: lot.workload,
+    failing: [...results.filter(isFailing).map(({ seed }) => seed), ...crashed.map(({ seed }) => seed)],
+    rare,
+    crashed,
+    results
+  }))
+  const shrunkCases = told.map(({ original, shrunk: { case: small, runs, isDone }, files }) => ({ original, small, runs, isDone, files }))
+  return `${JSON.stringify({ ok: isSound(found), virtualMs, processorMs, tookMs, workloads: workloadsFound, shrunk: shrunkCases }, null, 2)}\n`
+}

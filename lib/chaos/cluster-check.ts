@@ -3,9 +3,9 @@
 import type { Pod } from '../kinds/index.js'
 import type { ApiObject } from '../object/index.js'
 import { type Change, type ClusterHistory, objectOf, registryRoot } from './cluster-history.js'
-import type { ClusterViolation } from './cluster-result.js'
 import { operationAnnotation, type UserOperation } from './cluster-user.js'
 import type { WatchSession } from './cluster-watcher.js'
+import type { RunViolation } from './run.js'
 
 export const clusterGuarantees = {
   noLostWrite: 'an acknowledged write of the API is in the store’s history, at the revision that was answered',
@@ -14,6 +14,7 @@ export const clusterGuarantees = {
   readYourWrites: 'a read without a resource version sees every write acknowledged before it',
   watchExact: 'a list and the watch from it tell every change once, in order, and nothing else',
   boundOnce: 'a pod is bound to one node, once',
+  majority: 'once a majority of the stores has healed, the cluster becomes what was asked for, whatever the others do',
   convergence: 'once all faults have ended, the cluster becomes what was asked for',
   noFailure: 'no actor fails by a fault of its own'
 } as const
@@ -22,7 +23,7 @@ const podsPrefix = `${registryRoot}pods/`
 const violationsMax = 10
 
 class Violations {
-  readonly list: ClusterViolation[] = []
+  readonly list: RunViolation[] = []
   add(guarantee: string, excerpt: string): void {
     if (this.list.filter(one => one.guarantee === guarantee).length < violationsMax) this.list.push({ guarantee, excerpt })
   }
@@ -32,7 +33,7 @@ const describe = ({ id, kind, key, startedMs, outcome, revision, detail }: UserO
   `${kind} ${id} of ${key} at ${startedMs} ms: ${outcome ?? 'no answer'}${revision === 0 ? '' : `, revision ${revision}`} ${detail}`
 
 /** Every object a user writes is its own, and its writes are one after the other. */
-export function checkWrites(operations: readonly UserOperation[], history: ClusterHistory): ClusterViolation[] {
+export function checkWrites(operations: readonly UserOperation[], history: ClusterHistory): RunViolation[] {
   const wrong = new Violations()
   const ofKey = new Map<string, UserOperation[]>()
   for (const operation of operations) ofKey.set(operation.key, [...(ofKey.get(operation.key) ?? []), operation])
@@ -116,7 +117,7 @@ function checkReads(operations: readonly UserOperation[], wrong: Violations): vo
 }
 
 /** `complete`: the last session has had the time to catch up with the history. */
-export function checkWatch(sessions: readonly WatchSession[], history: ClusterHistory, complete: boolean): ClusterViolation[] {
+export function checkWatch(sessions: readonly WatchSession[], history: ClusterHistory, complete: boolean): RunViolation[] {
   const wrong = new Violations()
   sessions.forEach((session, at) => {
     const { prefix, listed, revision, events } = session
@@ -148,7 +149,7 @@ export function checkWatch(sessions: readonly WatchSession[], history: ClusterHi
 }
 
 export interface PodFacts {
-  readonly violations: readonly ClusterViolation[]
+  readonly violations: readonly RunViolation[]
   readonly evictions: number
   readonly podsMax: number
 }

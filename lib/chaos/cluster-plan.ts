@@ -1,36 +1,44 @@
 // Cluster plan: what a seed says about a run of a whole cluster: how many of what, who asks for what, what breaks.
 
 import type { Trouble } from '../sim/index.js'
-import { integerBelow, type Random, seededRandom } from '../std/index.js'
-import type { ChaosShape } from './cluster-result.js'
+import { type Random, seededRandom } from '../std/index.js'
+import type { ChaosShape } from './cluster-cast.js'
+import { allowed, between, pick } from './draw.js'
+import type { RunOptions } from './run.js'
+import { strand } from './store-plan.js'
 
 /** What a person does on the journey; each names its target by what it is. */
-export const strikes = [
-  'kill store leader',
-  'power off store leader',
-  'kill apiserver',
-  'kill scheduler',
-  'kill controller-manager',
-  'kill controller',
-  'kill kubelet',
-  'kill worker',
-  'kill control machine'
+export const journeyTroubles = [
+  'killStoreLeader',
+  'powerOffStoreLeader',
+  'killApiserver',
+  'killScheduler',
+  'killControllerManager',
+  'killController',
+  'killKubelet',
+  'killWorker',
+  'killControlMachine'
 ] as const
-export type Strike = (typeof strikes)[number]
+export type JourneyTrouble = (typeof journeyTroubles)[number]
 
 export interface ClusterRunPlan {
   readonly seed: number
   readonly shape: ChaosShape
   readonly users: number
   readonly deploymentsMax: number // Of each user.
+  readonly replicasMin: number
   readonly replicasMax: number
+  /** What users do, one to another. */
+  readonly mix: { readonly configMap: number; readonly readBack: number; readonly deployment: number; readonly service: number }
   /** Of one user, between an answer and the next request, on average. */
   readonly thinkMs: number
   readonly timeoutMs: number
-  readonly strikes: readonly Strike[]
-  readonly strikeEveryMs: number
+  readonly journey: readonly JourneyTrouble[]
+  readonly journeyEveryMs: number
   readonly troubles: readonly Trouble[]
   readonly troubleEveryMs: number
+  /** Machines whose disks may decay. A minority, or acknowledged writes are lost and rightly so. */
+  readonly corruptible: readonly string[]
   /** From the start: faults end that long before the end, and then everything must converge. */
   readonly forMs: number
   readonly calmMs: number
@@ -39,9 +47,16 @@ export interface ClusterRunPlan {
   /** To every store, beside what the cluster's plan says. */
   readonly storeArgs: Readonly<Record<string, unknown>>
   readonly syncUs: number
+  /** So many machines with a store are left behind while the others recover; beginning with this one. */
+  readonly stranded: number
+  readonly strandedFirst: number
+  readonly strikes: readonly number[] | undefined
+  readonly watchersMax: number
+  /** Of users. */
+  readonly operationsMax: number
 }
 
-/** All of them end by themselves. Copies and overtaking are not of this list: no link between threads does that. */
+/** All but the decay of a disk end by themselves. Copies and overtaking are not of this list: no link between threads does that. */
 export const clusterTroubles: readonly Trouble[] = [
   'crashThread',
   'pauseActor',
@@ -56,13 +71,18 @@ export const clusterTroubles: readonly Trouble[] = [
   'jump',
   'slowDisk',
   'fullDisk',
-  'failDisk'
+  'failDisk',
+  'corrupt'
 ]
+
+export const clusterFaults: readonly string[] = [...journeyTroubles, ...clusterTroubles, strand]
 
 const onShare = 0.5
 const kindsMin = 2 // Of each of the two lists.
-
-const pick = <V>(random: Random, of: readonly V[]): V => of[integerBelow(random, of.length)] as V
+const workerShare = 0.5 // Of runs in which a worker stays away for long, whatever else happens: nothing else leads to evictions.
+const strandShare = 0.4 // Of runs, if there can be a minority.
+const usersMost = 4
+export const clusterForMs = 60_000
 
 function some<V>(random: Random, of: readonly V[]): V[] {
   let on: V[] = []
@@ -70,13 +90,21 @@ function some<V>(random: Random, of: readonly V[]): V[] {
   return on
 }
 
-export function clusterPlan(seed: number, overrides: Partial<ClusterRunPlan> = {}): ClusterRunPlan {
+export function clusterPlan(seed: number, options: RunOptions = {}): ClusterRunPlan {
   const random = seededRandom(seed ^ 0x436c7573)
+  const { faults } = options
+  const stores = pick(random, [1, 3, 3, 5])
+  const worker = random() < workerShare
+  const others = some(random, journeyTroubles)
+  const journey = journeyTroubles.filter(kind => others.includes(kind) || (worker && kind === 'killWorker'))
+  const troubles = some(random, clusterTroubles)
+  const left = between(random, 1, Math.max(1, (stores - 1) >> 1))
+  const drawn = random() < strandShare
   return {
     seed,
     shape: {
-      nodes: 3,
-      stores: 3,
+      nodes: pick(random, [1, 2, 3, 3, 3, 4]),
+      stores,
       apiservers: pick(random, [1, 2]),
       controllerManagers: pick(random, [1, 2]),
       schedulers: pick(random, [1, 1, 2]),
@@ -84,16 +112,24 @@ export function clusterPlan(seed: number, overrides: Partial<ClusterRunPlan> = {
       unknownImages: 'simulate',
       nodeGraceMs: 10_000
     },
-    users: 3,
+    users: Math.min(between(random, 2, usersMost), options.clients ?? usersMost),
     deploymentsMax: 2,
+    replicasMin: 0,
     replicasMax: 5,
+    mix: {
+      configMap: pick(random, [3, 6, 12]),
+      readBack: pick(random, [1, 3]),
+      deployment: pick(random, [1, 2, 4]),
+      service: pick(random, [1, 2])
+    },
     thinkMs: pick(random, [300, 600, 1200]),
     timeoutMs: pick(random, [2_000, 10_000]),
-    strikes: some(random, strikes),
-    strikeEveryMs: pick(random, [2_000, 4_000, 8_000]),
-    troubles: some(random, clusterTroubles),
+    journey: faults === undefined ? journey : allowed(journeyTroubles, faults),
+    journeyEveryMs: pick(random, [2_000, 4_000, 8_000]),
+    troubles: faults === undefined ? troubles : allowed(clusterTroubles, faults),
     troubleEveryMs: pick(random, [1_500, 4_000, 10_000]),
-    forMs: 60_000,
+    corruptible: Array.from({ length: (stores - 1) >> 1 }, (_, at) => `control-${stores - 1 - at}`),
+    forMs: options.forMs ?? clusterForMs,
     calmMs: 10_000,
     recoveryMs: 90_000,
     storeArgs: {
@@ -104,6 +140,11 @@ export function clusterPlan(seed: number, overrides: Partial<ClusterRunPlan> = {
       ...(random() < 0.3 ? { compactEveryMs: 15_000 } : {})
     },
     syncUs: pick(random, [500, 5_000, 20_000]),
-    ...overrides
+    stranded: stores > 1 && (faults?.includes(strand) ?? drawn) ? left : 0,
+    strandedFirst: between(random, 1, Math.max(1, stores - 1)),
+    strikes: options.strikes,
+    watchersMax: options.watchers ?? Number.POSITIVE_INFINITY,
+    operationsMax: options.operations ?? Number.POSITIVE_INFINITY,
+    ...options.plan
   }
 }

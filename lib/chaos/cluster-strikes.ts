@@ -2,69 +2,100 @@
 //
 // They run beside the nemesis of lib/sim, which knows machines and actors but not what they are for; when it heals, they end too.
 
-import { type Fault, inflict, type World } from '../sim/index.js'
-import { integerBelow, type Random, unreachable } from '../std/index.js'
-import type { ClusterRunPlan, Strike } from './cluster-plan.js'
+import { chosen, type Fault, inflict, type StrikeLog, type World } from '../sim/index.js'
+import { forkSeed, integerBelow, type Random, seededRandom, unreachable } from '../std/index.js'
+import type { ClusterRunPlan, JourneyTrouble } from './cluster-plan.js'
 
 const longDownMs = { min: 17_000, max: 28_000 } // Longer than a node's grace and its pods' toleration together.
 const shortDownMs = { min: 200, max: 6_000 }
 const longShare = 0.9
 
+interface Blow {
+  readonly faults: readonly Fault[]
+  readonly ends: readonly Fault[]
+  readonly lastsMs: number
+}
+
+const endsOf: Partial<Record<JourneyTrouble, string>> = {
+  killApiserver: '/apiserver',
+  killScheduler: '/scheduler',
+  killControllerManager: '/controller-manager',
+  killKubelet: '/kubelet'
+}
+
 export class ClusterStrikes {
-  count = 0
   /** The store's leader as far as it was heard. */
   leader: string | undefined
   readonly #world: World
   readonly #plan: ClusterRunPlan
   readonly #random: Random
+  readonly #log: StrikeLog
+  #count = 0
   #active = true
 
-  constructor(world: World, plan: ClusterRunPlan, random: Random) {
+  constructor(world: World, plan: ClusterRunPlan, random: Random, log: StrikeLog) {
     this.#world = world
     this.#plan = plan
     this.#random = random
+    this.#log = log
   }
 
   /** Every kind in its turn, in an order of the seed's, so that each of them comes early in some runs and late in others. */
   start(): void {
-    const { strikeEveryMs } = this.#plan
-    const strikes = this.#shuffled(this.#plan.strikes)
+    const { journeyEveryMs } = this.#plan
+    const kinds = this.#shuffled(this.#plan.journey)
     const next = (): void => {
-      this.#world.at(this.#world.nowMs + strikeEveryMs * 2 * this.#random(), () => {
+      this.#world.at(this.#world.nowMs + journeyEveryMs * 2 * this.#random(), () => {
         if (!this.#active) return
-        this.#strike(strikes[this.count % strikes.length] as Strike)
+        this.#strike(kinds[this.#count++ % kinds.length] as JourneyTrouble, seededRandom(forkSeed(this.#random)))
         next()
       })
     }
-    if (strikes.length > 0) next()
+    if (kinds.length > 0) next()
   }
 
   stop(): void {
     this.#active = false
   }
 
-  #strike(strike: Strike): void {
-    this.count++
-    this.#world.trace.log(this.#world.timeline.nowUs, 'nemesis', 'strike', { strike })
-    switch (strike) {
-      case 'kill store leader':
-        return this.#kill(address => address === this.leader)
-      case 'power off store leader':
-        if (this.leader !== undefined) this.#crash(this.leader.split('/')[0] as string, true, shortDownMs)
-        return
-      case 'kill apiserver':
-      case 'kill scheduler':
-      case 'kill controller-manager':
-      case 'kill kubelet':
-        return this.#kill(address => address.endsWith(strike.slice('kill '.length)))
-      case 'kill controller':
-        return this.#kill(address => address.startsWith('control-') && address.endsWith('-controller'))
-      case 'kill worker':
-        return this.#crash(this.#worker(), this.#random() < 0.5, this.#random() < longShare ? longDownMs : shortDownMs)
-      case 'kill control machine':
-        return this.#crash(`control-${integerBelow(this.#random, this.#plan.shape.stores)}`, this.#random() < 0.5, shortDownMs)
+  #strike(kind: JourneyTrouble, random: Random): void {
+    const world = this.#world
+    const number = this.#log.next()
+    if (!this.#log.isChosen(number)) return
+    const { faults, ends, lastsMs } = this.#blow(kind, random)
+    if (faults.length === 0) return
+    this.#log.add({ number, atMs: world.nowMs, kind, faults, lastsMs })
+    for (const fault of faults) inflict(world, fault)
+    if (ends.length === 0) return
+    world.at(world.nowMs + lastsMs, () => {
+      if (this.#active) for (const end of ends) inflict(world, end)
+    })
+  }
+
+  #blow(kind: JourneyTrouble, random: Random): Blow {
+    switch (kind) {
+      case 'killStoreLeader':
+        return this.#kill(random, address => address === this.leader)
+      case 'powerOffStoreLeader':
+        return crash(random, this.leader?.split('/')[0], true, shortDownMs)
+      case 'killApiserver':
+      case 'killScheduler':
+      case 'killControllerManager':
+      case 'killKubelet':
+        return this.#kill(random, address => address.endsWith(endsOf[kind] as string))
+      case 'killController':
+        return this.#kill(random, address => address.startsWith('control-') && address.endsWith('-controller'))
+      case 'killWorker':
+        return crash(
+          random,
+          `worker-${1 + integerBelow(random, this.#plan.shape.nodes)}`,
+          random() < 0.5,
+          random() < longShare ? longDownMs : shortDownMs
+        )
+      case 'killControlMachine':
+        return crash(random, `control-${integerBelow(random, this.#plan.shape.stores)}`, random() < 0.5, shortDownMs)
       default:
-        return unreachable(strike)
+        return unreachable(kind)
     }
   }
 
@@ -73,25 +104,21 @@ export class ClusterStrikes {
     return of.map(() => left.splice(integerBelow(this.#random, left.length), 1)[0] as V)
   }
 
-  #worker(): string {
-    return `worker-${1 + integerBelow(this.#random, this.#plan.shape.nodes)}`
+  /** Who supervises it starts it again. */
+  #kill(random: Random, is: (address: string) => boolean): Blow {
+    const actor = chosen(random, [...this.#world.addresses()].filter(is))
+    const fault: Fault[] =
+      actor === undefined ? [] : [random() < 0.5 ? { fault: 'crashActor', actor } : { fault: 'crashThread', thread: actor }]
+    return { faults: fault, ends: [], lastsMs: Number.POSITIVE_INFINITY }
   }
+}
 
-  #pick<V>(of: readonly V[]): V | undefined {
-    return of[integerBelow(this.#random, of.length)]
-  }
-
-  #kill(is: (address: string) => boolean): void {
-    const actor = this.#pick([...this.#world.addresses()].filter(is))
-    if (actor === undefined) return
-    inflict(this.#world, this.#random() < 0.5 ? { fault: 'crashActor', actor } : { fault: 'crashThread', thread: actor })
-  }
-
-  #crash(machine: string, power: boolean, downMs: { readonly min: number; readonly max: number }): void {
-    const faults: Fault[] = power && this.#random() < 0.5 ? [{ fault: 'tearDisk', machine }] : []
-    for (const fault of [...faults, { fault: 'crashMachine', machine, power } as const]) inflict(this.#world, fault)
-    this.#world.at(this.#world.nowMs + downMs.min + (downMs.max - downMs.min) * this.#random(), () => {
-      if (this.#active) inflict(this.#world, { fault: 'restartMachine', machine })
-    })
+function crash(random: Random, machine: string | undefined, power: boolean, downMs: { readonly min: number; readonly max: number }): Blow {
+  if (machine === undefined) return { faults: [], ends: [], lastsMs: 0 }
+  const torn: Fault[] = power && random() < 0.5 ? [{ fault: 'tearDisk', machine }] : []
+  return {
+    faults: [...torn, { fault: 'crashMachine', machine, power }],
+    ends: [{ fault: 'restartMachine', machine }],
+    lastsMs: downMs.min + (downMs.max - downMs.min) * random()
   }
 }

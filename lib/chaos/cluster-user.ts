@@ -10,6 +10,7 @@ import type { ApiObject } from '../object/index.js'
 import { integerBelow, type Random } from '../std/index.js'
 import { registryRoot } from './cluster-history.js'
 import type { ClusterRunPlan } from './cluster-plan.js'
+import type { Running } from './store-client.js'
 
 export const namespace = 'default'
 export const operationAnnotation = 'chaos/operation'
@@ -28,7 +29,6 @@ export interface UserOperation {
 const images = ['nginx:1.27', 'nginx:1.28', 'nginx:1.29']
 const configMaps = 6 // Of one user.
 const pauseMs = 50 // After a failure.
-const mix = { configMap: 6, readBack: 3, deployment: 2, service: 1 }
 
 const tolerations = ['not-ready', 'unreachable'].map(taint => ({
   key: `node.kubernetes.io/${taint}`,
@@ -42,7 +42,7 @@ export class ClusterUser {
   readonly #name: string
   readonly #plan: ClusterRunPlan
   readonly #random: Random
-  readonly #running: { stopping: boolean }
+  readonly #running: Running
   readonly #nextId: () => number
   readonly #nowMs: () => number
   readonly #exists = new Map<string, boolean>() // As far as this user knows.
@@ -52,7 +52,7 @@ export class ClusterUser {
     name: string
     plan: ClusterRunPlan
     random: Random
-    running: { stopping: boolean }
+    running: Running
     nextId: () => number
     nowMs: () => number
   }) {
@@ -68,6 +68,7 @@ export class ClusterUser {
     this.#client = client
     while (!this.#running.stopping) {
       yield* sleep('real', -Math.log(1 - this.#random()) * this.#plan.thinkMs)
+      if (--this.#running.operationsLeft < 0) return
       if (!(yield* this.#one())) yield* sleep('real', pauseMs)
     }
   }
@@ -77,8 +78,8 @@ export class ClusterUser {
   }
 
   *#one(): Flow<boolean> {
-    let left = this.#random() * Object.values(mix).reduce((sum, weight) => sum + weight, 0)
-    for (const [kind, weight] of Object.entries(mix)) {
+    let left = this.#random() * Object.values(this.#plan.mix).reduce((sum, weight) => sum + weight, 0)
+    for (const [kind, weight] of Object.entries(this.#plan.mix)) {
       left -= weight
       if (left >= 0) continue
       if (kind === 'configMap') return yield* this.#configMap()
@@ -106,7 +107,8 @@ export class ClusterUser {
     const name = `${this.#name}-${this.#below(this.#plan.deploymentsMax)}`
     const key = keyOf(resources.deployments, name)
     const chance = this.#random()
-    const replicas = this.#below(this.#plan.replicasMax + 1)
+    const { replicasMin, replicasMax } = this.#plan
+    const replicas = replicasMin + this.#below(replicasMax - replicasMin + 1)
     const image = images[this.#below(images.length)] as string
     if (this.#exists.get(key) !== true) return yield* this.#create(resources.deployments, name, deploymentOf(name, replicas, image))
     if (chance < 0.1) return yield* this.#delete(resources.deployments, name)

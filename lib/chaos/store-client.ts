@@ -2,7 +2,8 @@
 
 import { type Flow, type Outcome, sleep } from '../actor/index.js'
 import { integerBelow, type Random } from '../std/index.js'
-import type { StoreKeyValue, StoreOp, StoreTxn } from '../storage/index.js'
+import type { StoreCompare, StoreKeyValue, StoreOp, StoreTxn, StoreTxnAnswer } from '../storage/index.js'
+import { pick } from './draw.js'
 import type { Member, Recorder } from './recorder.js'
 import type { StoreMix, StorePlan } from './store-plan.js'
 
@@ -14,13 +15,22 @@ const agoMax = 60 // Revisions that an old range or a compaction looks back.
 
 export interface Running {
   stopping: boolean
+  /** Of all clients together. */
+  operationsLeft: number
+}
+
+/** Of the run's plan, and this client's own. */
+export type ClientPlan = Pick<StorePlan, 'members' | 'keys' | 'valueBytesMax' | 'timeoutMs'> & {
+  readonly mix: StoreMix
+  /** Between an answer and the next request, on average. */
+  readonly thinkMs: number
 }
 
 const encoder = new TextEncoder()
 
 export class StoreClient {
   readonly name: string
-  readonly #plan: StorePlan
+  readonly #plan: ClientPlan
   readonly #random: Random
   readonly #recorder: Recorder
   readonly #running: Running
@@ -29,7 +39,7 @@ export class StoreClient {
   #revision = 1
   #count = 0
 
-  constructor(name: string, plan: StorePlan, random: Random, recorder: Recorder, running: Running) {
+  constructor(name: string, plan: ClientPlan, random: Random, recorder: Recorder, running: Running) {
     this.name = name
     this.#plan = plan
     this.#random = random
@@ -42,6 +52,7 @@ export class StoreClient {
     const { thinkMs } = this.#plan
     while (!this.#running.stopping) {
       yield* sleep('real', -Math.log(1 - this.#random()) * thinkMs)
+      if (--this.#running.operationsLeft < 0) return
       if (this.#random() > sessionShare) this.#member = this.#anyMember()
       const outcome = yield* this.#one(this.#draw())
       if (outcome.ok) {
@@ -55,7 +66,7 @@ export class StoreClient {
 
   #anyMember(): Member {
     const { members } = this.#plan
-    return members[integerBelow(this.#random, members.length)] as Member
+    return pick(this.#random, members) as Member
   }
 
   #draw(): keyof StoreMix {
@@ -85,12 +96,14 @@ export class StoreClient {
       }
       case 'compareAndSwap':
         return yield* this.#compareAndSwap()
+      case 'multi':
+        return yield* this.#multi()
       default:
         return yield* this.#txn({ compares: [], success: this.#ops(kind), failure: [] })
     }
   }
 
-  *#txn(txn: StoreTxn): Flow<Outcome<{ readonly revision: number }>> {
+  *#txn(txn: StoreTxn): Flow<Outcome<StoreTxnAnswer>> {
     return yield* this.#recorder.txn(this.name, this.#member, this.#plan.timeoutMs, txn)
   }
 
@@ -105,6 +118,42 @@ export class StoreClient {
     const range = outcome.value.results.at(-1)
     if (range?.type === 'range') this.#learn(key, range.kvs)
     return outcome
+  }
+
+  /** Keys of a transaction are distinct: etcd refuses to change one twice. */
+  *#multi(): Flow<Outcome<{ readonly revision: number }>> {
+    const keys = [...new Set(Array.from({ length: 1 + integerBelow(this.#random, 4) }, () => this.#key()))]
+    const compares = Array.from({ length: integerBelow(this.#random, 3) }, () => this.#compare(pick(this.#random, keys)))
+    const branch = (): StoreOp[] => keys.flatMap(key => this.#change(key))
+    const txn = { compares, success: branch(), failure: branch() }
+    const outcome = yield* this.#txn(txn)
+    if (!outcome.ok) return outcome
+    const { succeeded, results } = outcome.value
+    const ops = succeeded ? txn.success : txn.failure
+    results.forEach((result, at) => {
+      if (result.type === 'range') this.#learn(ops[at]?.key ?? '', result.kvs)
+    })
+    return outcome
+  }
+
+  /** Most hold if nobody else was there since this client looked. */
+  #compare(key: string): StoreCompare {
+    const known = this.#known.get(key)
+    const chance = this.#random()
+    if (chance < 0.4) return { key, target: 'mod', result: 'equal', operand: known?.modRevision ?? 0 }
+    if (chance < 0.55) return { key, target: 'version', result: 'greater', operand: (known?.version ?? 1) - 1 }
+    if (chance < 0.7)
+      return { key, target: 'create', result: pick(this.#random, ['equal', 'notEqual']), operand: known?.createRevision ?? 0 }
+    if (chance < 0.85) return { key, target: 'mod', result: 'less', operand: (known?.modRevision ?? this.#revision) + 1 }
+    return { key, target: 'value', result: pick(this.#random, ['equal', 'notEqual', 'less']), operand: known?.value ?? encoder.encode('c') }
+  }
+
+  #change(key: string): StoreOp[] {
+    const chance = this.#random()
+    const read: StoreOp = { type: 'range', key }
+    if (chance < 0.5) return [this.#put(key), read]
+    if (chance < 0.7) return [{ type: 'delete', key, prevKv: true }]
+    return [read]
   }
 
   *#range(how: { revision?: number; serializable?: boolean }): Flow<Outcome<{ readonly revision: number }>> {

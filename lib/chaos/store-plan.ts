@@ -1,15 +1,21 @@
 // Plan: what a seed says about a run of the store: how many members, how they are set, who asks what of them, what breaks.
 //
 // Rates and limits differ between seeds by orders of magnitude; half of what could happen does not happen in a run at
-// all, since a mixture of everything never lets one thing go far.
+// all, since a mixture of everything never lets one thing go far. What a workload asks is its own; the rest is drawn here.
 
 import { type Trouble, troubles } from '../sim/index.js'
-import { integerBelow, type Random, seededRandom } from '../std/index.js'
+import { forkSeed, integerBelow, type Random, seededRandom } from '../std/index.js'
+import { allowed, between, pick } from './draw.js'
+import type { RunOptions } from './run.js'
 
+/** How often, one to another. */
 export interface StoreMix {
   readonly put: number
   readonly compareAndSwap: number
+  /** Reads everything, and writes one key or two. */
   readonly txn: number
+  /** Compares and changes several keys, in both branches. */
+  readonly multi: number
   readonly delete: number
   readonly range: number
   readonly oldRange: number
@@ -18,9 +24,16 @@ export interface StoreMix {
   readonly compact: number
 }
 
-export interface StorePlan {
-  readonly seed: number
-  readonly members: readonly string[]
+/** Shares of watchers, each drawn for itself. */
+export interface WatcherMix {
+  readonly narrow: number // One key, not all.
+  readonly slow: number // Now and then it does not read, so that its stream runs out of credit.
+  readonly roaming: number // Leaves its member every few seconds.
+  readonly fromStart: number // Begins with the first revision, not with the next.
+}
+
+/** What a workload draws of a plan. */
+export interface StoreDemand {
   readonly clients: number
   /** Clients that only read, and often: they see what a leader serves that was deposed and does not know. */
   readonly readers: number
@@ -28,89 +41,89 @@ export interface StorePlan {
   readonly keys: number
   readonly valueBytesMax: number
   readonly mix: StoreMix
-  /** Of one client, between an answer and the next request, on average. */
-  readonly thinkMs: number
+  readonly watcherMix: WatcherMix
+  /** Operations a virtual second, of all clients together. */
+  readonly perSecond: number
+}
+
+export interface StorePlan extends StoreDemand {
+  readonly seed: number
+  /** Of the workload: the same seed means something else in each. */
+  readonly salt: number
+  readonly members: readonly string[]
   readonly timeoutMs: number
   /** How soon what has died is started again, as a supervisor would. */
   readonly restartMs: number
+  /** In which anything may fail. */
   readonly safetyMs: number
-  /** After all faults: how soon every member must take a write again. */
+  /** Once a majority has healed, and once all faults have ended: how soon its members must take a write again. */
   readonly recoveryMs: number
+  /** So many members are left behind while the majority recovers; beginning with this one. */
+  readonly stranded: number
+  readonly strandedFirst: number
   readonly troubles: readonly Trouble[]
+  readonly troublesMin: number
   readonly troubleEveryMs: number
   readonly corruptible: readonly string[]
   /** Whether clients are behind the same faulty network, or next to whom they ask. */
   readonly remoteClients: boolean
   /** To the store, beside its members. */
   readonly args: Readonly<Record<string, unknown>>
+  readonly strikes: readonly number[] | undefined
+  /** Clients with readers, watchers and operations that take part, at most. */
+  readonly clientsMax: number
+  readonly watchersMax: number
+  readonly operationsMax: number
 }
 
 const clusterId = 'chaos'
 const recoveryMs = 15_000
-const safetyMsDefault = 12_000
-export const opsPerSecond = 200
+export const storeForMs = 12_000
+const troublesMin = 3
+const strandShare = 0.4 // Of runs, if there can be a minority.
+const all = Number.POSITIVE_INFINITY
 
-const pick = <V>(random: Random, of: readonly V[]): V => of[integerBelow(random, of.length)] as V
-const between = (random: Random, low: number, high: number): number => low + integerBelow(random, high - low + 1)
-const sometimes = (random: Random, share: number, value: number): number => (random() < share ? value : 0)
+const storeTroubles: readonly Trouble[] = troubles.filter(trouble => trouble !== 'duplicate')
 
-/** Of a reader, between an answer and the next request, on average. */
-export const readerThinkMs = 10
-export const readerMix: StoreMix = {
-  put: 0,
-  compareAndSwap: 0,
-  txn: 0,
-  delete: 0,
-  range: 4,
-  oldRange: 0,
-  serializable: 0,
-  revision: 1,
-  compact: 0
-}
+/** A minority is left behind when the majority is healed. No strike like the others: it comes last. */
+export const strand = 'strand'
+export const storeFaults: readonly string[] = [...storeTroubles, strand]
 
-export function storePlan(seed: number, overrides: Partial<StorePlan> = {}): StorePlan {
-  const random = seededRandom(seed ^ 0x53746f72)
-  const size = pick(random, [1, 3, 3, 3, 3, 3, 3, 5, 5, 5])
+export function storePlan(seed: number, salt: number, demand: (random: Random) => StoreDemand, options: RunOptions): StorePlan {
+  const random = seededRandom(seed ^ salt)
+  const asked = demand(seededRandom(forkSeed(random)))
+  const size = pick(random, [1, 1, 3, 3, 3, 3, 3, 5, 5, 5])
   const members = Array.from({ length: size }, (_, at) => `control-${at}/store`)
-  const clients = between(random, 2, 8)
   // A minority: more decay than that loses acknowledged writes, and rightly so.
-  const decays = (size - 1) >> 1
-  const corruptible = members.slice(size - decays).map(member => member.split('/')[0] as string)
-  const may = troubles.filter(trouble => trouble !== 'duplicate' && (trouble !== 'corrupt' || decays > 0))
+  const minority = (size - 1) >> 1
+  const corruptible = members.slice(size - minority).map(member => member.split('/')[0] as string)
+  const left = between(random, 1, Math.max(1, minority))
+  const first = integerBelow(random, size)
+  const drawn = random() < strandShare
+  const strands = minority > 0 && (options.faults?.includes(strand) ?? drawn)
+  const may = allowed(storeTroubles, options.faults).filter(trouble => trouble !== 'corrupt' || minority > 0)
   return {
+    ...asked,
     seed,
+    salt,
     members,
-    clients,
-    readers: between(random, 0, 3),
-    watchers: between(random, 1, 4),
-    keys: pick(random, [2, 4, 8, 16, 32]),
-    valueBytesMax: pick(random, [8, 64, 1024]),
-    mix: drawMix(random),
-    thinkMs: (clients * 1000) / opsPerSecond,
     timeoutMs: pick(random, [300, 1000, 3000]),
     restartMs: pick(random, [50, 300, 1500]),
-    safetyMs: safetyMsDefault,
+    safetyMs: options.forMs ?? storeForMs,
     recoveryMs,
+    stranded: strands ? left : 0,
+    strandedFirst: first,
     troubles: may,
+    troublesMin: options.faults === undefined ? troublesMin : may.length,
     troubleEveryMs: pick(random, [150, 400, 1000]),
     corruptible,
     remoteClients: random() < 0.5,
     args: { clusterId, ...drawArgs(random) },
-    ...overrides
-  }
-}
-
-function drawMix(random: Random): StoreMix {
-  return {
-    put: 1 + integerBelow(random, 8),
-    compareAndSwap: sometimes(random, 0.7, 4),
-    txn: sometimes(random, 0.7, 3),
-    delete: sometimes(random, 0.7, 2),
-    range: 1 + integerBelow(random, 6),
-    oldRange: sometimes(random, 0.4, 1),
-    serializable: sometimes(random, 0.4, 1),
-    revision: sometimes(random, 0.4, 1),
-    compact: sometimes(random, 0.5, 0.2)
+    strikes: options.strikes,
+    clientsMax: options.clients ?? all,
+    watchersMax: options.watchers ?? all,
+    operationsMax: options.operations ?? all,
+    ...options.plan
   }
 }
 

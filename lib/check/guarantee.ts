@@ -33,6 +33,7 @@ export const guarantees = {
   oneLeader: 'a term has at most one leader',
   noDamage: 'a log is found damaged only where its disk decayed',
   noFailure: 'no member fails by a fault of its own',
+  majority: 'once a majority has healed, its members take writes again within the bound, whatever the others do',
   recovery: 'once all faults have ended, every member takes writes again within the bound'
 } as const
 

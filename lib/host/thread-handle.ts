@@ -7,7 +7,6 @@ import {
   type Directory,
   endingAt,
   endings,
-  holds,
   parkedAt,
   pauseAt,
   type ThreadControl,
@@ -92,7 +91,7 @@ export class ThreadHandle {
   }
 
   get paused(): boolean {
-    return Atomics.load(this.#words, pauseAt) === holds.still
+    return Atomics.load(this.#words, pauseAt) === 1
   }
 
   /** Begun so far, modulo 2^32. */
@@ -101,22 +100,18 @@ export class ThreadHandle {
   }
 
   /** Resolves when it holds still. False: it does not, being in the midst of a long turn; it will at its end. */
-  pause(): Promise<boolean> {
-    Atomics.compareExchange(this.#words, pauseAt, holds.none, holds.still)
-    return this.#obeys(holds.still, parkWithinMs, () => this.ending)
-  }
-
-  async #obeys(hold: number, withinMs: number, givenUp: () => boolean): Promise<boolean> {
+  async pause(): Promise<boolean> {
+    Atomics.compareExchange(this.#words, pauseAt, 0, 1)
     void this.remote.hold().catch(() => undefined) // A busy thread sees the flag itself.
-    const untilMs = performance.now() + withinMs
-    while (Atomics.load(this.#words, parkedAt) < hold && !givenUp() && performance.now() < untilMs) {
+    const untilMs = performance.now() + parkWithinMs
+    while (Atomics.load(this.#words, parkedAt) === 0 && !this.ending && performance.now() < untilMs) {
       await new Promise(resolve => setTimeout(resolve, 1))
     }
-    return Atomics.load(this.#words, parkedAt) === hold
+    return Atomics.load(this.#words, parkedAt) === 1
   }
 
   resume(): void {
-    Atomics.compareExchange(this.#words, pauseAt, holds.still, holds.none)
+    Atomics.compareExchange(this.#words, pauseAt, 1, 0)
     Atomics.notify(this.#words, pauseAt)
   }
 
@@ -126,21 +121,18 @@ export class ThreadHandle {
   }
 
   /**
-   * Ends it between two turns, when it has let go of its sockets; in the midst of a turn only if that is long. What a thread that is being
-   * terminated still reads from a socket of HTTP/2 aborts the whole process: Node cannot call back for a new stream, and asserts that
-   * somebody takes its data (`onread->IsFunction()`).
+   * Ends it before its next turn; in the midst of a turn only if that takes long. Terminated while its HTTP/2 sessions read, a worker takes
+   * the whole process with it: Node 20 still parses what comes, and asserts on a stream that no code was left to set up. A thread that
+   * ends itself closes its sockets first (http-listener.ts).
    */
   async kill(reason: string): Promise<void> {
     this.reason ??= reason
-    let over = false
-    void this.ended.then(() => {
-      over = true
-    })
-    Atomics.store(this.#words, pauseAt, holds.leave)
+    Atomics.store(this.#words, pauseAt, 2)
     Atomics.notify(this.#words, pauseAt)
-    await this.#obeys(holds.leave, endWithinMs, () => over)
-    await this.worker?.terminate()
+    void this.remote.hold().catch(() => undefined) // One that is idle is told.
+    const timer = setTimeout(() => void this.worker?.terminate(), endWithinMs)
     await this.ended
+    clearTimeout(timer)
   }
 
   /** What it says of itself; without figures if it is paused, or stuck. */

@@ -22,7 +22,6 @@ import {
   busyAt,
   type Directory,
   type Ending,
-  holds,
   type NetworkFaults,
   parkedAt,
   pauseAt,
@@ -41,8 +40,6 @@ export interface PortServices {
   readonly faults: NetworkFaults
   /** Calls back whenever `faults` changed, until the function returned is called. */
   onFaults(changed: () => void): () => void
-  /** Calls back when the thread is about to end, with no turn more, until the function returned is called. */
-  onLeave(leaver: () => void): () => void
   readonly clock: ClusterClock
   readonly addresses: AddressTable
   log(address: string, event: string, fields: Readonly<Record<string, unknown>>): void
@@ -85,7 +82,6 @@ export class Thread implements Shell, ThreadControl, PortServices, NetworkEvents
   readonly #starting = new Map<string, Envelope[]>()
   readonly #journals = new Map<string, Journal>()
   readonly #portFactories = new Map<string, PortFactory>()
-  readonly #leavers = new Set<() => void>()
   #unsent: { readonly envelope: Envelope; readonly detail: string }[] = []
   #lifeLast = 0
   #started = false
@@ -166,7 +162,7 @@ export class Thread implements Shell, ThreadControl, PortServices, NetworkEvents
     const control = this.#control
     control[turnsAt] = ((control[turnsAt] as number) + 1) | 0
     if (--this.#turnsToHeapCheck <= 0) this.#checkHeap()
-    if (Atomics.load(control, pauseAt) !== holds.none) this.park()
+    if (Atomics.load(control, pauseAt) !== 0) this.park()
   }
 
   port(kind: string): PortFactory | undefined {
@@ -269,7 +265,7 @@ export class Thread implements Shell, ThreadControl, PortServices, NetworkEvents
   }
 
   async hold(): Promise<void> {
-    if (Atomics.load(this.#control, pauseAt) !== holds.none) this.park()
+    if (Atomics.load(this.#control, pauseAt) !== 0) this.park()
   }
 
   async clockMoved(): Promise<void> {
@@ -277,26 +273,13 @@ export class Thread implements Shell, ThreadControl, PortServices, NetworkEvents
     while (this.#ticking) await new Promise<void>(resolve => setImmediate(resolve))
   }
 
-  /** Holds the whole thread still until the flag is lifted. */
+  /** Holds the whole thread still until the flag is lifted; or ends it, if that is what the flag says. */
   park(): void {
     const control = this.#control
-    for (let asked = Atomics.load(control, pauseAt); asked !== holds.none; asked = Atomics.load(control, pauseAt)) {
-      if (asked === holds.leave) this.leave()
-      Atomics.store(control, parkedAt, asked)
-      Atomics.wait(control, pauseAt, asked)
-    }
-    Atomics.store(control, parkedAt, holds.none)
-  }
-
-  /** Lets go of the outside world at once, as the end of a process would. */
-  leave(): void {
-    for (const leaver of this.#leavers) leaver()
-    this.#leavers.clear()
-  }
-
-  onLeave(leaver: () => void): () => void {
-    this.#leavers.add(leaver)
-    return () => this.#leavers.delete(leaver)
+    Atomics.store(control, parkedAt, 1)
+    while (Atomics.load(control, pauseAt) === 1) Atomics.wait(control, pauseAt, 1)
+    Atomics.store(control, parkedAt, 0)
+    if (Atomics.load(control, pauseAt) === 2) this.#options.exit('killed')
   }
 
   /** Puts an envelope into the mailbox of an actor of this thread. */

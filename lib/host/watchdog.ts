@@ -4,7 +4,7 @@
 // were on time (else the whole machine is slow) and no debugger is attached.
 
 import * as inspector from 'node:inspector'
-import { busyAt, holds, pauseAt, turnsAt } from './directory.js'
+import { busyAt, pauseAt, turnsAt } from './directory.js'
 
 interface Watched {
   readonly name: string
@@ -28,7 +28,7 @@ export class Watchdog {
       for (const [shared, watched] of this.#watched) {
         const control = new Int32Array(shared)
         const turns = control[turnsAt] as number
-        const idle = Atomics.load(control, busyAt) === 0 || Atomics.load(control, pauseAt) !== holds.none
+        const idle = Atomics.load(control, busyAt) === 0 || Atomics.load(control, pauseAt) === 1
         if (late || idle || turns !== watched.turns || inspector.url() !== undefined) {
           watched.turns = turns
           watched.sinceMs = nowMs

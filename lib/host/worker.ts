@@ -40,10 +40,9 @@ export function runWorker(roster: RosterModule | Promise<RosterModule>): void {
   const exit = (ending: Ending): void => {
     Atomics.store(new Int32Array(setup.control), endingAt, endings.indexOf(ending))
     log.flush()
-    thread.leave()
     process.exit(0)
   }
-  const thread: Thread = new Thread({
+  const thread = new Thread({
     ...setup,
     directory: remote<Directory>(directory),
     clock: new ClusterClock(clock),
@@ -54,5 +53,4 @@ export function runWorker(roster: RosterModule | Promise<RosterModule>): void {
     exit
   })
   expose(thread, parentPort as MessagePort)
-  process.on('uncaughtExceptionMonitor', () => thread.leave())
 }

@@ -85,14 +85,17 @@ export function inflict(world: World, fault: Fault): void {
   }
 }
 
-/** Ends every fault: all machines run, all that was started runs again, nothing is held, cut, slow or full. */
-export function heal(world: World): void {
-  world.trace.log(world.timeline.nowUs, 'nemesis', 'healed', {})
+/** Ends every fault: all machines run, all that was started runs again, nothing is held, cut, slow or full; but for machines left behind and their lanes. */
+export function heal(world: World, behind: readonly string[] = []): void {
+  world.trace.log(world.timeline.nowUs, 'nemesis', 'healed', { behind: behind.join(' ') })
+  const left = new Set(behind)
   for (const lane of world.network.lanes()) {
+    if (left.has(lane.from) || left.has(lane.to)) continue
     world.network.heal(lane)
     lane.mend()
   }
   for (const machine of world.machines.values()) {
+    if (left.has(machine.name)) continue
     machine.real.run(1, world.timeline.nowUs)
     machine.wall.skew(0)
     machine.disk.mend()
@@ -102,7 +105,7 @@ export function heal(world: World): void {
       for (const address of [...(thread.dispatcher?.addresses() ?? [])]) resumeActor(world, address)
   }
   world.clocksChanged()
-  world.restart(() => true)
+  world.restart(({ address }) => !left.has(machineOf(address)))
 }
 
 type NetworkFault = Extract<Fault, Way>

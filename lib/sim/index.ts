@@ -9,5 +9,6 @@ export { Nemesis, type NemesisOptions, type Trouble, troubles } from './nemesis.
 export { detectionUs, type NetworkOptions } from './network.js'
 export { httpPortOf, resourcesPortOf } from './outside-ports.js'
 export { type SimulatedServer, SimulatedSockets } from './sockets-port.js'
+export { chosen, type Strike, StrikeLog } from './strike.js'
 export { type LogListener, type LogRecord, Trace } from './trace.js'
 export { type PortMaker, type PortServices, rootMachine, World, type WorldOptions } from './world.js'

@@ -1,11 +1,12 @@
-// Nemesis: draws faults from the seed. A run has a safety phase, in which anything may break, and then, everything
-// healed, a liveness phase, in which the system must find its way back.
+// Nemesis: draws faults from the seed. A run has a safety phase, in which anything may break, and then a liveness phase, in
+// which the system must find its way back: with everything healed, or with some machines left behind.
 //
 // Some kinds are off altogether in some runs, and rates differ between runs: a mixture of everything, always the
 // same, would never let one fault go far enough.
 
-import { integerBelow, type Random, seededRandom } from '../std/index.js'
+import { forkSeed, type Random, seededRandom } from '../std/index.js'
 import { type Fault, heal, inflict } from './fault.js'
+import { chosen, StrikeLog } from './strike.js'
 import { rootMachine, type World } from './world.js'
 
 /** Kinds of trouble. Each but `corrupt` ends by itself after a while. */
@@ -53,6 +54,8 @@ export interface NemesisOptions {
   readonly lastsMsMax?: number
   /** Whose disks may decay. A minority, or acknowledged writes are lost and rightly so. */
   readonly corruptible?: readonly string[]
+  /** Numbers the strikes, and says which are inflicted. */
+  readonly log?: StrikeLog
 }
 
 /** What may break, and what ends it. */
@@ -68,17 +71,20 @@ const onShare = 0.5 // Of kinds in a run.
 export class Nemesis {
   readonly on: readonly Trouble[]
   readonly everyMs: number
-  count = 0
+  readonly log: StrikeLog
   readonly #world: World
   readonly #options: NemesisOptions
   readonly #random: Random
+  readonly #strandRandom: Random
   #active = false
 
   constructor(world: World, options: NemesisOptions) {
     this.#world = world
     this.#options = options
+    this.log = options.log ?? new StrikeLog()
     const random = seededRandom(options.seed)
     this.#random = random
+    this.#strandRandom = seededRandom(forkSeed(random))
     const may = options.troubles ?? troubles.filter(trouble => trouble !== 'corrupt' && trouble !== 'duplicate')
     let on = may.filter(() => random() < onShare)
     while (on.length < Math.min(options.kindsMin ?? 1, may.length)) on = may.filter(trouble => on.includes(trouble) || random() < onShare)
@@ -88,13 +94,43 @@ export class Nemesis {
 
   /** Both phases, from now on. */
   run(safetyMs: number, livenessMs: number): void {
+    this.rage(safetyMs)
+    this.heal()
+    this.#world.run(this.#world.nowMs + livenessMs)
+  }
+
+  /** The safety phase. */
+  rage(forMs: number): void {
     const world = this.#world
     this.#active = true
     this.#plan()
-    world.run(world.nowMs + safetyMs)
+    world.run(world.nowMs + forMs)
     this.#active = false
-    heal(world)
-    world.run(world.nowMs + livenessMs)
+  }
+
+  /** Ends all faults, but for those of the machines left behind: these get one more each. Gives those that were. */
+  heal(behind: readonly string[] = []): readonly string[] {
+    const left = behind.filter(machine => this.#strand(machine))
+    heal(this.#world, left)
+    return left
+  }
+
+  #strand(machine: string): boolean {
+    const log = this.log
+    const number = log.next()
+    const random = seededRandom(forkSeed(this.#strandRandom))
+    if (!log.isChosen(number)) return false
+    const chance = random()
+    const others = [...this.#world.machines.keys()].filter(name => name !== rootMachine && name !== machine)
+    const cuts = others.flatMap(name => [
+      { fault: 'cut', from: machine, to: name } as const,
+      { fault: 'cut', from: name, to: machine } as const
+    ])
+    const faults: readonly Fault[] =
+      chance < 0.3 ? [{ fault: 'pauseMachine', machine }] : chance < 0.6 ? cuts : [{ fault: 'crashMachine', machine, power: chance < 0.8 }]
+    for (const fault of faults) inflict(this.#world, fault)
+    log.add({ number, atMs: this.#world.nowMs, kind: 'strand', faults, lastsMs: Number.POSITIVE_INFINITY })
+    return true
   }
 
   #plan(): void {
@@ -102,77 +138,81 @@ export class Nemesis {
     if (this.on.length === 0) return
     world.at(world.nowMs + this.everyMs * 2 * this.#random(), () => {
       if (!this.#active) return
-      this.#strike()
+      this.#strike(seededRandom(forkSeed(this.#random)))
       this.#plan()
     })
   }
 
-  #strike(): void {
+  #strike(random: Random): void {
+    const { log } = this
     const world = this.#world
-    const { faults, ends } = this.#draw(this.#pick(this.on) as Trouble)
+    const number = log.next()
+    const kind = chosen(random, this.on) as Trouble
+    const lastsMs = (this.#options.lastsMsMax ?? 10_000) * random() ** 2 // Most are short.
+    if (!log.isChosen(number)) return
+    const { faults, ends } = this.#draw(kind, random)
     if (faults.length === 0) return
-    this.count++
+    log.add({ number, atMs: world.nowMs, kind, faults, lastsMs: ends.length === 0 ? Number.POSITIVE_INFINITY : lastsMs })
     for (const fault of faults) inflict(world, fault)
-    const lastsMs = (this.#options.lastsMsMax ?? 10_000) * this.#random() ** 2 // Most are short.
     world.at(world.nowMs + lastsMs, () => {
       if (this.#active) for (const end of ends) inflict(world, end)
     })
-  }
-
-  #pick<M>(of: readonly M[]): M | undefined {
-    return of[integerBelow(this.#random, of.length)]
   }
 
   #machines(): readonly string[] {
     return this.#options.machines ?? [...this.#world.machines.keys()].filter(name => name !== rootMachine)
   }
 
-  #actor(): string | undefined {
+  #actor(random: Random): string | undefined {
     const machines = new Set(this.#machines())
     const may = this.#options.actors ?? (() => true)
-    return this.#pick([...this.#world.addresses()].filter(address => machines.has(address.split('/')[0] as string) && may(address)))
+    return chosen(
+      random,
+      [...this.#world.addresses()].filter(address => machines.has(address.split('/')[0] as string) && may(address))
+    )
   }
 
-  #thread(): string | undefined {
+  #thread(random: Random): string | undefined {
     const running = this.#machines().flatMap(name => [...this.#world.machine(name).threads.values()])
-    return this.#pick(running.filter(thread => thread.dispatcher !== undefined))?.name
+    return chosen(
+      random,
+      running.filter(thread => thread.dispatcher !== undefined).map(({ name }) => name)
+    )
   }
 
-  #draw(trouble: Trouble): Draw {
+  #draw(trouble: Trouble, random: Random): Draw {
     switch (trouble) {
       case 'crashActor':
       case 'pauseActor': {
-        const actor = this.#actor()
+        const actor = this.#actor(random)
         if (actor === undefined) return nothing
         return one({ fault: trouble, actor }, { fault: trouble === 'crashActor' ? 'restartActor' : 'resumeActor', actor })
       }
       case 'crashThread':
       case 'pauseThread': {
-        const thread = this.#thread()
+        const thread = this.#thread(random)
         if (thread === undefined) return nothing
         return one({ fault: trouble, thread }, { fault: trouble === 'crashThread' ? 'restartThread' : 'resumeThread', thread })
       }
       case 'isolate':
       case 'partition':
       case 'oneWay':
-        return this.#cut(trouble)
+        return this.#cut(trouble, random)
       case 'slow':
       case 'lose':
       case 'duplicate':
       case 'reorder':
-        return this.#disturb(trouble)
+        return this.#disturb(trouble, random)
       default:
-        return this.#atMachine(trouble)
+        return this.#atMachine(trouble, random)
     }
   }
 
-  #cut(trouble: 'isolate' | 'partition' | 'oneWay'): Draw {
+  #cut(trouble: 'isolate' | 'partition' | 'oneWay', random: Random): Draw {
     const machines = this.#machines()
     const left =
-      trouble === 'partition'
-        ? machines.filter(() => this.#random() < 0.5)
-        : [this.#pick(machines)].filter(machine => machine !== undefined)
-    const right = trouble === 'oneWay' ? [this.#pick(machines)].filter(machine => machine !== undefined) : machines
+      trouble === 'partition' ? machines.filter(() => random() < 0.5) : [chosen(random, machines)].filter(machine => machine !== undefined)
+    const right = trouble === 'oneWay' ? [chosen(random, machines)].filter(machine => machine !== undefined) : machines
     const ways = left.flatMap(a => right.filter(b => !left.includes(b)).map(b => ({ from: a, to: b })))
     const both =
       trouble === 'oneWay'
@@ -184,23 +224,23 @@ export class Nemesis {
     return { faults: both.map(way => ({ fault: 'cut', ...way })), ends: both.map(way => ({ fault: 'heal', ...way })) }
   }
 
-  #disturb(trouble: 'slow' | 'lose' | 'duplicate' | 'reorder'): Draw {
-    const everywhere = this.#random() < 0.5
-    const from = everywhere ? '*' : this.#pick(this.#machines())
-    const to = everywhere ? '*' : this.#pick(this.#machines())
+  #disturb(trouble: 'slow' | 'lose' | 'duplicate' | 'reorder', random: Random): Draw {
+    const everywhere = random() < 0.5
+    const from = everywhere ? '*' : chosen(random, this.#machines())
+    const to = everywhere ? '*' : chosen(random, this.#machines())
     if (from === undefined || to === undefined) return nothing
     if (trouble === 'slow') {
-      const factor = 10 ** (1 + 2 * this.#random())
+      const factor = 10 ** (1 + 2 * random())
       return one({ fault: 'slow', from, to, factor }, { fault: 'slow', from, to, factor: 1 })
     }
-    const share = this.#random() ** 2 * 0.5
+    const share = random() ** 2 * 0.5
     return one({ fault: trouble, from, to, share }, { fault: trouble, from, to, share: 0 })
   }
 
-  #atMachine(trouble: Trouble): Draw {
-    const machine = this.#pick(trouble === 'corrupt' ? (this.#options.corruptible ?? []) : this.#machines())
+  #atMachine(trouble: Trouble, random: Random): Draw {
+    const machine = chosen(random, trouble === 'corrupt' ? (this.#options.corruptible ?? []) : this.#machines())
     if (machine === undefined) return nothing
-    const chance = this.#random()
+    const chance = random()
     switch (trouble) {
       case 'crashMachine':
         return one({ fault: 'crashMachine', machine, power: false }, { fault: 'restartMachine', machine })

@@ -87,7 +87,7 @@ const caller: Actor<CallerProtocol, void, null> = {
 
 async function scene(pki: Pki | undefined) {
   const state: OwnerState = { requests: [], closed: [], stalled: [] }
-  const host = new TestHost({ http: http({ onLeave: () => () => undefined }) })
+  const host = new TestHost({ http: http() })
   host.start('m/owner', owner(state, pki))
   host.start('m/caller', caller)
   const call = <T>(type: 'serve' | 'fan' | 'flood', body?: unknown): Promise<T> =>

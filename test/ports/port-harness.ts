@@ -121,7 +121,6 @@ export class PortHarness implements Shell, PortServices {
     this.#changed.add(changed)
     return () => this.#changed.delete(changed)
   }
-  onLeave = (): (() => void) => () => undefined
   nowMs = (): number => performance.now()
   clusterMs = (): number => this.clock.nowMs()
   newLife = (): number => ++this.#lifeLast

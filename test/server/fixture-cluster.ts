@@ -84,7 +84,7 @@ export class TestCluster {
   readonly #callers = new Set<string>()
 
   private constructor(members: number) {
-    this.host = new TestHost({ http: http({ onLeave: () => () => undefined }), resources: resources() })
+    this.host = new TestHost({ http: http(), resources: resources() })
     this.stores = Array.from({ length: members }, (_, index) => `control-${index}/store` as StoreRef)
   }
 

@@ -105,7 +105,10 @@ export const layout: Readonly<Record<string, Folder>> = {
 /** Folders that have no `index.ts`, or a second door beside it: what others may import of them. Tests may open any door. */
 export const otherDoors: Readonly<Record<string, { readonly files: readonly string[]; readonly reason: string }>> = {
   actors: { files: ['roster', 'plan'], reason: 'actors are loaded by name through the roster; a plan names them' },
-  'lib/host': { files: ['index', 'seed-pool'], reason: 'the pool of seeds loads piscina, which nobody else is to load' },
+  'lib/host': {
+    files: ['index', 'seed-pool', 'codec'],
+    reason: 'what runs seeds loads piscina, which nobody else is to load, and of the rest only the codec'
+  },
   bin: { files: [], reason: 'nobody imports a command' },
   build: { files: [], reason: 'nobody imports the build' },
   bench: { files: [], reason: 'nobody imports a benchmark' },
@@ -151,8 +154,7 @@ export const headerless: readonly string[] = ['httpd', 'module', 'nginx', 'pause
 /** Actors import of each other only types, but for the child that an actor starts: `ctx.spawn` takes its definition. */
 export const spawned: Readonly<Record<string, readonly string[]>> = {
   'actors/controller-manager.ts': ['controller'],
-  'actors/containers.ts': ['container'],
-  'actors/store-seed.ts': ['store'] // No actor: a run of the simulator, which is given the actors it plays with.
+  'actors/containers.ts': ['container']
 }
 
 /** Declares what pure code may name of the host. Nowhere else may a file tell the compiler that something exists. */

@@ -21,8 +21,6 @@ export interface ListenerEvents {
   exchangeId(): number
   request(exchange: Exchange, request: HttpRequest): void
   closed(exchange: Exchange): void
-  /** Calls back before the thread ends, until the function returned is called. */
-  onLeave(leaver: () => void): () => void
 }
 
 export const connectionsMax = 4096
@@ -55,7 +53,6 @@ export class HttpListener {
   readonly #bodies: BodyBudget = { leftBytes: bodiesBytesMax }
   readonly #peers = new WeakMap<object, Peer>()
   readonly #sweep: NodeJS.Timeout
-  readonly #forget: () => void
 
   constructor(options: HttpListenOptions, events: ListenerEvents) {
     this.#options = options
@@ -64,11 +61,17 @@ export class HttpListener {
     this.#prepare()
     this.#sweep = setInterval(() => this.#endSlow(), sweepMs)
     this.#sweep.unref()
-    this.#forget = events.onLeave(() => this.close())
+    process.once('exit', this.#ends)
   }
 
+  /**
+   * While a thread ends, its sockets are still read, and HTTP/2 without any code left to run aborts the whole process (Node 20:
+   * `onread->IsFunction()`).
+   */
+  readonly #ends = (): void => this.close()
+
   close(): void {
-    this.#forget()
+    process.off('exit', this.#ends)
     clearInterval(this.#sweep)
     this.server.close()
     for (const socket of this.#sockets) socket.destroy()

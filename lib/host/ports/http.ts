@@ -3,7 +3,6 @@
 import type { Actor, AnyActor, Later, PortFactory, Ref, Refusal } from '../../actor/index.js'
 import { refuse } from '../../actor/index.js'
 import { bufferedBytesMax, type HttpListenOptions, type HttpOwner, type HttpProtocol, type HttpRequest } from '../../ports/index.js'
-import type { PortServices } from '../thread.js'
 import type { Exchange } from './http-exchange.js'
 import { HttpListener } from './http-listener.js'
 
@@ -29,83 +28,80 @@ interface State {
   readonly exchanges: Map<number, Exchange>
 }
 
-export const http =
-  (services: Pick<PortServices, 'onLeave'>): PortFactory =>
-  (owner, post) => {
-    let idLast = 0
-    const events = {
-      exchangeId: () => ++idLast,
-      request: (exchange: Exchange, request: HttpRequest) => post('began', { exchange, request }),
-      closed: (exchange: Exchange) => post('gone', exchange),
-      onLeave: (leaver: () => void) => services.onLeave(leaver)
-    }
-    const port: Actor<HttpProtocol & HttpEvents, undefined, State> = {
-      name: 'http',
-      guarded: true,
-      init: () => ({ owner: owner as Ref<HttpOwner>, listeners: new Map(), exchanges: new Map() }),
-      on: {
-        listen(ctx, state, options) {
-          const later = ctx.defer()
-          listen(state, options, events, outcome => post('listening', { later, outcome }))
-          return later
-        },
-        closeListener(_ctx, state, { address, port }) {
-          const key = `${address} ${port}`
-          state.listeners.get(key)?.close()
-          state.listeners.delete(key)
-        },
-        respond(_ctx, state, { id, status, headers, body }) {
-          const exchange = take(state, id)
-          if (exchange === undefined) return
-          exchange.answered = true
-          exchange.respond(status, headers, body)
-        },
-        begin(_ctx, state, { id, status, headers }) {
-          state.exchanges.get(id)?.begin(status, headers)
-        },
-        write(ctx, state, { ids, bytes }) {
-          if (ctx.leftMs !== Number.POSITIVE_INFINITY) return writeAsked(state, ids, bytes, ctx.defer(), post)
-          for (const id of ids) {
-            const exchange = state.exchanges.get(id)
-            if (exchange === undefined || exchange.write(bytes) || exchange.bufferedBytes <= bufferedBytesMax || exchange.stalled) continue
-            exchange.stalled = true
-            ctx.tell(state.owner, 'httpStalled', { id, bufferedBytes: exchange.bufferedBytes })
-          }
-        },
-        end(_ctx, state, { ids }) {
-          for (const id of ids) {
-            const exchange = take(state, id)
-            if (exchange === undefined) continue
-            exchange.answered = true
-            exchange.end()
-          }
-        },
-        abort(_ctx, state, { ids }) {
-          for (const id of ids) take(state, id)?.abort()
-        },
-        began(ctx, state, { exchange, request }) {
-          if (exchange.closed) return
-          state.exchanges.set(exchange.id, exchange)
-          ctx.tell(state.owner, 'httpRequest', request)
-        },
-        gone(ctx, state, { id }) {
-          if (state.exchanges.delete(id)) ctx.tell(state.owner, 'httpClosed', { id })
-        },
-        listening(ctx, state, { later, outcome }) {
-          ctx.answer(later, outcome)
-          if (!('port' in outcome)) return
-          ctx.show({ listeners: state.listeners.size })
-        },
-        drained(ctx, _state, draining) {
-          if (--draining.waiting === 0) ctx.answer(draining.later, undefined)
+export const http = (): PortFactory => (owner, post) => {
+  let idLast = 0
+  const events = {
+    exchangeId: () => ++idLast,
+    request: (exchange: Exchange, request: HttpRequest) => post('began', { exchange, request }),
+    closed: (exchange: Exchange) => post('gone', exchange)
+  }
+  const port: Actor<HttpProtocol & HttpEvents, undefined, State> = {
+    name: 'http',
+    guarded: true,
+    init: () => ({ owner: owner as Ref<HttpOwner>, listeners: new Map(), exchanges: new Map() }),
+    on: {
+      listen(ctx, state, options) {
+        const later = ctx.defer()
+        listen(state, options, events, outcome => post('listening', { later, outcome }))
+        return later
+      },
+      closeListener(_ctx, state, { address, port }) {
+        const key = `${address} ${port}`
+        state.listeners.get(key)?.close()
+        state.listeners.delete(key)
+      },
+      respond(_ctx, state, { id, status, headers, body }) {
+        const exchange = take(state, id)
+        if (exchange === undefined) return
+        exchange.answered = true
+        exchange.respond(status, headers, body)
+      },
+      begin(_ctx, state, { id, status, headers }) {
+        state.exchanges.get(id)?.begin(status, headers)
+      },
+      write(ctx, state, { ids, bytes }) {
+        if (ctx.leftMs !== Number.POSITIVE_INFINITY) return writeAsked(state, ids, bytes, ctx.defer(), post)
+        for (const id of ids) {
+          const exchange = state.exchanges.get(id)
+          if (exchange === undefined || exchange.write(bytes) || exchange.bufferedBytes <= bufferedBytesMax || exchange.stalled) continue
+          exchange.stalled = true
+          ctx.tell(state.owner, 'httpStalled', { id, bufferedBytes: exchange.bufferedBytes })
         }
       },
-      stopping(_ctx, state) {
-        for (const listener of state.listeners.values()) listener.close()
+      end(_ctx, state, { ids }) {
+        for (const id of ids) {
+          const exchange = take(state, id)
+          if (exchange === undefined) continue
+          exchange.answered = true
+          exchange.end()
+        }
+      },
+      abort(_ctx, state, { ids }) {
+        for (const id of ids) take(state, id)?.abort()
+      },
+      began(ctx, state, { exchange, request }) {
+        if (exchange.closed) return
+        state.exchanges.set(exchange.id, exchange)
+        ctx.tell(state.owner, 'httpRequest', request)
+      },
+      gone(ctx, state, { id }) {
+        if (state.exchanges.delete(id)) ctx.tell(state.owner, 'httpClosed', { id })
+      },
+      listening(ctx, state, { later, outcome }) {
+        ctx.answer(later, outcome)
+        if (!('port' in outcome)) return
+        ctx.show({ listeners: state.listeners.size })
+      },
+      drained(ctx, _state, draining) {
+        if (--draining.waiting === 0) ctx.answer(draining.later, undefined)
       }
+    },
+    stopping(_ctx, state) {
+      for (const listener of state.listeners.values()) listener.close()
     }
-    return port as AnyActor
   }
+  return port as AnyActor
+}
 
 function listen(
   state: State,

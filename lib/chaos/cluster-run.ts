@@ -1,61 +1,72 @@
-// Cluster workload: a whole cluster, users and watchers, a nemesis; then peace, in which everything must become what was asked
-// for; then the verdict.
+// Cluster run: a whole cluster, users and watchers, a nemesis; then peace, first without a minority of the stores if the seed says
+// so, in which everything must become what was asked for; then the verdict.
 
-import type { Flow, Ref } from '../actor/index.js'
-import { checkCluster, type LeaderFact, type MemberState } from '../check/index.js'
+import { type Flow, machineOf, type Ref } from '../actor/index.js'
+import { checkCluster, guarantees, type LeaderFact, type MemberState } from '../check/index.js'
 import { ApiClient, type ApiRef, type Resource, resources } from '../client/index.js'
 import type { ApiObject } from '../object/index.js'
-import { httpPortOf, type LogRecord, Nemesis, type PortMaker, resourcesPortOf, rootMachine, SimulatedSockets, World } from '../sim/index.js'
+import {
+  httpPortOf,
+  type LogRecord,
+  Nemesis,
+  type PortMaker,
+  resourcesPortOf,
+  rootMachine,
+  SimulatedSockets,
+  StrikeLog,
+  World
+} from '../sim/index.js'
 import { forkSeed, type Random, seededRandom } from '../std/index.js'
 import type { StoreRef } from '../storage/index.js'
 import type { StoreMemberProtocol } from '../store/index.js'
+import type { ChaosMachine, ClusterCast } from './cluster-cast.js'
 import { checkPods, checkWatch, checkWrites, clusterGuarantees } from './cluster-check.js'
 import { type ClusterState, missingOf } from './cluster-convergence.js'
+import type { ClusterEventName } from './cluster-events.js'
 import { ClusterHistory } from './cluster-history.js'
-import { type ClusterRunPlan, clusterPlan } from './cluster-plan.js'
-import type { ChaosMachine, ClusterCast, ClusterEventName, ClusterResult, ClusterViolation } from './cluster-result.js'
+import type { ClusterRunPlan } from './cluster-plan.js'
 import { ClusterStrikes } from './cluster-strikes.js'
 import { ClusterUser, namespace } from './cluster-user.js'
 import { ClusterWatcher } from './cluster-watcher.js'
+import { isFailing, kindsOf, type Run, type RunListener, type RunResult, type RunViolation } from './run.js'
+import type { Running } from './store-client.js'
 
 const startLimitMs = 30_000
 const pollMs = 250
 const apiTimeoutMs = 5_000
 const quietMs = 1_000
 
-/** A run as the seed says. The same seed gives the same run, while nothing in it is changed. */
-export function runCluster(
-  seed: number,
-  cast: ClusterCast,
-  overrides: Partial<ClusterRunPlan> = {},
-  logged?: (record: LogRecord) => void
-): ClusterResult {
-  return new ClusterRun(clusterPlan(seed, overrides), cast, logged).run()
-}
-
-class ClusterRun {
+export class ClusterRun {
   readonly #plan: ClusterRunPlan
   readonly #world: World
-  readonly #random: Random
+  readonly #userRandom: Random
   readonly #apiservers: readonly ApiRef[]
   readonly #stores: readonly string[]
   readonly #history: ClusterHistory
-  readonly #running = { stopping: false }
+  readonly #running: Running
   readonly #users: ClusterUser[] = []
   readonly #usersDone: (() => boolean)[] = []
   readonly #watchers: ClusterWatcher[] = []
   readonly #strikes: ClusterStrikes
   readonly #nemesis: Nemesis
   readonly #leaders: LeaderFact[] = []
-  readonly #violations: ClusterViolation[] = []
+  readonly #violations: RunViolation[] = []
   readonly #counts = new Map<ClusterEventName, number>()
+  readonly #decayed = new Set<string>() // Machines.
   #managers = 0 // How often one began to lead.
   #operationLast = 0
 
-  constructor(plan: ClusterRunPlan, cast: ClusterCast, logged: ((record: LogRecord) => void) | undefined) {
+  constructor(plan: ClusterRunPlan, cast: ClusterCast, logged: RunListener | undefined) {
     this.#plan = plan
-    this.#random = seededRandom(plan.seed ^ 0x63686173)
-    this.#world = new World({ seed: plan.seed, ports: portsOf(cast), disk: { syncUs: plan.syncUs } })
+    const random = seededRandom(plan.seed ^ 0x63686173)
+    this.#userRandom = seededRandom(forkSeed(random))
+    this.#running = { stopping: false, operationsLeft: plan.operationsMax }
+    this.#world = new World({
+      seed: plan.seed,
+      ports: portsOf(cast),
+      disk: { syncUs: plan.syncUs },
+      ...(cast.wireCopy === undefined ? {} : { wireCopy: cast.wireCopy })
+    })
     this.#world.onLog(record => this.#heard(record))
     if (logged !== undefined) this.#world.onLog(logged)
     const machines = cast.plan(plan.shape)
@@ -66,13 +77,16 @@ class ClusterRun {
     this.#history = new ClusterHistory(this.#stores as unknown as StoreRef[])
     for (const machine of machines) this.#start(machine, cast)
     const names = machines.map(({ name }) => name).filter(name => name !== rootMachine)
-    this.#strikes = new ClusterStrikes(this.#world, plan, seededRandom(forkSeed(this.#random)))
+    const log = new StrikeLog(plan.strikes)
+    this.#strikes = new ClusterStrikes(this.#world, plan, seededRandom(forkSeed(random)), log)
     this.#nemesis = new Nemesis(this.#world, {
-      seed: forkSeed(this.#random),
+      log,
+      seed: forkSeed(random),
       troubles: plan.troubles,
       kindsMin: plan.troubles.length,
       machines: names,
       everyMs: plan.troubleEveryMs,
+      corruptible: plan.corruptible,
       lastsMsMax: 8_000
     })
   }
@@ -85,27 +99,48 @@ class ClusterRun {
     this.#world.start(`${rootMachine}/${name}`, cast.supervisor, { children: own }, `${rootMachine}/main`)
   }
 
-  run(): ClusterResult {
+  run(): Run {
     const { plan, world } = { plan: this.#plan, world: this.#world }
     world.newClient(`${rootMachine}/historian`).run(() => this.#history.follow())
-    this.#converge('the cluster does not start', startLimitMs)
+    this.#converge('the cluster does not start', startLimitMs, clusterGuarantees.convergence)
     this.#startUsers()
     this.#startWatchers()
     this.#strikes.start()
-    this.#nemesis.run(Math.max(0, plan.forMs - plan.calmMs - world.nowMs), 0)
+    this.#nemesis.rage(Math.max(0, plan.forMs - plan.calmMs - world.nowMs))
     this.#strikes.stop()
     this.#running.stopping = true
+    const majority = this.#healMajority()
     const healedMs = world.nowMs
-    world.runUntil(() => this.#usersDone.every(done => done()), world.nowMs + plan.timeoutMs + quietMs)
-    const converged = this.#converge('not as asked for', plan.recoveryMs)
+    this.#nemesis.heal()
+    this.#awaitUsers()
+    const converged = majority && this.#converge('not as asked for', plan.recoveryMs, clusterGuarantees.convergence)
     const recoveredMs = world.nowMs - healedMs
     world.run(Math.max(plan.forMs, world.nowMs + quietMs))
     const states = this.#states()
     this.#violations.push(...checkCluster({ leaders: this.#leaders, states }))
-    return this.#result(converged, recoveredMs)
+    const result = this.#result(converged, recoveredMs)
+    const strikes = isFailing(result) ? this.#nemesis.log.inflicted : []
+    return { result: { ...result, strikes }, history: undefined, compactsByItself: false }
   }
 
-  #result(converged: boolean, recoveredMs: number): ClusterResult {
+  /** Heals all but a minority of the stores, if the seed says so. The first machine is never left behind: it may be all there is of the rest. */
+  #healMajority(): boolean {
+    const { stranded, strandedFirst, recoveryMs } = this.#plan
+    const machines = this.#stores.slice(1).map(store => machineOf(store))
+    const rest = [...machines.slice(strandedFirst - 1), ...machines.slice(0, strandedFirst - 1)]
+    // A store with a damaged log asks every other (ADR 0004): those are left behind first.
+    const order = [...rest.filter(name => this.#decayed.has(name)), ...rest.filter(name => !this.#decayed.has(name))]
+    if (stranded === 0 || this.#nemesis.heal(order.slice(0, stranded)).length === 0) return true
+    this.#count('minority left behind')
+    this.#awaitUsers()
+    return this.#converge('not as asked for', recoveryMs, clusterGuarantees.majority)
+  }
+
+  #awaitUsers(): void {
+    this.#world.runUntil(() => this.#usersDone.every(done => done()), this.#world.nowMs + this.#plan.timeoutMs + quietMs)
+  }
+
+  #result(converged: boolean, recoveredMs: number): RunResult {
     const operations = this.#users.flatMap(user => user.operations)
     const writes = operations.filter(({ kind }) => kind !== 'read')
     const pods = checkPods(this.#history)
@@ -120,12 +155,19 @@ class ClusterRun {
     this.#count('election', Math.max(0, this.#leaders.length - 1))
     this.#count('eviction', pods.evictions)
     this.#count('controller failover', Math.max(0, this.#managers - 1))
+    const members = this.#stores.length
+    this.#count(`${members} store${members === 1 ? '' : 's'}` as ClusterEventName)
     return {
       seed: this.#plan.seed,
+      members,
       violations: this.#violations,
+      unknown: undefined,
       events: Object.fromEntries(this.#counts),
-      troubles: [...this.#plan.strikes, ...this.#plan.troubles],
-      faults: this.#strikes.count + this.#nemesis.count,
+      troubles: [...this.#plan.journey, ...this.#plan.troubles],
+      inflicted: kindsOf(this.#nemesis.log.inflicted),
+      strikes: [],
+      clients: this.#users.length,
+      watchers: this.#watchers.length,
       operations: operations.length,
       acknowledged: writes.filter(({ outcome }) => outcome === 'acknowledged').length,
       inDoubt,
@@ -146,7 +188,7 @@ class ClusterRun {
       const user = new ClusterUser({
         name,
         plan: this.#plan,
-        random: this.#fork(),
+        random: seededRandom(forkSeed(this.#userRandom)),
         running: this.#running,
         nextId: () => ++this.#operationLast,
         nowMs: () => Math.round(this.#world.nowMs)
@@ -158,7 +200,8 @@ class ClusterRun {
   }
 
   #startWatchers(): void {
-    for (const resource of [resources.pods, resources.configMaps, resources.deployments] as readonly Resource[]) {
+    const watched: readonly Resource[] = [resources.pods, resources.configMaps, resources.deployments] as readonly Resource[]
+    for (const resource of watched.slice(0, this.#plan.watchersMax)) {
       this.#world.newClient(`${rootMachine}/watcher-of-${resource.plural}`).run(ctx => {
         const watcher = new ClusterWatcher(this.#clientOf(ctx), resource)
         this.#watchers.push(watcher)
@@ -169,10 +212,6 @@ class ClusterRun {
 
   #clientOf(ctx: ConstructorParameters<typeof ApiClient>[0]): ApiClient {
     return new ApiClient(ctx, { apiservers: this.#apiservers, attemptTimeoutMs: this.#plan.timeoutMs })
-  }
-
-  #fork(): Random {
-    return seededRandom(forkSeed(this.#random))
   }
 
   // What happens ---------------------------------------------------------------------------------------
@@ -186,6 +225,14 @@ class ClusterRun {
         return this.#count('follower snapshot')
       case 'torn tail cut':
         return this.#count('torn tail')
+      case 'corruptDisk':
+        return void this.#decayed.add(String(fields.machine))
+      case 'log damaged':
+      case 'snapshot damaged':
+        // Rejoining heals it, and would hide that a store harmed its own log.
+        if (!this.#decayed.has(machineOf(address)))
+          this.#violate(guarantees.noDamage, `${address} at ${atUs} us: ${JSON.stringify(fields)}`)
+        return this.#count('damaged log')
       case 'rejoined':
         return this.#count('rejoin')
       case 'crashMachine':
@@ -214,13 +261,13 @@ class ClusterRun {
   // Liveness -------------------------------------------------------------------------------------------
 
   /** Runs until everything is as asked for; else a violation. */
-  #converge(what: string, withinMs: number): boolean {
+  #converge(what: string, withinMs: number, guarantee: string): boolean {
     const limitMs = this.#world.nowMs + withinMs
     for (;;) {
       const missing = this.#missing()
       if (missing.length === 0) return true
       if (this.#world.nowMs >= limitMs) {
-        this.#violate(clusterGuarantees.convergence, `${what} after ${withinMs} ms:\n${missing.slice(0, 20).join('\n')}`)
+        this.#violate(guarantee, `${what} after ${withinMs} ms:\n${missing.slice(0, 20).join('\n')}`)
         return false
       }
       this.#world.run(this.#world.nowMs + pollMs)

@@ -1,0 +1,303 @@
+// Store run: members of a store, clients and watchers, a nemesis; then peace, first for a majority if the seed says so, in which
+// all must find their way back; then the verdict.
+
+import { machineOf, type Ref } from '../actor/index.js'
+import {
+  checkCluster,
+  checkStore,
+  type Guarantee,
+  guarantees,
+  type LeaderFact,
+  type MemberState,
+  type Violation,
+  violation
+} from '../check/index.js'
+import { type LogRecord, Nemesis, type Pending, rootMachine, StrikeLog, World } from '../sim/index.js'
+import { forkSeed, type Random, seededRandom } from '../std/index.js'
+import type { StoreMemberProtocol } from '../store/index.js'
+import { type Member, Recorder } from './recorder.js'
+import { isFailing, kindsOf, type Run, type RunListener, type RunResult, type StoreCast } from './run.js'
+import { keyEnd, keyPrefix, type Running, StoreClient } from './store-client.js'
+import { countEvents, type StoreEventName } from './store-events.js'
+import { StoreLogs } from './store-logs.js'
+import type { StoreMix, StorePlan } from './store-plan.js'
+import { drawWatcher, StoreWatcher } from './store-watcher.js'
+
+const clientMachine = 'client-0'
+const startMs = 2000 // For the first election.
+const quietMs = 1000 // For watchers to catch up once their members have.
+const pollMs = 200
+const probeTimeoutMs = 1000
+const allClients = 'observer'
+const strikeLastsMsMax = 6000
+const readersShare = 0.5 // Of operations, where there are readers.
+
+const readerMix: StoreMix = {
+  put: 0,
+  compareAndSwap: 0,
+  txn: 0,
+  multi: 0,
+  delete: 0,
+  range: 4,
+  oldRange: 0,
+  serializable: 0,
+  revision: 1,
+  compact: 0
+}
+
+export class StoreRun {
+  readonly #plan: StorePlan
+  readonly #world: World
+  readonly #recorder: Recorder
+  readonly #watcherRandom: Random
+  readonly #clientRandom: Random
+  readonly #running: Running
+  readonly #clients: Pending<void>[] = []
+  readonly #watchers: StoreWatcher[] = []
+  readonly #leaders: LeaderFact[] = []
+  readonly #logs: StoreLogs
+  readonly #violations: Violation[] = []
+  readonly #counts = new Map<StoreEventName, number>()
+  readonly #decayed = new Set<string>() // Machines.
+  readonly #nemesis: Nemesis
+
+  constructor(plan: StorePlan, cast: StoreCast, logged: RunListener | undefined) {
+    this.#plan = plan
+    const random = seededRandom(plan.seed ^ ~plan.salt)
+    this.#watcherRandom = seededRandom(forkSeed(random))
+    this.#clientRandom = seededRandom(forkSeed(random))
+    this.#running = { stopping: false, operationsLeft: plan.operationsMax }
+    this.#world = new World({ seed: forkSeed(random), ...(cast.wireCopy === undefined ? {} : { wireCopy: cast.wireCopy }) })
+    this.#recorder = new Recorder(this.#world)
+    this.#logs = new StoreLogs(this.#world, plan.members)
+    this.#world.onLog(record => this.#heard(record))
+    if (logged !== undefined) this.#world.onLog(logged)
+    for (const member of plan.members) this.#world.start(member, cast.store, { ...plan.args, members: plan.members })
+    this.#nemesis = new Nemesis(this.#world, {
+      seed: forkSeed(random),
+      troubles: plan.troubles,
+      machines: plan.members.map(member => machineOf(member)),
+      actors: address => plan.members.includes(address),
+      everyMs: plan.troubleEveryMs,
+      lastsMsMax: strikeLastsMsMax,
+      kindsMin: plan.troublesMin,
+      corruptible: plan.corruptible,
+      log: new StrikeLog(plan.strikes)
+    })
+  }
+
+  run(): Run {
+    const { plan, world } = { plan: this.#plan, world: this.#world }
+    this.#supervise()
+    world.run(startMs)
+    this.#logs.start()
+    this.#startWatchers()
+    this.#startClients()
+    this.#nemesis.rage(plan.safetyMs)
+    const majority = this.#healMajority()
+    const healedMs = world.nowMs
+    this.#nemesis.heal()
+    const recovered = majority && this.#probe(plan.members, healedMs + plan.recoveryMs, guarantees.recovery)
+    const recoveredMs = world.nowMs - healedMs
+    this.#running.stopping = true
+    world.runUntil(() => this.#clients.every(client => client.done), world.nowMs + plan.timeoutMs + quietMs)
+    const states = recovered ? this.#converged(world.nowMs + plan.recoveryMs) : []
+    world.run(world.nowMs + quietMs)
+    this.#violations.push(...checkCluster({ leaders: this.#leaders, states, logs: this.#logs.facts }))
+    const result = this.#result(recovered, recoveredMs)
+    return {
+      result: isFailing(result) ? { ...result, strikes: this.#nemesis.log.inflicted } : result,
+      history: this.#recorder,
+      compactsByItself: this.#compactedMax() === Number.POSITIVE_INFINITY
+    }
+  }
+
+  #result(isQuiet: boolean, recoveredMs: number): RunResult {
+    const { operations } = this.#recorder
+    const verdict = checkStore({
+      history: this.#recorder,
+      isWhole: watch => watch.client.startsWith(allClients),
+      compactedMax: this.#compactedMax(),
+      isQuiet
+    })
+    const events = countEvents(this.#plan, operations, this.#watchers)
+    for (const [event, count] of this.#counts) events[event] = count
+    events['doubt resolved'] = verdict.doubtsResolved
+    events.election = Math.max(0, this.#leaders.length - 1)
+    return {
+      seed: this.#plan.seed,
+      members: this.#plan.members.length,
+      violations: [...this.#violations, ...verdict.violations],
+      unknown: verdict.unknown,
+      events,
+      troubles: this.#nemesis.on,
+      inflicted: kindsOf(this.#nemesis.log.inflicted),
+      strikes: [],
+      clients: this.#clients.length,
+      watchers: this.#watchers.length - this.#plan.members.length,
+      operations: operations.length,
+      acknowledged: operations.filter(({ kind, outcome }) => kind === 'txn' && outcome?.ok === true).length,
+      inDoubt: events['indefinite write'] ?? 0,
+      revisionLast: verdict.revisionLast,
+      podsMax: 0,
+      recoveredMs,
+      virtualMs: this.#world.nowMs,
+      envelopes: this.#world.timeline.happened,
+      traceHash: this.#world.trace.hash
+    }
+  }
+
+  #compactedMax(): number {
+    if ('compactEveryMs' in this.#plan.args) return Number.POSITIVE_INFINITY
+    const asked = this.#recorder.operations.map(operation => (operation.kind === 'compact' ? operation.revision : 0))
+    return asked.reduce((most, revision) => Math.max(most, revision), 0)
+  }
+
+  // Who takes part -------------------------------------------------------------------------------------
+
+  /** Starts again what has died, as a supervisor does; machines that are down are the nemesis's. */
+  #supervise(): void {
+    const { restartMs, members } = this.#plan
+    this.#world.at(this.#world.nowMs + restartMs, () => {
+      this.#world.restart(({ address }) => members.includes(address))
+      this.#supervise()
+    })
+  }
+
+  /** Writers and readers by turns, so that the first few are of both. */
+  #startClients(): void {
+    const { remoteClients, clients, readers, clientsMax, perSecond } = this.#plan
+    const machine = remoteClients ? clientMachine : rootMachine
+    const forReaders = readers > 0 ? readersShare : 0
+    const writer = { mix: this.#plan.mix, thinkMs: (clients * 1000) / (perSecond * (1 - forReaders)) }
+    const reader = { mix: readerMix, thinkMs: (readers * 1000) / (perSecond * forReaders) }
+    const roles = Array.from({ length: Math.max(clients, readers) }, (_, at) => [
+      ...(at < clients ? [{ name: `c${at}`, ...writer }] : []),
+      ...(at < readers ? [{ name: `r${at}`, ...reader }] : [])
+    ]).flat()
+    roles.forEach(({ name, mix, thinkMs }, at) => {
+      const random = fork(this.#clientRandom)
+      if (at >= clientsMax) return
+      const client = new StoreClient(name, { ...this.#plan, mix, thinkMs }, random, this.#recorder, this.#running)
+      this.#clients.push(this.#world.newClient(`${machine}/${name}`).run(() => client.run()))
+    })
+  }
+
+  /** One observer of everything at each member, next to it as it were; and others of all sorts. */
+  #startWatchers(): void {
+    const { members, remoteClients, watchers, watchersMax, watcherMix } = this.#plan
+    const whole = { key: keyPrefix, end: keyEnd, slowMs: 0, roamMs: undefined, window: 256, startRevision: 1 }
+    members.forEach((member, at) => {
+      this.#startWatcher(rootMachine, { ...whole, name: `${allClients}${at}`, member: member as Member }, fork(this.#watcherRandom))
+    })
+    for (let at = 0; at < Math.min(watchers, watchersMax); at++) {
+      const random = fork(this.#watcherRandom)
+      this.#startWatcher(remoteClients ? clientMachine : rootMachine, drawWatcher(`w${at}`, members, watcherMix, random), random)
+    }
+  }
+
+  #startWatcher(machine: string, options: ConstructorParameters<typeof StoreWatcher>[0], random: Random): void {
+    const watcher = new StoreWatcher(options, this.#plan.members, random, this.#recorder, this.#running)
+    this.#watchers.push(watcher)
+    this.#world.newClient(`${machine}/${options.name}`).run(() => watcher.run())
+  }
+
+  // What happens ---------------------------------------------------------------------------------------
+
+  #heard({ atUs, address, event, fields }: LogRecord): void {
+    switch (event) {
+      case 'became leader':
+        this.#leaders.push({ term: Number(fields.term), member: address, atUs })
+        return
+      case 'snapshot installed':
+        return this.#count('follower snapshot')
+      case 'snapshot taken':
+        return this.#count('snapshot')
+      case 'torn tail cut':
+        return this.#count('torn tail')
+      case 'corruptDisk':
+        this.#decayed.add(String(fields.machine))
+        return
+      case 'log damaged':
+      case 'snapshot damaged':
+        // Rejoining heals it, and would hide that a member harmed its own log.
+        if (!this.#decayed.has(machineOf(address)))
+          this.#violations.push(violation(guarantees.noDamage, `${address} at ${atUs} us: ${event} ${JSON.stringify(fields)}`))
+        return this.#count('damaged log')
+      case 'rejoined':
+        return this.#count('rejoin')
+      case 'failed':
+        this.#violations.push(violation(guarantees.noFailure, `${address} at ${atUs} us: ${String(fields.detail)}`))
+        return
+      case 'ended': {
+        const reason = String(fields.reason)
+        if (reason.includes('no space left')) this.#count('full disk')
+        else if (reason.includes('input/output error')) this.#count('failed disk')
+        return
+      }
+      default:
+    }
+  }
+
+  #count(event: StoreEventName, by = 1): void {
+    this.#counts.set(event, (this.#counts.get(event) ?? 0) + by)
+  }
+
+  // Liveness -------------------------------------------------------------------------------------------
+
+  /** Heals all but a minority, if the seed says so: the others must do without it. */
+  #healMajority(): boolean {
+    const { members, stranded, strandedFirst, recoveryMs } = this.#plan
+    if (stranded === 0) return true
+    // Those whose disks decayed are left behind first, and the others of them may wait: a damaged member asks every other (ADR 0004).
+    const machines = [...members.slice(strandedFirst), ...members.slice(0, strandedFirst)].map(member => machineOf(member))
+    const order = [...machines.filter(name => this.#decayed.has(name)), ...machines.filter(name => !this.#decayed.has(name))]
+    const behind = new Set(this.#nemesis.heal(order.slice(0, stranded)))
+    if (behind.size === 0) return true
+    this.#count('minority left behind')
+    const rest = members.filter(member => !behind.has(machineOf(member)) && !this.#decayed.has(machineOf(member)))
+    return this.#probe(rest, this.#world.nowMs + recoveryMs, guarantees.majority)
+  }
+
+  /** A write through every one of these members succeeds again. */
+  #probe(members: readonly string[], limitMs: number, guarantee: Guarantee): boolean {
+    for (const member of members) {
+      let last = ''
+      for (;;) {
+        if (this.#world.nowMs >= limitMs) {
+          this.#violations.push(violation(guarantee, `${member} takes no write after ${this.#plan.recoveryMs} ms: ${last}`))
+          return false
+        }
+        const put = { type: 'put', key: `${keyPrefix}probe`, value: new TextEncoder().encode(`${member} ${this.#world.nowMs}`) } as const
+        const pending = this.#world.client.run(() =>
+          this.#recorder.txn('probe', member as Member, probeTimeoutMs, { compares: [], success: [put], failure: [] })
+        )
+        this.#world.runUntil(() => pending.done, this.#world.nowMs + probeTimeoutMs + 100)
+        if (pending.value?.ok === true) break
+        last = pending.value === undefined ? 'no answer' : pending.value.error.detail
+        this.#world.run(this.#world.nowMs + 50)
+      }
+    }
+    return true
+  }
+
+  /** What members hold once they agree, or at the limit. */
+  #converged(limitMs: number): MemberState[] {
+    for (;;) {
+      const states = this.#states()
+      if (checkCluster({ leaders: [], states }).length === 0 || this.#world.nowMs >= limitMs) return states
+      this.#world.run(this.#world.nowMs + pollMs)
+    }
+  }
+
+  #states(): MemberState[] {
+    return this.#plan.members.flatMap(member => {
+      const answer = this.#world.client.call(member as Ref<StoreMemberProtocol>, quietMs, 'hash', { revision: 0 })
+      if (answer.ok) return [{ member, ...answer.value }]
+      this.#violations.push(violation(guarantees.recovery, `${member} does not tell its hash: ${answer.error.detail}`))
+      return []
+    })
+  }
+}
+
+const fork = (random: Random): Random => seededRandom(forkSeed(random))

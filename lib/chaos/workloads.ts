@@ -1,0 +1,11 @@
+// Workloads: those there are, by name.
+
+import { kubernetes } from './kubernetes.js'
+import { kv } from './kv.js'
+import { txn } from './txn.js'
+import { watch } from './watch.js'
+
+export const workloads = { kv, txn, watch, kubernetes } as const
+export type WorkloadName = keyof typeof workloads
+
+export const isWorkload = (name: string): name is WorkloadName => Object.hasOwn(workloads, name)

@@ -1,0 +1,41 @@
+// A mistake planted in the store is found, and the seed that found it is made smaller: fewer strikes, fewer clients, shorter.
+
+import t from 'tap'
+import { shrunk } from '../../bin/search/shrinking.js'
+import { isFailing, type SeedAnswer } from '../../lib/chaos/index.js'
+import { SeedPool } from '../../lib/host/seed-pool.js'
+
+const module = new URL('./flawed-seed.js', import.meta.url).href
+const workload = 'kv'
+const seedsMax = 40
+const runsMax = 200
+
+t.test('a member that answers reads from its own state once it has been started again', { timeout: 600_000 }, async t => {
+  const pool = new SeedPool({ threads: 2 })
+  t.teardown(() => pool.close())
+  const answers: SeedAnswer[] = []
+  const tasks = Array.from({ length: seedsMax }, (_, seed) => ({ module, seed, order: { workload, options: {} } }))
+  t.same(await pool.runAll<SeedAnswer>(tasks, answer => void answers.push(answer)), [])
+  const failing = answers.filter(isFailing).sort((a, b) => a.seed - b.seed)
+  t.ok(failing.length > seedsMax / 4, `${failing.length} of ${seedsMax} seeds find it`)
+  const [result] = failing
+  if (result === undefined) return
+  const broken = result.violations[0]?.guarantee
+  t.match(broken, /at least as new as every answer/)
+  const whole = { workload, seed: result.seed, options: {} } as const
+  const told: number[] = []
+  const small = await shrunk(pool, module, { case: whole, result }, runsMax, runs => void told.push(runs))
+  t.equal(small.answer.violations[0]?.guarantee, broken, 'the same promise')
+  t.ok(small.runs <= runsMax + 2 && told.at(-1) === small.runs, `${small.runs} runs, told as they go`)
+  t.ok(
+    small.answer.strikes.length >= 1 && small.answer.strikes.length <= 3,
+    `${small.answer.strikes.length} strikes: it takes one that ends a life`
+  )
+  t.ok(small.answer.strikes.length < result.strikes.length)
+  t.ok(small.answer.operations < result.operations / 4, `${small.answer.operations} operations of ${result.operations}`)
+  t.ok(small.answer.virtualMs <= result.virtualMs)
+  t.ok((small.answer.history?.operations.length ?? 0) > 0, 'what clients saw')
+  const { seed, options } = small.case
+  const again = await pool.run<SeedAnswer>({ module, seed, order: { workload, options } })
+  t.equal(again.traceHash, small.answer.traceHash, 'what its one line says is the whole of it')
+})
