@@ -23,12 +23,13 @@ pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; font: 12px/1.5 
 .axis > div { height: 22px } .axis span { position: absolute; top: 2px; font-size: 11px; color: var(--faint); white-space: nowrap }
 .bar { position: absolute; height: 22px; margin: 2px; padding: 0 4px; border-radius: 3px; overflow: hidden; white-space: nowrap;
   font: 11px/22px ui-monospace, monospace; color: var(--text); text-decoration: none }
-.bar:hover, .bar:focus { outline: 2px solid var(--text); z-index: 1 }
+.bar:hover, .bar:focus, .bar:target { outline: 2px solid var(--text); z-index: 1 }
 .ok { background: var(--ok) } .refused, .ended { background: var(--refused) } .seen { background: var(--seen) }
 .doubt { background: repeating-linear-gradient(-45deg, var(--doubt) 0 8px, transparent 8px 10px); border: 1px dashed var(--doubt) }
 .bar.open { border-right: 0; border-radius: 3px 0 0 3px }
 .marked { box-shadow: 0 0 0 2px var(--mark) }
 .list { font: 12px/1.6 ui-monospace, monospace; overflow-wrap: anywhere }
+.list a { color: inherit; text-decoration: none }
 .list li { background: none; border: 0; padding: 0 4px }
 .list li.marked { box-shadow: inset 3px 0 var(--mark); background: var(--wrong) }
 .list li:target { outline: 2px solid var(--text) }

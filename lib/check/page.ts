@@ -36,7 +36,7 @@ export function violationPage({ title, violations, history, unknown }: Violation
 <p>${verdictOf(violations, unknown)} ${shownOf(timeline, what)}</p>
 ${violations.map(violationHtml).join('\n')}
 ${unknown === undefined ? '' : `<section class="violation unknown"><h2>undecided</h2><pre>${escaped(unknown)}</pre></section>`}
-<p class="legend">${legend}</p>
+<p class="legend">${legend} ${linkToMarked(timeline)}</p>
 ${timelineHtml(timeline)}
 <h2>In order</h2>
 <ol class="list">
@@ -56,6 +56,13 @@ const legend = [
 ]
   .map(([name, text]) => `<span><i class="bar ${name}"></i>${text}</span>`)
   .join(' ')
+
+/** A wide timeline opens at its left end. */
+function linkToMarked({ lanes }: Timeline): string {
+  const marked = lanes.flatMap(({ bars }) => bars).filter(({ isMarked }) => isMarked)
+  const last = marked.sort((a, b) => b.fromUs - a.fromUs)[0]
+  return last === undefined ? '' : `<a href="#b${last.id}">to the last of these</a>`
+}
 
 function verdictOf(violations: readonly Violation[], unknown: string | undefined): string {
   if (violations.length > 0) return `${violations.length} violation${violations.length === 1 ? '' : 's'}.`
@@ -85,14 +92,14 @@ function laneHtml({ name, rows, bars }: Lane, width: number): string {
 function barHtml({ id, label, text, start, end, row, untilUs, ...bar }: Bar): string {
   const place = `left:${start * columnPx}px;top:${row * rowPx}px;width:${(end - start) * columnPx - 4}px`
   const open = untilUs === Number.POSITIVE_INFINITY ? ' open' : ''
-  return `<a class="bar ${classOf(bar)}${open}" href="#i${id}" style="${place}" title="${escaped(text)}">${escaped(label)}</a>`
+  return `<a class="bar ${classOf(bar)}${open}" id="b${id}" href="#i${id}" style="${place}" title="${escaped(text)}">${escaped(label)}</a>`
 }
 
 function listHtml({ lanes }: Timeline): string {
   return lanes
     .flatMap(({ bars }) => bars)
     .sort((a, b) => a.id - b.id)
-    .map(bar => `<li id="i${bar.id}" class="${classOf(bar)}">${escaped(bar.text)}</li>`)
+    .map(bar => `<li id="i${bar.id}" class="${classOf(bar)}"><a href="#b${bar.id}">${escaped(bar.text)}</a></li>`)
     .join('\n')
 }
 
