@@ -14,5 +14,5 @@ export {
 export { runCluster } from './cluster-workload.js'
 export { Recorder } from './recorder.js'
 export { type RunResult, type StoreCast, type StoreEventName, storeEvents, storeEventsWanted } from './result.js'
-export { type StorePlan, storePlan } from './store-plan.js'
+export { type StoreMix, type StorePlan, storePlan } from './store-plan.js'
 export { runStore } from './store-workload.js'

@@ -3,7 +3,7 @@
 // Rates and limits differ between seeds by orders of magnitude; half of what could happen does not happen in a run at
 // all, since a mixture of everything never lets one thing go far.
 
-import { type Trouble, troubles } from '../sim/index.js'
+import { diskDefaults, type Trouble, troubles } from '../sim/index.js'
 import { integerBelow, type Random, seededRandom } from '../std/index.js'
 
 export interface StoreMix {
@@ -38,7 +38,12 @@ export interface StorePlan {
   readonly recoveryMs: number
   readonly troubles: readonly Trouble[]
   readonly troubleEveryMs: number
+  readonly troubleLastsMsMax: number
+  /** Of troubles of one machine, those that befall the leader's; the others befall any. */
+  readonly leaderShare: number
   readonly corruptible: readonly string[]
+  /** What a sync of a disk takes, on average. */
+  readonly syncUs: number
   /** Whether clients are behind the same faulty network, or next to whom they ask. */
   readonly remoteClients: boolean
   /** To the store, beside its members. */
@@ -48,6 +53,7 @@ export interface StorePlan {
 const clusterId = 'chaos'
 const recoveryMs = 15_000
 const safetyMsDefault = 12_000
+const troubleLastsMsMax = 6_000
 export const opsPerSecond = 200
 
 const pick = <V>(random: Random, of: readonly V[]): V => of[integerBelow(random, of.length)] as V
@@ -93,7 +99,10 @@ export function storePlan(seed: number, overrides: Partial<StorePlan> = {}): Sto
     recoveryMs,
     troubles: may,
     troubleEveryMs: pick(random, [150, 400, 1000]),
+    troubleLastsMsMax,
+    leaderShare: 0,
     corruptible,
+    syncUs: diskDefaults.syncUs,
     remoteClients: random() < 0.5,
     args: { clusterId, ...drawArgs(random) },
     ...overrides

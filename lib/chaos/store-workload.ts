@@ -45,7 +45,7 @@ class StoreRun {
   constructor(plan: StorePlan, cast: StoreCast, logged: ((record: LogRecord) => void) | undefined) {
     this.#plan = plan
     this.#random = seededRandom(plan.seed ^ 0x776f726b)
-    this.#world = new World({ seed: plan.seed })
+    this.#world = new World({ seed: plan.seed, disk: { syncUs: plan.syncUs } })
     this.#recorder = new Recorder(this.#world)
     this.#world.onLog(record => this.#heard(record))
     if (logged !== undefined) this.#world.onLog(logged)
@@ -56,7 +56,9 @@ class StoreRun {
       machines: plan.members.map(member => machineOf(member)),
       actors: address => plan.members.includes(address),
       everyMs: plan.troubleEveryMs,
-      lastsMsMax: 6000,
+      lastsMsMax: plan.troubleLastsMsMax,
+      aim: () => this.#leaderMachine,
+      aimShare: plan.leaderShare,
       kindsMin: 3,
       corruptible: plan.corruptible
     })
@@ -209,6 +211,11 @@ class StoreRun {
       }
       default:
     }
+  }
+
+  get #leaderMachine(): string | undefined {
+    const member = this.#leaders.at(-1)?.member
+    return member === undefined ? undefined : machineOf(member)
   }
 
   #count(event: StoreEventName, by = 1): void {

@@ -51,6 +51,9 @@ export interface NemesisOptions {
   readonly everyMs?: number
   /** How long one lasts at most. */
   readonly lastsMsMax?: number
+  /** A machine that troubles of one machine are to befall before others, such as the leader's: on that share of them. */
+  readonly aim?: () => string | undefined
+  readonly aimShare?: number
   /** Whose disks may decay. A minority, or acknowledged writes are lost and rightly so. */
   readonly corruptible?: readonly string[]
 }
@@ -127,6 +130,12 @@ export class Nemesis {
     return this.#options.machines ?? [...this.#world.machines.keys()].filter(name => name !== rootMachine)
   }
 
+  #machine(): string | undefined {
+    const { aim, aimShare = 0 } = this.#options
+    const aimed = aimShare > 0 && this.#random() < aimShare ? aim?.() : undefined
+    return aimed ?? this.#pick(this.#machines())
+  }
+
   #actor(): string | undefined {
     const machines = new Set(this.#machines())
     const may = this.#options.actors ?? (() => true)
@@ -169,9 +178,7 @@ export class Nemesis {
   #cut(trouble: 'isolate' | 'partition' | 'oneWay'): Draw {
     const machines = this.#machines()
     const left =
-      trouble === 'partition'
-        ? machines.filter(() => this.#random() < 0.5)
-        : [this.#pick(machines)].filter(machine => machine !== undefined)
+      trouble === 'partition' ? machines.filter(() => this.#random() < 0.5) : [this.#machine()].filter(machine => machine !== undefined)
     const right = trouble === 'oneWay' ? [this.#pick(machines)].filter(machine => machine !== undefined) : machines
     const ways = left.flatMap(a => right.filter(b => !left.includes(b)).map(b => ({ from: a, to: b })))
     const both =
@@ -198,7 +205,7 @@ export class Nemesis {
   }
 
   #atMachine(trouble: Trouble): Draw {
-    const machine = this.#pick(trouble === 'corrupt' ? (this.#options.corruptible ?? []) : this.#machines())
+    const machine = trouble === 'corrupt' ? this.#pick(this.#options.corruptible ?? []) : this.#machine()
     if (machine === undefined) return nothing
     const chance = this.#random()
     switch (trouble) {
