@@ -4,6 +4,7 @@
 
 import type { ClusterRunPlan, StoreMix, StorePlan } from '../../lib/chaos/index.js'
 import type { StormPlan } from '../raft/storm.js'
+import type { TalkPlan } from './talk-seed.js'
 
 /** What a runner gives, beside whatever else it tells. */
 export interface Finding {
@@ -13,6 +14,7 @@ export interface Finding {
 /** A module that exports a function `(seed, overrides) => Finding`. */
 export const runners = {
   raft: { module: 'test/zoo/raft-seed.ts', export: 'raftSeed' },
+  talk: { module: 'test/zoo/talk-seed.ts', export: 'talkSeed' },
   store: { module: 'actors/store-seed.ts', export: 'storeSeed' },
   cluster: { module: 'bin/cluster-seed.ts', export: 'clusterSeed' }
 } as const
@@ -23,7 +25,11 @@ interface HabitatOf<R extends keyof typeof runners, Overrides> {
   /** What it is for. */
   readonly what: string
 }
-export type Habitat = HabitatOf<'raft', StormPlan> | HabitatOf<'store', StorePlan> | HabitatOf<'cluster', ClusterRunPlan>
+export type Habitat =
+  | HabitatOf<'raft', StormPlan>
+  | HabitatOf<'talk', TalkPlan>
+  | HabitatOf<'store', StorePlan>
+  | HabitatOf<'cluster', ClusterRunPlan>
 
 const impatient = { heartbeatTicks: 1, electionTicks: 3, electionJitterTicks: 4, retryTicks: 2 }
 
@@ -50,6 +56,16 @@ const small = {
 } as const
 
 export const habitats = {
+  talk: {
+    runner: 'talk',
+    overrides: {
+      forMs: 5000,
+      troubles: ['crashActor', 'crashThread', 'crashMachine', 'slow', 'lose', 'pauseThread'],
+      troubleEveryMs: 100,
+      troubleLastsMsMax: 200
+    },
+    what: 'actors that ask, answer late, die and are started again'
+  },
   storm: { runner: 'raft', overrides: {}, what: 'bare Rafts in storms, checked after every event' },
   elections: {
     runner: 'raft',

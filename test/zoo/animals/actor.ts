@@ -6,13 +6,12 @@ export const actorAnimals: readonly Animal[] = [
   {
     name: 'an answer to an earlier life is taken',
     modelledOn:
-      '[Erlang](https://www.erlang.org/doc/system/ref_man_processes.html): process identifiers and references of another incarnation',
+      '[RFC 9293](https://www.rfc-editor.org/rfc/rfc9293#section-3.4.1) §3.4.1: segments of an earlier incarnation of a connection',
     file: 'lib/actor/cell.ts',
     replace: [['if (envelope.life === this.life) this.#asks.resume(', 'if (envelope.life > 0) this.#asks.resume(']],
-    habitat: 'apiservers',
-    caught: { seeds: 0, of: 1 },
-    seedsMax: 100,
-    caughtBy: [],
-    awaits: 'a workload of asks and restarts'
+    habitat: 'talk',
+    caught: { seeds: 10, of: 30 },
+    seedsMax: 30,
+    caughtBy: ['an answer is to the question that this life asked']
   }
 ]

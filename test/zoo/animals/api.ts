@@ -126,7 +126,7 @@ export const apiAnimals: readonly Animal[] = [
     caught: { seeds: 0, of: 1 },
     seedsMax: 100,
     caughtBy: [],
-    awaits: 'a check of bookmarks'
+    awaits: 'the check of bookmarks'
   },
   {
     name: 'a page of a list is of a newer revision than the first',
@@ -135,10 +135,10 @@ export const apiAnimals: readonly Animal[] = [
     file: 'lib/server/reading.ts',
     replace: [['if (revision <= cache.revision && revision >= shelf.lastRevision) {', 'if (revision <= cache.revision) {']],
     habitat: 'apiservers',
-    caught: { seeds: 0, of: 1 },
+    caught: { seeds: 0, of: 6 },
     seedsMax: 100,
     caughtBy: [],
-    awaits: 'lists in pages, and a check that the pages agree'
+    awaits: 'users that list in pages, and the check of lists'
   },
   {
     name: 'an apiserver that starts serves the past',
@@ -193,7 +193,7 @@ export const apiAnimals: readonly Animal[] = [
       ]
     ],
     habitat: 'apiservers',
-    caught: { seeds: 0, of: 1 },
+    caught: { seeds: 0, of: 6 },
     seedsMax: 100,
     caughtBy: [],
     awaits: 'a check of what informers hold'
@@ -204,7 +204,7 @@ export const apiAnimals: readonly Animal[] = [
     file: 'lib/controllers/expectations.ts',
     replace: [['    if (expected === undefined) return true\n', '    if (expected === undefined || nowMs >= 0) return true\n']],
     habitat: 'apiservers',
-    caught: { seeds: 0, of: 1 },
+    caught: { seeds: 0, of: 6 },
     seedsMax: 100,
     caughtBy: [],
     awaits: 'a check that a controller does not exceed what was asked for'
@@ -215,7 +215,7 @@ export const apiAnimals: readonly Animal[] = [
     file: 'lib/server/subresources.ts',
     replace: [['if (pod.spec.nodeName) throw conflict(', "if (pod.spec.nodeName === '') throw conflict("]],
     habitat: 'apiservers',
-    caught: { seeds: 0, of: 1 },
+    caught: { seeds: 0, of: 6 },
     seedsMax: 100,
     caughtBy: [],
     awaits: 'two schedulers at once'
