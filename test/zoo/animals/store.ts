@@ -15,7 +15,7 @@ export const storeAnimals: readonly Animal[] = [
   },
   {
     name: 'a read is answered before its index is applied',
-    modelledOn: '[Raft](https://raft.github.io/raft.pdf) thesis §6.4: a read waits until the state machine has reached its index',
+    modelledOn: '[Raft thesis](https://github.com/ongardie/dissertation) §6.4: a read waits until the state machine has reached its index',
     file: 'lib/store/reading.ts',
     replace: [
       ['    if (batch.index > applied.index) waiting.push(batch)', '    if (batch.index > applied.index + readsMax) waiting.push(batch)']

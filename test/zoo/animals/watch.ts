@@ -49,7 +49,7 @@ export const watchAnimals: readonly Animal[] = [
   },
   {
     name: 'a watch loses what its member was sent as a snapshot',
-    modelledOn: 'etcd [#15271](https://github.com/etcd-io/etcd/issues/15271), the same code: watchers across a snapshot',
+    modelledOn: 'etcd [#15271](https://github.com/etcd-io/etcd/issues/15271), its opposite: watchers of a member that was behind',
     file: 'lib/mvcc/watch-hub.ts',
     replace: [
       [
