@@ -3,7 +3,7 @@
 // Rates and limits differ between seeds by orders of magnitude; half of what could happen does not happen in a run at
 // all, since a mixture of everything never lets one thing go far. What a workload asks is its own; the rest is drawn here.
 
-import { type Trouble, troubles } from '../sim/index.js'
+import { diskDefaults, type Trouble, troubles } from '../sim/index.js'
 import { forkSeed, integerBelow, type Random, seededRandom } from '../std/index.js'
 import { allowed, between, pick } from './draw.js'
 import type { RunOptions } from './run.js'
@@ -64,7 +64,12 @@ export interface StorePlan extends StoreDemand {
   readonly troubles: readonly Trouble[]
   readonly troublesMin: number
   readonly troubleEveryMs: number
+  readonly troubleLastsMsMax: number
+  /** Of troubles of one machine, those that befall the leader's; the others befall any. */
+  readonly leaderShare: number
   readonly corruptible: readonly string[]
+  /** What a sync of a disk takes, on average. */
+  readonly syncUs: number
   /** Whether clients are behind the same faulty network, or next to whom they ask. */
   readonly remoteClients: boolean
   /** To the store, beside its members. */
@@ -79,7 +84,9 @@ export interface StorePlan extends StoreDemand {
 const clusterId = 'chaos'
 const recoveryMs = 15_000
 export const storeForMs = 12_000
+const slowSyncUs = 20_000 // A disk on which a crash often meets a save.
 const troublesMin = 3
+const troubleLastsMsMax = 6_000
 const strandShare = 0.4 // Of runs, if there can be a minority.
 const all = Number.POSITIVE_INFINITY
 
@@ -116,7 +123,10 @@ export function storePlan(seed: number, salt: number, demand: (random: Random) =
     troubles: may,
     troublesMin: options.faults === undefined ? troublesMin : may.length,
     troubleEveryMs: pick(random, [150, 400, 1000]),
+    troubleLastsMsMax,
+    leaderShare: pick(random, [0, 0, 0.5]),
     corruptible,
+    syncUs: pick(random, [diskDefaults.syncUs, diskDefaults.syncUs, slowSyncUs]),
     remoteClients: random() < 0.5,
     args: { clusterId, ...drawArgs(random) },
     strikes: options.strikes,

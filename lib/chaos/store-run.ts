@@ -29,7 +29,6 @@ const quietMs = 1000 // For watchers to catch up once their members have.
 const pollMs = 200
 const probeTimeoutMs = 1000
 const allClients = 'observer'
-const strikeLastsMsMax = 6000
 const readersShare = 0.5 // Of operations, where there are readers.
 
 const readerMix: StoreMix = {
@@ -67,7 +66,11 @@ export class StoreRun {
     this.#watcherRandom = seededRandom(forkSeed(random))
     this.#clientRandom = seededRandom(forkSeed(random))
     this.#running = { stopping: false, operationsLeft: plan.operationsMax }
-    this.#world = new World({ seed: forkSeed(random), ...(cast.wireCopy === undefined ? {} : { wireCopy: cast.wireCopy }) })
+    this.#world = new World({
+      seed: forkSeed(random),
+      disk: { syncUs: plan.syncUs },
+      ...(cast.wireCopy === undefined ? {} : { wireCopy: cast.wireCopy })
+    })
     this.#recorder = new Recorder(this.#world)
     this.#logs = new StoreLogs(this.#world, plan.members)
     this.#world.onLog(record => this.#heard(record))
@@ -79,7 +82,9 @@ export class StoreRun {
       machines: plan.members.map(member => machineOf(member)),
       actors: address => plan.members.includes(address),
       everyMs: plan.troubleEveryMs,
-      lastsMsMax: strikeLastsMsMax,
+      lastsMsMax: plan.troubleLastsMsMax,
+      aim: () => this.#leaderMachine,
+      aimShare: plan.leaderShare,
       kindsMin: plan.troublesMin,
       corruptible: plan.corruptible,
       log: new StrikeLog(plan.strikes)
@@ -237,6 +242,11 @@ export class StoreRun {
       }
       default:
     }
+  }
+
+  get #leaderMachine(): string | undefined {
+    const member = this.#leaders.at(-1)?.member
+    return member === undefined ? undefined : machineOf(member)
   }
 
   #count(event: StoreEventName, by = 1): void {

@@ -1,7 +1,7 @@
 // sim: a cluster in one thread, under virtual time, from one seed: world, network, clocks, disks, faults.
 
 export { Client, type ClientContext, type Pending } from './client.js'
-export { Disk, type DiskOptions, Volume } from './disk.js'
+export { Disk, type DiskOptions, diskDefaults, Volume } from './disk.js'
 export { type Fault, type FaultName, heal, inflict } from './fault.js'
 export { Lane } from './link.js'
 export type { Machine } from './machine.js'

@@ -52,6 +52,9 @@ export interface NemesisOptions {
   readonly everyMs?: number
   /** How long one lasts at most. */
   readonly lastsMsMax?: number
+  /** A machine that troubles of one machine are to befall before others, such as the leader's: on that share of them. */
+  readonly aim?: () => string | undefined
+  readonly aimShare?: number
   /** Whose disks may decay. A minority, or acknowledged writes are lost and rightly so. */
   readonly corruptible?: readonly string[]
   /** Numbers the strikes, and says which are inflicted. */
@@ -163,6 +166,12 @@ export class Nemesis {
     return this.#options.machines ?? [...this.#world.machines.keys()].filter(name => name !== rootMachine)
   }
 
+  #machine(random: Random): string | undefined {
+    const { aim, aimShare = 0 } = this.#options
+    const aimed = aimShare > 0 && random() < aimShare ? aim?.() : undefined
+    return aimed ?? chosen(random, this.#machines())
+  }
+
   #actor(random: Random): string | undefined {
     const machines = new Set(this.#machines())
     const may = this.#options.actors ?? (() => true)
@@ -211,7 +220,7 @@ export class Nemesis {
   #cut(trouble: 'isolate' | 'partition' | 'oneWay', random: Random): Draw {
     const machines = this.#machines()
     const left =
-      trouble === 'partition' ? machines.filter(() => random() < 0.5) : [chosen(random, machines)].filter(machine => machine !== undefined)
+      trouble === 'partition' ? machines.filter(() => random() < 0.5) : [this.#machine(random)].filter(machine => machine !== undefined)
     const right = trouble === 'oneWay' ? [chosen(random, machines)].filter(machine => machine !== undefined) : machines
     const ways = left.flatMap(a => right.filter(b => !left.includes(b)).map(b => ({ from: a, to: b })))
     const both =
@@ -238,7 +247,7 @@ export class Nemesis {
   }
 
   #atMachine(trouble: Trouble, random: Random): Draw {
-    const machine = chosen(random, trouble === 'corrupt' ? (this.#options.corruptible ?? []) : this.#machines())
+    const machine = trouble === 'corrupt' ? chosen(random, this.#options.corruptible ?? []) : this.#machine(random)
     if (machine === undefined) return nothing
     const chance = random()
     switch (trouble) {

@@ -1,0 +1,223 @@
+// Animals of the API: its watch cache, lists and watches, controllers.
+
+import type { Animal } from '../animal.js'
+
+export const apiAnimals: readonly Animal[] = [
+  {
+    name: 'the cache takes the store’s revision for its own',
+    modelledOn: 'etcd [#15220](https://github.com/etcd-io/etcd/issues/15220), which breaks consistent reads from the watch cache',
+    file: 'lib/server/feed.ts',
+    replace: [
+      [
+        '          this.awaitRevision(outcome.value.revision, later)',
+        '          if (this.ready) this.#cache.revision = Math.max(this.#cache.revision, outcome.value.revision)\n          this.awaitRevision(outcome.value.revision, later)'
+      ]
+    ],
+    habitat: 'apiservers',
+    caught: { seeds: 6, of: 6 },
+    seedsMax: 10,
+    caughtBy: [
+      'once all faults have ended, the cluster becomes what was asked for',
+      'a list and the watch from it tell every change once, in order, and nothing else',
+      'a read without a resource version sees every write acknowledged before it'
+    ]
+  },
+  {
+    name: 'the cache resumes its watch one revision late',
+    modelledOn: 'Kubernetes [#123072](https://github.com/kubernetes/kubernetes/issues/123072), the watch cache lost events',
+    file: 'lib/server/feed.ts',
+    replace: [['const startRevision = this.#cache.revision + 1', 'const startRevision = this.#cache.revision + 2']],
+    habitat: 'cluster',
+    caught: { seeds: 6, of: 8 },
+    seedsMax: 15,
+    caughtBy: ['once all faults have ended, the cluster becomes what was asked for']
+  },
+  {
+    name: 'a deletion is told at the revision of the change before it',
+    modelledOn:
+      'Kubernetes [#58545](https://github.com/kubernetes/kubernetes/issues/58545), delete notifications carried an old resource version',
+    file: 'lib/server/watch-cache.ts',
+    replace: [['entry: prev.at(revision), prev, revision })', 'entry: prev, prev, revision })']],
+    habitat: 'apiservers',
+    caught: { seeds: 6, of: 6 },
+    seedsMax: 10,
+    caughtBy: ['a list and the watch from it tell every change once, in order, and nothing else']
+  },
+  {
+    name: 'a watch begins at the newest revision, not the one asked for',
+    modelledOn:
+      'Kubernetes [#49956](https://github.com/kubernetes/kubernetes/issues/49956), events between a list and its watch were missed',
+    file: 'lib/server/watching.ts',
+    replace: [
+      [
+        '? serving.cache.revision : parseRevision(options.version)',
+        '? serving.cache.revision : Math.max(serving.cache.revision, parseRevision(options.version))'
+      ]
+    ],
+    habitat: 'apiservers',
+    caught: { seeds: 10, of: 10 },
+    seedsMax: 10,
+    caughtBy: [
+      'a list and the watch from it tell every change once, in order, and nothing else',
+      'once all faults have ended, the cluster becomes what was asked for'
+    ]
+  },
+  {
+    name: 'a watch that comes too late is not told',
+    modelledOn: 'Kubernetes [#123072](https://github.com/kubernetes/kubernetes/issues/123072), events lost between a watch and the next',
+    file: 'lib/server/watch-cache.ts',
+    replace: [
+      ['export const historyEventsMax = 1024', 'export const historyEventsMax = 8'],
+      ['    if (revision < this.since) return undefined\n', '    if (revision < 0) return undefined\n']
+    ],
+    habitat: 'apiservers',
+    caught: { seeds: 8, of: 10 },
+    seedsMax: 15,
+    caughtBy: ['a list and the watch from it tell every change once, in order, and nothing else']
+  },
+  {
+    name: 'a watch that resumes repeats the last event',
+    modelledOn: 'etcd [#17247](https://github.com/etcd-io/etcd/issues/17247), a watch event twice',
+    file: 'lib/server/watch-cache.ts',
+    replace: [
+      ['if ((history[middle] as CacheEvent).revision <= revision) low', 'if ((history[middle] as CacheEvent).revision < revision) low']
+    ],
+    habitat: 'apiservers',
+    caught: { seeds: 6, of: 6 },
+    seedsMax: 10,
+    caughtBy: ['a list and the watch from it tell every change once, in order, and nothing else']
+  },
+  {
+    name: 'a write in doubt is refused to the user',
+    modelledOn: '[Jepsen: jetcd 0.8.2](https://jepsen.io/analyses/jetcd-0.8.2): a transaction appeared to fail and took effect',
+    file: 'lib/server/store-client.ts',
+    replace: [['uncertain ||= !outcome.error.definite', 'uncertain ||= false']],
+    habitat: 'apiservers',
+    caught: { seeds: 5, of: 10 },
+    seedsMax: 20,
+    caughtBy: [
+      'every change of a user’s object is one that this user asked for and was not refused',
+      'a list and the watch from it tell every change once, in order, and nothing else'
+    ]
+  },
+  {
+    name: 'a read of the newest state asks only the cache',
+    modelledOn: 'Kubernetes [#97294](https://github.com/kubernetes/kubernetes/issues/97294), a watch cache out of date for long',
+    file: 'lib/server/feed.ts',
+    replace: [
+      [
+        '    this.#fresh.push(later)\n    if (this.#asking)',
+        '    if (this.ready) return this.#events.answer(later, { revision: this.#cache.revision })\n    this.#fresh.push(later)\n    if (this.#asking)'
+      ]
+    ],
+    habitat: 'apiservers',
+    caught: { seeds: 7, of: 10 },
+    seedsMax: 15,
+    caughtBy: ['a read without a resource version sees every write acknowledged before it']
+  },
+  {
+    name: 'a bookmark is ahead of the events',
+    modelledOn: 'etcd [#15220](https://github.com/etcd-io/etcd/issues/15220), as bookmarks of the API',
+    file: 'lib/server/watching.ts',
+    replace: [
+      ['    resourceVersion: String(revision),\n    creationTimestamp', '    resourceVersion: String(revision + 1),\n    creationTimestamp']
+    ],
+    habitat: 'apiservers',
+    caught: { seeds: 0, of: 1 },
+    seedsMax: 100,
+    caughtBy: [],
+    awaits: 'the check of bookmarks'
+  },
+  {
+    name: 'a page of a list is of a newer revision than the first',
+    modelledOn:
+      'Kubernetes [KEP-365](https://github.com/kubernetes/enhancements/tree/master/keps/sig-api-machinery/365-paginated-lists): all pages of a list are of one revision',
+    file: 'lib/server/reading.ts',
+    replace: [['if (revision <= cache.revision && revision >= shelf.lastRevision) {', 'if (revision <= cache.revision) {']],
+    habitat: 'apiservers',
+    caught: { seeds: 0, of: 6 },
+    seedsMax: 100,
+    caughtBy: [],
+    awaits: 'users that list in pages, and the check of lists'
+  },
+  {
+    name: 'an apiserver that starts serves the past',
+    modelledOn:
+      'Kubernetes [#59848](https://github.com/kubernetes/kubernetes/issues/59848), stale reads of an apiserver that started; [Sieve](https://github.com/sieve-project/sieve/blob/main/docs/bugs.md): time traveling',
+    file: 'lib/server/feed.ts',
+    replace: [['this.#readyRevision = current.value.revision', 'this.#readyRevision = at']],
+    habitat: 'apiservers',
+    caught: { seeds: 0, of: 6 },
+    seedsMax: 100,
+    caughtBy: [],
+    awaits: 'reads of any resource version at an apiserver that was started again, and a check that they do not go back in time'
+  },
+  {
+    name: 'an update of an older state overwrites the newer',
+    modelledOn: '[Sieve](https://github.com/sieve-project/sieve/blob/main/docs/bugs.md): stale states written back',
+    file: 'lib/server/update.ts',
+    replace: [
+      [
+        '  } else if (expected !== String(revision)) throw errors.conflict(resource.groupResource, target.name)',
+        '  } else meta.resourceVersion = String(revision)'
+      ]
+    ],
+    habitat: 'apiservers',
+    caught: { seeds: 6, of: 10 },
+    seedsMax: 20,
+    caughtBy: [
+      'a write of the API takes effect at most once',
+      'an acknowledged write of the API is in the store’s history, at the revision that was answered'
+    ]
+  },
+  {
+    name: 'a deletion of one object takes its namesake',
+    modelledOn:
+      '[Sieve](https://github.com/sieve-project/sieve/blob/main/docs/bugs.md): time traveling, an object deleted for its former self',
+    file: 'lib/server/deletion.ts',
+    replace: [['if (uid !== undefined && uid !== told) throw', "if (uid !== undefined && uid === '' && uid !== told) throw"]],
+    habitat: 'apiservers',
+    caught: { seeds: 0, of: 6 },
+    seedsMax: 100,
+    caughtBy: [],
+    awaits: 'deletions with preconditions, and a check of them'
+  },
+  {
+    name: 'a relist does not notice what was deleted',
+    modelledOn: '[Sieve](https://github.com/sieve-project/sieve/blob/main/docs/bugs.md): observability gaps',
+    file: 'lib/client/informer.ts',
+    replace: [
+      [
+        '    for (const key of [...this.#store.keys()]) if (!present.has(key)) this.#forget(key, undefined)\n',
+        "    if (present.size < 0) this.#forget('', undefined)\n"
+      ]
+    ],
+    habitat: 'apiservers',
+    caught: { seeds: 0, of: 6 },
+    seedsMax: 100,
+    caughtBy: [],
+    awaits: 'a check of what informers hold'
+  },
+  {
+    name: 'a controller forgets what it has just created',
+    modelledOn: 'KubeRay [#715](https://github.com/ray-project/kuberay/issues/715), more pods than asked for, from a cache that was behind',
+    file: 'lib/controllers/expectations.ts',
+    replace: [['    if (expected === undefined) return true\n', '    if (expected === undefined || nowMs >= 0) return true\n']],
+    habitat: 'apiservers',
+    caught: { seeds: 0, of: 6 },
+    seedsMax: 100,
+    caughtBy: [],
+    awaits: 'a check that a controller does not exceed what was asked for'
+  },
+  {
+    name: 'a pod that is bound is bound again',
+    modelledOn: 'Kubernetes [#1139](https://github.com/kubernetes/kubernetes/issues/1139), pods scheduled twice',
+    file: 'lib/server/subresources.ts',
+    replace: [['if (pod.spec.nodeName) throw conflict(', "if (pod.spec.nodeName === '') throw conflict("]],
+    habitat: 'apiservers',
+    caught: { seeds: 0, of: 6 },
+    seedsMax: 100,
+    caughtBy: [],
+    awaits: 'two schedulers at once'
+  }
+]

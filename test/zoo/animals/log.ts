@@ -1,0 +1,64 @@
+// Animals of the log’s bytes: what is accepted after a crash, and what is released.
+
+import type { Animal } from '../animal.js'
+
+export const logAnimals: readonly Animal[] = [
+  {
+    name: 'a torn record is accepted',
+    modelledOn: 'etcd [#5230](https://github.com/etcd-io/etcd/issues/5230), writes torn at a page’s end',
+    file: 'lib/wal/recover.ts',
+    replace: [
+      ['  if (end > bytes.length || crc32c(bytes, at + batchHeaderBytes, end) !== header.bodyChecksum) {', '  if (end > bytes.length) {']
+    ],
+    habitat: 'outages',
+    caught: { seeds: 16, of: 30 },
+    seedsMax: 20,
+    caughtBy: ['a log is found damaged only where its disk decayed']
+  },
+  {
+    name: 'a decayed record counts as torn',
+    modelledOn:
+      'etcd [#6191](https://github.com/etcd-io/etcd/issues/6191), a checksum that does not fit: data was lost, and cutting it off would lose acknowledged entries',
+    file: 'lib/wal/recover.ts',
+    replace: [['const torn = last < end && isTornBody(bytes, at, end)', 'const torn = last < bytes.length']],
+    habitat: 'decay',
+    caught: { seeds: 7, of: 30 },
+    seedsMax: 60,
+    caughtBy: ['no member fails by a fault of its own']
+  },
+  {
+    name: 'the log is released before the snapshot is marked in it',
+    modelledOn:
+      'etcd [#10219](https://github.com/etcd-io/etcd/issues/10219), a crash between the log and its snapshot; [#11888](https://github.com/etcd-io/etcd/pull/11888) releases last',
+    file: 'lib/store/snapshotting.ts',
+    replace: [
+      ['  saveBatch(ctx, replica, { snapshot: { index: meta.index, term: meta.term, fileName } })\n', ''],
+      [
+        '  yield* releaseBefore(ctx, replica, meta.index)\n',
+        '  yield* releaseBefore(ctx, replica, meta.index)\n  saveBatch(ctx, replica, { snapshot: { index: meta.index, term: meta.term, fileName } })\n'
+      ]
+    ],
+    habitat: 'disks',
+    caught: { seeds: 25, of: 30 },
+    seedsMax: 15,
+    caughtBy: ['a log is found damaged only where its disk decayed']
+  },
+  {
+    name: 'a segment is released one entry too early',
+    modelledOn: '[Raft](https://raft.github.io/raft.pdf) §7: the log is discarded up to the snapshot’s last entry, not beyond',
+    file: 'lib/wal/writer.ts',
+    replace: [
+      [
+        '(segments[kept] as { firstIndex: number }).firstIndex > snapshotIndex + 1',
+        '(segments[kept] as { firstIndex: number }).firstIndex > snapshotIndex + 2'
+      ]
+    ],
+    habitat: 'disks',
+    caught: { seeds: 17, of: 30 },
+    seedsMax: 20,
+    caughtBy: [
+      'a log is found damaged only where its disk decayed',
+      'once all faults have ended, every member takes writes again within the bound'
+    ]
+  }
+]

@@ -1,0 +1,91 @@
+// Animals of the state machine: revisions, transactions, compaction.
+
+import type { Animal } from '../animal.js'
+
+export const mvccAnimals: readonly Animal[] = [
+  {
+    name: 'a revision is used again after a restart',
+    modelledOn: 'etcd [#17780](https://github.com/etcd-io/etcd/issues/17780), the revision decreased after a crash',
+    file: 'lib/mvcc/snapshot.ts',
+    replace: [['      const revision = reader.number()\n', '      const revision = reader.number() - 1\n']],
+    habitat: 'store',
+    caught: { seeds: 24, of: 30 },
+    seedsMax: 15,
+    caughtBy: [
+      'members tell the same history',
+      'members that caught up hold equal states',
+      'an answer is at least as new as every answer given before it was asked'
+    ]
+  },
+  {
+    name: 'a compare sees the state before',
+    modelledOn: '[Jepsen: Redis-Raft](https://jepsen.io/analyses/redis-raft-1b3fbf6): updates lost',
+    file: 'lib/mvcc/txn.ts',
+    replace: [
+      [
+        '    const kv = history.at(Number.POSITIVE_INFINITY)',
+        '    const kv = history.versions.at(-2) ?? history.at(Number.POSITIVE_INFINITY)'
+      ]
+    ],
+    habitat: 'store',
+    caught: { seeds: 20, of: 30 },
+    seedsMax: 15,
+    caughtBy: ['an answer is what the writes up to its revision, in their order, give']
+  },
+  {
+    name: 'a range in a transaction does not see what came before it',
+    modelledOn: 'etcd [API](https://etcd.io/docs/v3.6/learning/api_guarantees/): a transaction is atomic, its operations in order',
+    file: 'lib/mvcc/mvcc.ts',
+    replace: [['this.#revision + (this.#changes > 0 ? 1 : 0)', 'this.#revision']],
+    habitat: 'store',
+    caught: { seeds: 27, of: 30 },
+    seedsMax: 15,
+    caughtBy: ['an answer is what the writes up to its revision, in their order, give']
+  },
+  {
+    name: 'a refused command costs a revision',
+    modelledOn: 'etcd [#18667](https://github.com/etcd-io/etcd/issues/18667), a transaction that fails leaves traces',
+    file: 'lib/mvcc/mvcc.ts',
+    replace: [['if (this.#changes > 0) this.#revision++', "if (this.#changes > 0 || result.type === 'failed') this.#revision++"]],
+    habitat: 'store',
+    caught: { seeds: 10, of: 30 },
+    seedsMax: 30,
+    caughtBy: ['whatever is seen was written by somebody']
+  },
+  {
+    name: 'a delete at the compacted revision is lost',
+    modelledOn:
+      'etcd [#19179](https://github.com/etcd-io/etcd/issues/19179), the delete event is missing in a watch from the compacted revision; [#18089](https://github.com/etcd-io/etcd/issues/18089)',
+    file: 'lib/mvcc/keyspace.ts',
+    replace: [['    const kept = lowerBound(this.#log, revision)\n', '    const kept = lowerBound(this.#log, revision + 1)\n']],
+    habitat: 'compactions',
+    caught: { seeds: 9, of: 30 },
+    seedsMax: 40,
+    caughtBy: ['a watch sees every event of its range from its first revision on']
+  },
+  {
+    name: 'a read of what was compacted is answered',
+    modelledOn: 'etcd [#18667](https://github.com/etcd-io/etcd/issues/18667), reads of compacted revisions',
+    file: 'lib/mvcc/mvcc.ts',
+    replace: [["    return revision !== 0 && revision < this.#compactRevision ? failed('compacted') : undefined", '    return undefined']],
+    habitat: 'compactions',
+    caught: { seeds: 25, of: 30 },
+    seedsMax: 15,
+    caughtBy: ['an answer is what the writes up to its revision, in their order, give']
+  },
+  {
+    name: 'a compaction drops the version that a read at it needs',
+    modelledOn: 'etcd [#22376](https://github.com/etcd-io/etcd/issues/22376), compaction deleted a value that was still read',
+    file: 'lib/mvcc/keyspace.ts',
+    replace: [
+      [
+        'const needless = isTombstone(latest) && latest.modRevision < revision ? place + 1 : place',
+        'const needless = latest.modRevision < revision ? place + 1 : place'
+      ]
+    ],
+    habitat: 'compactions',
+    caught: { seeds: 21, of: 30 },
+    seedsMax: 15,
+    caughtBy: ['an answer is what the writes up to its revision, in their order, give']
+  }
+]

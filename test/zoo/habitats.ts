@@ -1,0 +1,188 @@
+// Habitats: where animals are looked for: a runner, from a seed to what it found broken, and what the runs are told beside the seed.
+//
+// A habitat is a mixture of load, limits and faults under which a class of bugs shows itself soon. The code as it is passes all of them.
+
+import type { ClusterRunPlan, StoreMix, StorePlan } from '../../lib/chaos/index.js'
+import type { StormPlan } from '../raft/storm.js'
+import type { TalkPlan } from './talk-seed.js'
+
+/** What a runner gives, beside whatever else it tells. */
+export interface Finding {
+  readonly violations: readonly { readonly guarantee: string; readonly excerpt: string }[]
+}
+
+/** Modules that export `runSeed(seed, overrides): Finding`. */
+export const runners = {
+  raft: 'test/zoo/raft-seed.ts',
+  talk: 'test/zoo/talk-seed.ts',
+  store: 'test/zoo/store-seed.ts',
+  cluster: 'test/zoo/cluster-seed.ts'
+} as const
+
+interface HabitatOf<R extends keyof typeof runners, Overrides> {
+  readonly runner: R
+  readonly overrides: Partial<Overrides>
+  /** What it is for. */
+  readonly what: string
+}
+export type Habitat =
+  | HabitatOf<'raft', StormPlan>
+  | HabitatOf<'talk', TalkPlan>
+  | HabitatOf<'store', StorePlan>
+  | HabitatOf<'cluster', ClusterRunPlan>
+
+const impatient = { heartbeatTicks: 1, electionTicks: 3, electionJitterTicks: 4, retryTicks: 2 }
+
+const compacting: StoreMix = {
+  put: 4,
+  compareAndSwap: 0,
+  txn: 1,
+  multi: 0,
+  delete: 5,
+  range: 2,
+  oldRange: 3,
+  serializable: 0,
+  revision: 0,
+  compact: 1
+}
+
+const small = {
+  nodes: 1,
+  stores: 3,
+  controllerManagers: 1,
+  schedulers: 1,
+  runtime: 'simulated',
+  unknownImages: 'simulate',
+  nodeGraceMs: 10_000
+} as const
+
+export const habitats = {
+  talk: {
+    runner: 'talk',
+    overrides: {
+      forMs: 5000,
+      troubles: ['crashActor', 'crashThread', 'crashMachine', 'slow', 'lose', 'pauseThread'],
+      troubleEveryMs: 100,
+      troubleLastsMsMax: 200
+    },
+    what: 'actors that ask, answer late, die and are started again'
+  },
+  storm: { runner: 'raft', overrides: {}, what: 'bare Rafts in storms, checked after every event' },
+  elections: {
+    runner: 'raft',
+    overrides: { size: 3, crashes: 0, restarts: 0.5, cuts: 0, hints: 0.3, loss: 0, disorder: 1, tears: 0.3, limits: impatient },
+    what: 'bare Rafts that ask for votes all the time, die in the middle of their saves, and start again at once'
+  },
+  coups: {
+    runner: 'raft',
+    overrides: {
+      size: 3,
+      crashes: 0,
+      restarts: 0.1,
+      cuts: 0.02,
+      hints: 0.05,
+      coups: 0.03,
+      loss: 0.02,
+      disorder: 1,
+      limits: { ...impatient, appendBytesMax: 1, inflightMessagesMax: 1 }
+    },
+    what: 'bare Rafts that send one entry at a time, whose leaders die or are cut off soon: figure 8 of the paper, again and again'
+  },
+  store: { runner: 'store', overrides: { safetyMs: 8000 }, what: 'the store’s ordinary runs, for 8 s' },
+  leaders: {
+    runner: 'store',
+    overrides: {
+      safetyMs: 8000,
+      troubles: ['isolate', 'powerLoss', 'drift'],
+      troubleEveryMs: 300,
+      troubleLastsMsMax: 2000,
+      leaderShare: 0.7,
+      restartMs: 50,
+      readers: 3,
+      remoteClients: false,
+      timeoutMs: 1000
+    },
+    what: 'stores whose leaders are cut off, lose power or have slow clocks, again and again'
+  },
+  disks: {
+    runner: 'store',
+    overrides: {
+      safetyMs: 8000,
+      troubles: ['powerLoss', 'crashMachine', 'isolate'],
+      troubleEveryMs: 200,
+      troubleLastsMsMax: 1000,
+      restartMs: 50,
+      syncUs: 20_000,
+      args: { clusterId: 'zoo', snapshots: { entriesMax: 5, bytesMax: 4096 }, segmentBytesMax: 1024, raft: { tailEntriesMax: 0 } }
+    },
+    what: 'stores that lose power on slow disks, with a snapshot every few entries'
+  },
+  outages: {
+    runner: 'store',
+    overrides: {
+      safetyMs: 8000,
+      troubles: ['powerLoss', 'isolate', 'lose'],
+      troubleEveryMs: 200,
+      troubleLastsMsMax: 1000,
+      leaderShare: 0.3,
+      restartMs: 50,
+      syncUs: 20_000,
+      valueBytesMax: 1024
+    },
+    what: 'stores that lose power on slow disks, often in the middle of a large save'
+  },
+  deposed: {
+    runner: 'store',
+    overrides: {
+      members: ['control-0/store', 'control-1/store', 'control-2/store'],
+      safetyMs: 8000,
+      troubles: ['isolate', 'drift'],
+      troubleEveryMs: 400,
+      troubleLastsMsMax: 3000,
+      leaderShare: 0.9,
+      readers: 4,
+      remoteClients: false,
+      timeoutMs: 1000
+    },
+    what: 'stores whose leaders have slow clocks and are cut off from the others, but not from those who read'
+  },
+  compactions: {
+    runner: 'store',
+    overrides: { safetyMs: 6000, keys: 4, watchers: 6, mix: compacting, troubles: ['crashActor', 'isolate', 'slow'] },
+    what: 'stores whose clients delete and compact a lot, and read and watch what was just compacted'
+  },
+  decay: {
+    runner: 'store',
+    overrides: {
+      members: ['control-0/store', 'control-1/store', 'control-2/store'],
+      corruptible: ['control-2'],
+      safetyMs: 8000,
+      troubles: ['corrupt', 'isolate', 'crashMachine'],
+      troubleEveryMs: 250,
+      troubleLastsMsMax: 1000,
+      restartMs: 50
+    },
+    what: 'stores of which one has a disk that decays, while the others come and go'
+  },
+  apiservers: {
+    runner: 'cluster',
+    overrides: {
+      shape: { ...small, apiservers: 2 },
+      users: 6,
+      deploymentsMax: 1,
+      replicasMax: 1,
+      thinkMs: 100,
+      timeoutMs: 2000,
+      forMs: 25_000,
+      calmMs: 2000,
+      journey: ['killApiserver', 'killStoreLeader', 'powerOffStoreLeader'],
+      journeyEveryMs: 2000,
+      troubles: ['isolate', 'oneWay', 'slow'],
+      troubleEveryMs: 1500
+    },
+    what: 'two apiservers, one node and many users; apiservers and store leaders die, and all are cut off now and then'
+  },
+  cluster: { runner: 'cluster', overrides: { forMs: 40_000 }, what: 'ordinary runs of a whole cluster, for 40 s' }
+} as const satisfies Record<string, Habitat>
+
+export type HabitatName = keyof typeof habitats

@@ -1,0 +1,25 @@
+// zoo: every animal. A new group is one file and one line here.
+
+import type { Animal } from './animal.js'
+import { actorAnimals } from './animals/actor.js'
+import { apiAnimals } from './animals/api.js'
+import { logAnimals } from './animals/log.js'
+import { mvccAnimals } from './animals/mvcc.js'
+import { raftAnimals } from './animals/raft.js'
+import { storeAnimals } from './animals/store.js'
+import { watchAnimals } from './animals/watch.js'
+
+const all: readonly Animal[] = [
+  ...raftAnimals,
+  ...storeAnimals,
+  ...logAnimals,
+  ...mvccAnimals,
+  ...watchAnimals,
+  ...apiAnimals,
+  ...actorAnimals
+]
+
+export const zoo = all.filter(({ awaits }) => awaits === undefined)
+
+/** What nothing can catch yet: not run. */
+export const awaiting = all.filter(({ awaits }) => awaits !== undefined)
