@@ -2,26 +2,33 @@
 // for; then the verdict.
 
 import type { Flow, Ref } from '../actor/index.js'
-import { checkCluster, type LeaderFact, type MemberState } from '../check/index.js'
+import { ApiRecorder, checkApi, checkCluster, isInDoubt, type LeaderFact, type MemberState } from '../check/index.js'
 import { ApiClient, type ApiRef, type Resource, resources } from '../client/index.js'
 import type { ApiObject } from '../object/index.js'
 import { httpPortOf, type LogRecord, Nemesis, type PortMaker, resourcesPortOf, rootMachine, SimulatedSockets, World } from '../sim/index.js'
 import { forkSeed, type Random, seededRandom } from '../std/index.js'
 import type { StoreRef } from '../storage/index.js'
 import type { StoreMemberProtocol } from '../store/index.js'
-import { checkPods, checkWatch, checkWrites, clusterGuarantees } from './cluster-check.js'
+import { checkPods, clusterGuarantees } from './cluster-check.js'
 import { type ClusterState, missingOf } from './cluster-convergence.js'
 import { ClusterHistory } from './cluster-history.js'
 import { type ClusterRunPlan, clusterPlan } from './cluster-plan.js'
 import type { ChaosMachine, ClusterCast, ClusterEventName, ClusterResult, ClusterViolation } from './cluster-result.js'
 import { ClusterStrikes } from './cluster-strikes.js'
-import { ClusterUser, namespace } from './cluster-user.js'
-import { ClusterWatcher } from './cluster-watcher.js'
+import { clusterUser } from './cluster-user.js'
+import { clusterWatcher } from './cluster-watcher.js'
+import { tierLabel, tiers } from './user-objects.js'
+import { UserScript } from './user-script.js'
+import { WatchScript } from './watch-script.js'
 
 const startLimitMs = 30_000
 const pollMs = 250
 const apiTimeoutMs = 5_000
 const quietMs = 1_000
+const namespace = 'default'
+const watchSecondsMax = 15
+/** Whose every version is compared with what clients were told. */
+const compared = ['configmaps', 'deployments', 'services', 'pods']
 
 /** A run as the seed says. The same seed gives the same run, while nothing in it is changed. */
 export function runCluster(
@@ -41,21 +48,25 @@ class ClusterRun {
   readonly #stores: readonly string[]
   readonly #history: ClusterHistory
   readonly #running = { stopping: false }
-  readonly #users: ClusterUser[] = []
+  readonly #recorder: ApiRecorder
   readonly #usersDone: (() => boolean)[] = []
-  readonly #watchers: ClusterWatcher[] = []
+  readonly #watchers: WatchScript[] = []
   readonly #strikes: ClusterStrikes
   readonly #nemesis: Nemesis
   readonly #leaders: LeaderFact[] = []
   readonly #violations: ClusterViolation[] = []
   readonly #counts = new Map<ClusterEventName, number>()
   #managers = 0 // How often one began to lead.
-  #operationLast = 0
 
   constructor(plan: ClusterRunPlan, cast: ClusterCast, logged: ((record: LogRecord) => void) | undefined) {
     this.#plan = plan
     this.#random = seededRandom(plan.seed ^ 0x63686173)
     this.#world = new World({ seed: plan.seed, ports: portsOf(cast), disk: { syncUs: plan.syncUs } })
+    this.#recorder = new ApiRecorder({
+      nowUs: () => this.#world.timeline.nowUs,
+      written: [`configmaps/${namespace}/`],
+      lived: ['deployments', 'services'].map(resource => `${resource}/${namespace}/`)
+    })
     this.#world.onLog(record => this.#heard(record))
     if (logged !== undefined) this.#world.onLog(logged)
     const machines = cast.plan(plan.shape)
@@ -106,16 +117,17 @@ class ClusterRun {
   }
 
   #result(converged: boolean, recoveredMs: number): ClusterResult {
-    const operations = this.#users.flatMap(user => user.operations)
-    const writes = operations.filter(({ kind }) => kind !== 'read')
+    const { operations } = this.#recorder
+    const writes = operations.filter(({ verb }) => verb !== 'get' && verb !== 'list')
     const pods = checkPods(this.#history)
-    this.#violations.push(...checkWrites(operations, this.#history), ...pods.violations)
-    for (const watcher of this.#watchers) {
-      this.#violations.push(...checkWatch(watcher.sessions, this.#history, converged))
-      this.#count('watch resumed', watcher.resumed)
-      this.#count('watch relisted', watcher.relisted)
+    this.#violations.push(...pods.violations)
+    this.#recorder.store = { resources: new Set(compared), changes: [...this.#history.apiChanges(compared, this.#recorder)] }
+    this.#violations.push(...checkApi(this.#recorder, converged))
+    for (const { resumed, relisted } of this.#watchers) {
+      this.#count('watch resumed', resumed)
+      this.#count('watch relisted', relisted)
     }
-    const inDoubt = writes.filter(({ outcome }) => outcome === 'in doubt' || outcome === undefined).length
+    const inDoubt = writes.filter(isInDoubt).length
     this.#count('indefinite write', inDoubt)
     this.#count('election', Math.max(0, this.#leaders.length - 1))
     this.#count('eviction', pods.evictions)
@@ -127,7 +139,7 @@ class ClusterRun {
       troubles: [...this.#plan.strikes, ...this.#plan.troubles],
       faults: this.#strikes.count + this.#nemesis.count,
       operations: operations.length,
-      acknowledged: writes.filter(({ outcome }) => outcome === 'acknowledged').length,
+      acknowledged: writes.filter(({ outcome }) => outcome !== undefined && outcome.kind !== 'failed').length,
       inDoubt,
       revisionLast: this.#history.revision,
       podsMax: pods.podsMax,
@@ -143,28 +155,30 @@ class ClusterRun {
   #startUsers(): void {
     for (let at = 0; at < this.#plan.users; at++) {
       const name = `user-${at}`
-      const user = new ClusterUser({
-        name,
-        plan: this.#plan,
-        random: this.#fork(),
-        running: this.#running,
-        nextId: () => ++this.#operationLast,
-        nowMs: () => Math.round(this.#world.nowMs)
-      })
-      this.#users.push(user)
-      const pending = this.#world.newClient(`${rootMachine}/${name}`).run(ctx => user.run(this.#clientOf(ctx)))
+      const { deploymentsMax, replicasMax } = this.#plan
+      const options = { name, namespace, random: this.#fork(), recorder: this.#recorder, deploymentsMax, replicasMax }
+      const script = new UserScript(options)
+      const random = this.#fork()
+      const actor = this.#world.newClient(`${rootMachine}/${name}`)
+      const pending = actor.run(ctx => clusterUser(script, this.#clientOf(ctx), this.#plan, random, this.#running))
       this.#usersDone.push(() => pending.done)
     }
   }
 
   #startWatchers(): void {
-    for (const resource of [resources.pods, resources.configMaps, resources.deployments] as readonly Resource[]) {
-      this.#world.newClient(`${rootMachine}/watcher-of-${resource.plural}`).run(ctx => {
-        const watcher = new ClusterWatcher(this.#clientOf(ctx), resource)
-        this.#watchers.push(watcher)
-        return watcher.run()
-      })
-    }
+    const selector = { [tierLabel]: tiers[0] as string }
+    this.#startWatcher('pods', resources.pods)
+    this.#startWatcher('configmaps', resources.configMaps)
+    this.#startWatcher('deployments', resources.deployments)
+    this.#startWatcher('tier', resources.configMaps, namespace, selector)
+  }
+
+  #startWatcher(what: string, resource: Resource, within?: string, selector?: Readonly<Record<string, string>>): void {
+    const client = `watcher-of-${what}`
+    const options = { client, resource, namespace: within, selector, random: this.#fork(), recorder: this.#recorder }
+    const script = new WatchScript({ ...options, timeoutSecondsMax: watchSecondsMax })
+    this.#watchers.push(script)
+    this.#world.newClient(`${rootMachine}/${client}`).run(ctx => clusterWatcher(script, this.#clientOf(ctx)))
   }
 
   #clientOf(ctx: ConstructorParameters<typeof ApiClient>[0]): ApiClient {
