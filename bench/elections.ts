@@ -32,7 +32,14 @@ export const elections: Scenario = {
       const { perSecond, p99Ms, done, failed } = await load.pump(inFlight, minutes * 60_000, write)
       const elected = (await termOf(cluster)) - before
       load.close()
-      return [{ name: 'unprovoked elections', unit: `in ${minutes} min`, value: elected, also: { requestsPerSecond: perSecond, p99Ms, done, failed } }]
+      return [
+        {
+          name: 'unprovoked elections',
+          unit: `in ${minutes} min`,
+          value: elected,
+          also: { requestsPerSecond: perSecond, p99Ms, done, failed }
+        }
+      ]
     })
 }
 

@@ -134,9 +134,9 @@ export class TestCluster {
 const runTimeoutMs = 60_000
 const overdue = 124 // As timeout(1) says it.
 
-export function run(file: string, args: readonly string[], env: Record<string, string>): Promise<Output> {
+export function run(file: string, args: readonly string[], env: Record<string, string>, timeoutMs = runTimeoutMs): Promise<Output> {
   return new Promise(resolve => {
-    execFile(file, [...args], { env: { ...process.env, ...env }, maxBuffer: 32 << 20, timeout: runTimeoutMs }, (error, stdout, stderr) => {
+    execFile(file, [...args], { env: { ...process.env, ...env }, maxBuffer: 32 << 20, timeout: timeoutMs }, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : error.killed === true ? overdue : 1
       resolve({ code, stdout, stderr })
     })
