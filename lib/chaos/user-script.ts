@@ -37,6 +37,7 @@ const ownConfigMaps = 4
 const counters = 2
 const shared = 6
 const pageLimit = 4
+const finalizer = 'chaos.kabuki.dev/held'
 const strategic = 'application/strategic-merge-patch+json'
 const merge = 'application/merge-patch+json'
 
@@ -75,6 +76,7 @@ export class UserScript {
       this.#known.set(key, outcome.state)
       if (operation.verb === 'get' && outcome.state.tally !== undefined) this.#following.unshift(() => this.#increase(outcome.state))
     } else if (outcome.kind === 'gone') this.#known.delete(key)
+    else if (outcome.kind === 'marked') this.#following.unshift(() => this.#get(resource, key, ''))
     else if (outcome.kind === 'list') this.#learn(call, outcome, (result as { value: ApiList }).value.metadata.continue)
     else if (outcome.kind === 'failed') {
       if (outcome.code === 404) this.#known.delete(key)
@@ -112,7 +114,7 @@ export class UserScript {
     const replicas = this.#below(this.#options.replicasMax + 1)
     const image = this.#pick(images)
     if (!this.#known.has(this.#key(resource, name))) return this.#create(resource, name, deploymentOf(name, replicas, image))
-    if (chance < 0.1) return this.#delete(resource, name, {})
+    if (chance < 0.1) return this.#delete(resource, name, {}, this.#random() < 0.4 ? 'Foreground' : 'Background')
     if (chance < 0.5) return this.#patch(resource, name, { spec: { replicas } })
     return this.#patch(resource, name, { spec: { template: { spec: { containers: [{ name: 'web', image }] } } } }, strategic)
   }
@@ -133,7 +135,11 @@ export class UserScript {
     const data = { ballast: 'x'.repeat(this.#below(500)) }
     const chance = this.#random()
     if (chance < 0.3) return this.#get(resource, key, '')
-    if (!this.#known.has(key)) return this.#create(resource, name, { metadata: { labels: this.#tier() }, data })
+    const known = this.#known.get(key)
+    // What a finalizer holds is marked when it is deleted, and goes when the finalizer does.
+    const finalizers = this.#random() < 0.3 ? [finalizer] : []
+    if (known === undefined) return this.#create(resource, name, { metadata: { labels: this.#tier(), finalizers }, data })
+    if (known.deleting) return this.#patch(resource, name, { metadata: { finalizers: null } })
     if (chance < 0.4) return this.#delete(resource, name, {})
     return this.#patch(resource, name, { data })
   }
@@ -201,7 +207,12 @@ export class UserScript {
     return { operation, resource, method: 'PATCH', path: this.#path(resource, name), body, contentType }
   }
 
-  #delete(resource: Resource, name: string, preconditions: { uid?: string; resourceVersion?: string }): ApiCall {
+  #delete(
+    resource: Resource,
+    name: string,
+    preconditions: { uid?: string; resourceVersion?: string },
+    propagationPolicy: 'Background' | 'Foreground' = 'Background'
+  ): ApiCall {
     const { uid, resourceVersion } = preconditions
     const operation = this.#begin({
       verb: 'delete',
@@ -209,7 +220,7 @@ export class UserScript {
       ...(uid === undefined ? {} : { sentUid: uid }),
       ...(resourceVersion === undefined ? {} : { sentRevision: Number(resourceVersion) })
     })
-    const body = { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy: 'Background', preconditions }
+    const body = { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy, preconditions }
     return { operation, resource, method: 'DELETE', path: this.#path(resource, name), body }
   }
 
@@ -246,10 +257,13 @@ export class UserScript {
       const more = (list.metadata.continue ?? '') !== ''
       return { kind: 'list', revision: Number(list.metadata.resourceVersion), states: recorder.statesOf(resource.plural, list), more }
     }
-    if (operation.verb !== 'delete') return { kind: 'object', state: recorder.stateOf(resource.plural, result.value as ApiObject) }
     if (isStatus(result.value)) return { kind: 'gone', uid: result.value.details?.uid ?? '' }
-    const { metadata } = result.value as ApiObject
-    return { kind: metadata.deletionTimestamp === undefined ? 'gone' : 'marked', uid: metadata.uid ?? '' }
+    const object = result.value as ApiObject
+    const { uid = '', deletionTimestamp, finalizers = [] } = object.metadata
+    if (operation.verb === 'delete') return { kind: deletionTimestamp === undefined ? 'gone' : 'marked', uid }
+    // Who takes the last finalizer of what is deleted is shown its last state.
+    if (operation.verb === 'patch' && deletionTimestamp !== undefined && finalizers.length === 0) return { kind: 'gone', uid }
+    return { kind: 'object', state: recorder.stateOf(resource.plural, object) }
   }
 
   #learn({ operation }: ApiCall, list: Extract<ApiOutcome, { kind: 'list' }>, token: string | undefined): void {
