@@ -28,7 +28,7 @@ const clusterPlan = {
   deploymentsMax: 1,
   replicasMin: 5,
   replicasMax: 5,
-  mix: { configMap: 20, readBack: 2, deployment: 0.3, service: 0.7 },
+  mix: { deployment: 0.3, service: 0.7, own: 12, count: 5, share: 4, list: 1, get: 1 },
   thinkMs: 230,
   timeoutMs: 10_000,
   syncUs: 500,

@@ -5,11 +5,12 @@ import { type ControlRequest, scaleMax, type ThreadStatus } from '../lib/host/in
 import type { Cluster } from './cluster.js'
 
 export interface ChaosParams {
-  readonly action: 'kill' | 'pause' | 'resume' | 'cut' | 'heal'
+  readonly action: 'kill' | 'pause' | 'resume' | 'cut' | 'slow' | 'heal'
   readonly targets: readonly string[]
   readonly forMs?: number
   readonly stayDown?: boolean
   readonly power?: boolean
+  readonly delayMs?: number
 }
 
 export interface ClockParams {
@@ -51,6 +52,9 @@ function wreak({ chaos }: Cluster, { action, targets, ...options }: ChaosParams)
       return chaos.resume(first)
     case 'cut':
       return chaos.cut(first, second)
+    case 'slow':
+      if (options.delayMs === undefined || !(options.delayMs > 0)) throw new Error('slower by how much?')
+      return chaos.slow(first, second, options.delayMs)
   }
 }
 

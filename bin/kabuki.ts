@@ -5,10 +5,11 @@ import { existsSync, readFileSync } from 'node:fs'
 import * as path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import type { WorkloadName } from '../lib/chaos/index.js'
+import { type LiveFaultKind, liveFaultKinds, type WorkloadName } from '../lib/chaos/index.js'
 import { parseDuration } from '../lib/cli/index.js'
 import { type ModuleImage, parseImage } from '../lib/images/index.js'
 import { chaos } from './commands/chaos.js'
+import { type ChaosRunOptions, chaosRun } from './commands/chaos-run.js'
 import { check } from './commands/check.js'
 import { clock } from './commands/clock.js'
 import { demo } from './commands/demo.js'
@@ -55,6 +56,13 @@ const image = (text: string, before: readonly ModuleImage[]): readonly ModuleIma
   if (!existsSync(file)) throw new InvalidArgumentError(`${file} does not exist`)
   return [...before, { name, url: pathToFileURL(file).href }]
 }
+
+const faultKinds = (text: string): readonly LiveFaultKind[] =>
+  text.split(',').map(name => {
+    const kind = liveFaultKinds.find(one => one === name.trim())
+    if (kind === undefined) throw new InvalidArgumentError(`a list of ${liveFaultKinds.join(', ')}`)
+    return kind
+  })
 
 const dataDir = (): Option => new Option('--data-dir <directory>', 'where the cluster keeps its data').default('./.kabuki')
 const output = (): Option => new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text')
@@ -138,10 +146,19 @@ breaking
   .addOption(output())
   .action((a, b, options) => chaos('cut', b === undefined ? [a] : [a, b], options))
 breaking
+  .command('slow')
+  .argument('<machine>')
+  .argument('[machine]', 'default: all others')
+  .description('slow the link between two machines, both ways')
+  .option('--by <duration>', 'what is sent arrives that much later', duration, 50)
+  .addOption(dataDir())
+  .addOption(output())
+  .action((a, b, options) => chaos('slow', b === undefined ? [a] : [a, b], options))
+breaking
   .command('heal')
   .argument('[machine]', 'default: everything')
   .argument('[other]')
-  .description('mend cut links')
+  .description('mend links that are cut or slow')
   .addOption(dataDir())
   .addOption(output())
   .action((a, b, options) =>
@@ -151,6 +168,18 @@ breaking
       options
     )
   )
+
+breaking
+  .command('run')
+  .description('break parts of a cluster by chance for a while, then heal all; without a running cluster, of one of its own')
+  .option('--for <duration>', 'how long', duration, 60_000)
+  .option('--check', 'meanwhile use the API as many do, and check what it promises')
+  .option('--seed <n>', 'seed of what is drawn by chance; threads interleave as they will', count(0, 2 ** 32 - 1))
+  .option('--faults <list>', `which, separated by commas: ${liveFaultKinds.join(', ')}; default: all`, faultKinds)
+  .option('--history <directory>', 'keep what clients saw there; default: only if a promise is broken')
+  .addOption(dataDir())
+  .addOption(output())
+  .action((options: ChaosRunOptions) => chaosRun(options))
 
 program
   .command('sim')

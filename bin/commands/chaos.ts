@@ -7,16 +7,18 @@ interface ChaosOptions extends CommandOptions {
   readonly for?: number
   readonly stayDown?: boolean
   readonly power?: boolean
+  readonly by?: number
 }
 
 export async function chaos(action: ChaosParams['action'], targets: readonly string[], options: ChaosOptions): Promise<void> {
-  const { for: forMs, stayDown, power } = options
+  const { for: forMs, stayDown, power, by: delayMs } = options
   const params: ChaosParams = {
     action,
     targets,
     ...(forMs === undefined ? {} : { forMs }),
     ...(stayDown === undefined ? {} : { stayDown }),
-    ...(power === undefined ? {} : { power })
+    ...(power === undefined ? {} : { power }),
+    ...(delayMs === undefined ? {} : { delayMs })
   }
   const answer = await call<{ done: string }>(options, 'chaos', params)
   print(options, answer, answer.done)

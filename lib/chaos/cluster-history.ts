@@ -3,34 +3,48 @@
 // That the watches of the store tell the truth is the store workload's to prove; here they are the measure of everything else.
 
 import { type Flow, open, sleep } from '../actor/index.js'
+import type { ApiChange, ApiRecorder } from '../check/index.js'
 import type { ApiObject } from '../object/index.js'
 import type { StoreEvent, StoreRef } from '../storage/index.js'
 
-export const registryRoot = '/registry/'
+const registryRoot = '/registry/'
 const registryEnd = '/registry0'
 const openTimeoutMs = 1_000
 const idleMs = 2_000
 const pauseMs = 50
 const window = 4096
 
-export interface Change {
+interface Change {
   readonly revision: number
+  /** `configmaps/default/a`. */
   readonly key: string
-  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'
-  /** The new state as it is stored; undefined of a deletion. */
+  /** The new state as it is stored, without its resource version; undefined of a deletion. */
   readonly value: Uint8Array | undefined
 }
 
-const decoder = new TextDecoder()
+/** As changes, with the object parsed. */
+interface ObjectChange<T extends ApiObject> {
+  readonly key: string
+  readonly revision: number
+  readonly state: T | undefined
+}
 
-/** The object of a change as it is stored: without its resource version. */
-export const objectOf = <T extends ApiObject>({ value }: Change): T | undefined =>
-  value === undefined ? undefined : (JSON.parse(decoder.decode(value)) as T)
+const decoder = new TextDecoder()
+const parse = <T extends ApiObject>(value: Uint8Array): T => JSON.parse(decoder.decode(value)) as T
+
+/** Where the apiserver stores what has no place of its own name. */
+const placed = new Map([['services/specs/', 'services/']])
+
+function keyOf(stored: string): string {
+  const key = stored.slice(registryRoot.length)
+  for (const [place, resource] of placed) if (key.startsWith(place)) return resource + key.slice(place.length)
+  return key
+}
 
 export class ClusterHistory {
-  readonly changes: Change[] = []
+  readonly #changes: Change[] = []
   revision = 0
-  readonly #present = new Set<string>()
+  readonly #objects = new Map<string, readonly ObjectChange<ApiObject>[]>() // Of a resource, once asked for.
   readonly #stores: readonly StoreRef[]
   #at = 0
 
@@ -66,17 +80,24 @@ export class ClusterHistory {
   }
 
   #take({ type, kv: { key, modRevision: revision, value } }: StoreEvent): void {
-    if (revision <= this.revision) return
-    if (type === 'delete') {
-      this.#present.delete(key)
-      this.changes.push({ revision, key, type: 'DELETED', value: undefined })
-      return
-    }
-    this.changes.push({ revision, key, type: this.#present.has(key) ? 'MODIFIED' : 'ADDED', value })
-    this.#present.add(key)
+    if (revision > this.revision) this.#changes.push({ revision, key: keyOf(key), value: type === 'delete' ? undefined : value })
   }
 
-  under(prefix: string): Change[] {
-    return this.changes.filter(({ key }) => key.startsWith(prefix))
+  /** All that happened to a resource; to be asked for when nothing more happens. */
+  objects<T extends ApiObject>(resource: string): readonly ObjectChange<T>[] {
+    const known = this.#objects.get(resource) as readonly ObjectChange<T>[] | undefined
+    if (known !== undefined) return known
+    const own = this.#changes.filter(({ key }) => key.startsWith(`${resource}/`))
+    const objects = own.map(({ key, revision, value }) => ({ key, revision, state: value === undefined ? undefined : parse<T>(value) }))
+    this.#objects.set(resource, objects)
+    return objects
+  }
+
+  /** What the API's promises are measured by. */
+  *apiChanges(resources: Iterable<string>, recorder: ApiRecorder): Iterable<ApiChange> {
+    for (const resource of resources) {
+      for (const { key, revision, state } of this.objects(resource))
+        yield { key, revision, state: state === undefined ? undefined : recorder.storedState(resource, state, revision) }
+    }
   }
 }

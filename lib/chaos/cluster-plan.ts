@@ -6,6 +6,7 @@ import type { ChaosShape } from './cluster-cast.js'
 import { allowed, between, pick } from './draw.js'
 import type { RunOptions } from './run.js'
 import { strand } from './store-plan.js'
+import type { UserMix } from './user-script.js'
 
 /** What a person does on the journey; each names its target by what it is. */
 export const journeyTroubles = [
@@ -29,7 +30,7 @@ export interface ClusterRunPlan {
   readonly replicasMin: number
   readonly replicasMax: number
   /** What users do, one to another. */
-  readonly mix: { readonly configMap: number; readonly readBack: number; readonly deployment: number; readonly service: number }
+  readonly mix: UserMix
   /** Of one user, between an answer and the next request, on average. */
   readonly thinkMs: number
   readonly timeoutMs: number
@@ -116,12 +117,7 @@ export function clusterPlan(seed: number, options: RunOptions = {}): ClusterRunP
     deploymentsMax: 2,
     replicasMin: 0,
     replicasMax: 5,
-    mix: {
-      configMap: pick(random, [3, 6, 12]),
-      readBack: pick(random, [1, 3]),
-      deployment: pick(random, [1, 2, 4]),
-      service: pick(random, [1, 2])
-    },
+    mix: drawMix(random),
     thinkMs: pick(random, [300, 600, 1200]),
     timeoutMs: pick(random, [2_000, 10_000]),
     journey: faults === undefined ? journey : allowed(journeyTroubles, faults),
@@ -146,5 +142,17 @@ export function clusterPlan(seed: number, options: RunOptions = {}): ClusterRunP
     watchersMax: options.watchers ?? Number.POSITIVE_INFINITY,
     operationsMax: options.operations ?? Number.POSITIVE_INFINITY,
     ...options.plan
+  }
+}
+
+function drawMix(random: Random): UserMix {
+  return {
+    deployment: pick(random, [20, 40, 80]),
+    service: pick(random, [10, 20]),
+    own: pick(random, [20, 40, 80]),
+    count: pick(random, [20, 45, 90]),
+    share: pick(random, [15, 30, 60]),
+    list: pick(random, [0, 25, 50]),
+    get: pick(random, [0, 20, 40])
   }
 }

@@ -2,7 +2,7 @@
 // so, in which everything must become what was asked for; then the verdict.
 
 import { type Flow, machineOf, type Ref } from '../actor/index.js'
-import { checkCluster, guarantees, type LeaderFact, type MemberState } from '../check/index.js'
+import { ApiRecorder, checkApi, checkCluster, guarantees, isInDoubt, type LeaderFact, type MemberState } from '../check/index.js'
 import { ApiClient, type ApiRef, type Resource, resources } from '../client/index.js'
 import type { ApiObject } from '../object/index.js'
 import {
@@ -20,33 +20,41 @@ import { forkSeed, type Random, seededRandom } from '../std/index.js'
 import type { StoreRef } from '../storage/index.js'
 import type { StoreMemberProtocol } from '../store/index.js'
 import type { ChaosMachine, ClusterCast } from './cluster-cast.js'
-import { checkPods, checkWatch, checkWrites, clusterGuarantees } from './cluster-check.js'
+import { checkPods, clusterGuarantees } from './cluster-check.js'
 import { type ClusterState, missingOf } from './cluster-convergence.js'
 import type { ClusterEventName } from './cluster-events.js'
 import { ClusterHistory } from './cluster-history.js'
 import type { ClusterRunPlan } from './cluster-plan.js'
 import { ClusterStrikes } from './cluster-strikes.js'
-import { ClusterUser, namespace } from './cluster-user.js'
-import { ClusterWatcher } from './cluster-watcher.js'
+import { clusterUser } from './cluster-user.js'
+import { clusterWatcher } from './cluster-watcher.js'
 import { isFailing, kindsOf, type Run, type RunListener, type RunResult, type RunViolation } from './run.js'
 import type { Running } from './store-client.js'
+import { tierLabel, tiers } from './user-objects.js'
+import { UserScript } from './user-script.js'
+import { WatchScript } from './watch-script.js'
 
 const startLimitMs = 30_000
 const pollMs = 250
 const apiTimeoutMs = 5_000
 const quietMs = 1_000
+const namespace = 'default'
+const watchSecondsMax = 15
+/** Whose every version is compared with what clients were told. */
+const compared = ['configmaps', 'deployments', 'services', 'pods']
 
 export class ClusterRun {
   readonly #plan: ClusterRunPlan
   readonly #world: World
   readonly #userRandom: Random
+  readonly #watcherRandom: Random
   readonly #apiservers: readonly ApiRef[]
   readonly #stores: readonly string[]
   readonly #history: ClusterHistory
   readonly #running: Running
-  readonly #users: ClusterUser[] = []
+  readonly #recorder: ApiRecorder
   readonly #usersDone: (() => boolean)[] = []
-  readonly #watchers: ClusterWatcher[] = []
+  readonly #watchers: WatchScript[] = []
   readonly #strikes: ClusterStrikes
   readonly #nemesis: Nemesis
   readonly #leaders: LeaderFact[] = []
@@ -54,18 +62,23 @@ export class ClusterRun {
   readonly #counts = new Map<ClusterEventName, number>()
   readonly #decayed = new Set<string>() // Machines.
   #managers = 0 // How often one began to lead.
-  #operationLast = 0
 
   constructor(plan: ClusterRunPlan, cast: ClusterCast, logged: RunListener | undefined) {
     this.#plan = plan
     const random = seededRandom(plan.seed ^ 0x63686173)
     this.#userRandom = seededRandom(forkSeed(random))
+    this.#watcherRandom = seededRandom(forkSeed(random))
     this.#running = { stopping: false, operationsLeft: plan.operationsMax }
     this.#world = new World({
       seed: plan.seed,
       ports: portsOf(cast),
       disk: { syncUs: plan.syncUs },
       ...(cast.wireCopy === undefined ? {} : { wireCopy: cast.wireCopy })
+    })
+    this.#recorder = new ApiRecorder({
+      nowUs: () => this.#world.timeline.nowUs,
+      written: [`configmaps/${namespace}/`],
+      lived: ['deployments', 'services'].map(resource => `${resource}/${namespace}/`)
     })
     this.#world.onLog(record => this.#heard(record))
     if (logged !== undefined) this.#world.onLog(logged)
@@ -141,16 +154,17 @@ export class ClusterRun {
   }
 
   #result(converged: boolean, recoveredMs: number): RunResult {
-    const operations = this.#users.flatMap(user => user.operations)
-    const writes = operations.filter(({ kind }) => kind !== 'read')
+    const { operations } = this.#recorder
+    const writes = operations.filter(({ verb }) => verb !== 'get' && verb !== 'list')
     const pods = checkPods(this.#history)
-    this.#violations.push(...checkWrites(operations, this.#history), ...pods.violations)
-    for (const watcher of this.#watchers) {
-      this.#violations.push(...checkWatch(watcher.sessions, this.#history, converged))
-      this.#count('watch resumed', watcher.resumed)
-      this.#count('watch relisted', watcher.relisted)
+    this.#violations.push(...pods.violations)
+    this.#recorder.store = { resources: new Set(compared), changes: [...this.#history.apiChanges(compared, this.#recorder)] }
+    this.#violations.push(...checkApi(this.#recorder, converged))
+    for (const { resumed, relisted } of this.#watchers) {
+      this.#count('watch resumed', resumed)
+      this.#count('watch relisted', relisted)
     }
-    const inDoubt = writes.filter(({ outcome }) => outcome === 'in doubt' || outcome === undefined).length
+    const inDoubt = writes.filter(isInDoubt).length
     this.#count('indefinite write', inDoubt)
     this.#count('election', Math.max(0, this.#leaders.length - 1))
     this.#count('eviction', pods.evictions)
@@ -166,10 +180,10 @@ export class ClusterRun {
       troubles: [...this.#plan.journey, ...this.#plan.troubles],
       inflicted: kindsOf(this.#nemesis.log.inflicted),
       strikes: [],
-      clients: this.#users.length,
+      clients: this.#plan.users,
       watchers: this.#watchers.length,
       operations: operations.length,
-      acknowledged: writes.filter(({ outcome }) => outcome === 'acknowledged').length,
+      acknowledged: writes.filter(({ outcome }) => outcome !== undefined && outcome.kind !== 'failed').length,
       inDoubt,
       revisionLast: this.#history.revision,
       podsMax: pods.podsMax,
@@ -185,29 +199,35 @@ export class ClusterRun {
   #startUsers(): void {
     for (let at = 0; at < this.#plan.users; at++) {
       const name = `user-${at}`
-      const user = new ClusterUser({
-        name,
-        plan: this.#plan,
-        random: seededRandom(forkSeed(this.#userRandom)),
-        running: this.#running,
-        nextId: () => ++this.#operationLast,
-        nowMs: () => Math.round(this.#world.nowMs)
-      })
-      this.#users.push(user)
-      const pending = this.#world.newClient(`${rootMachine}/${name}`).run(ctx => user.run(this.#clientOf(ctx)))
+      const { deploymentsMax, replicasMin, replicasMax, mix } = this.#plan
+      const random = seededRandom(forkSeed(this.#userRandom))
+      const options = { name, namespace, random, recorder: this.#recorder, deploymentsMax, replicasMin, replicasMax, mix }
+      const script = new UserScript(options)
+      const ownRandom = seededRandom(forkSeed(this.#userRandom))
+      const actor = this.#world.newClient(`${rootMachine}/${name}`)
+      const pending = actor.run(ctx => clusterUser(script, this.#clientOf(ctx), this.#plan, ownRandom, this.#running))
       this.#usersDone.push(() => pending.done)
     }
   }
 
   #startWatchers(): void {
-    const watched: readonly Resource[] = [resources.pods, resources.configMaps, resources.deployments] as readonly Resource[]
-    for (const resource of watched.slice(0, this.#plan.watchersMax)) {
-      this.#world.newClient(`${rootMachine}/watcher-of-${resource.plural}`).run(ctx => {
-        const watcher = new ClusterWatcher(this.#clientOf(ctx), resource)
-        this.#watchers.push(watcher)
-        return watcher.run()
-      })
-    }
+    const selector = { [tierLabel]: tiers[0] as string }
+    const watched: readonly (() => void)[] = [
+      () => this.#startWatcher('pods', resources.pods),
+      () => this.#startWatcher('configmaps', resources.configMaps),
+      () => this.#startWatcher('deployments', resources.deployments),
+      () => this.#startWatcher('tier', resources.configMaps, namespace, selector)
+    ]
+    for (const start of watched.slice(0, this.#plan.watchersMax)) start()
+  }
+
+  #startWatcher(what: string, resource: Resource, within?: string, selector?: Readonly<Record<string, string>>): void {
+    const client = `watcher-of-${what}`
+    const random = seededRandom(forkSeed(this.#watcherRandom))
+    const options = { client, resource, namespace: within, selector, random, recorder: this.#recorder }
+    const script = new WatchScript({ ...options, timeoutSecondsMax: watchSecondsMax })
+    this.#watchers.push(script)
+    this.#world.newClient(`${rootMachine}/${client}`).run(ctx => clusterWatcher(script, this.#clientOf(ctx)))
   }
 
   #clientOf(ctx: ConstructorParameters<typeof ApiClient>[0]): ApiClient {

@@ -1,5 +1,22 @@
 // check: whether what clients and members saw is what the store promises. Pure: histories in, violations out.
 
+export { checkApi } from './api.js'
+export { describeApiOperation } from './api-excerpt.js'
+export { type ApiGuarantee, type ApiViolation, apiGuarantees } from './api-guarantee.js'
+export {
+  type ApiAsked,
+  type ApiChange,
+  type ApiEvent,
+  type ApiHistory,
+  type ApiOperation,
+  type ApiOutcome,
+  type ApiSelector,
+  type ApiState,
+  type ApiWatch,
+  type ApiWatchSession,
+  isInDoubt
+} from './api-history.js'
+export { ApiRecorder, markAnnotation, tallyField } from './api-recorder.js'
 export { type ClusterFacts, checkCluster, type LeaderFact, type LogEntryFact, type LogFact, type MemberState } from './cluster.js'
 export { describeOperation } from './excerpt.js'
 export { checkFacts } from './facts.js'

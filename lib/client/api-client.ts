@@ -191,9 +191,13 @@ export class ApiClient {
    */
   *watch(resource: Resource, options: WatchOptions): Flow<Result<{ source: Source<Uint8Array>; apiserver: ApiRef }>> {
     const { namespace, timeoutMs, ...query } = options
-    const path = resourcePath(resource, { namespace }) + queryText({ watch: true, ...query })
+    return yield* this.watchAt(resourcePath(resource, { namespace }) + queryText({ watch: true, ...query }), timeoutMs)
+  }
+
+  /** As `watch`, by its path. */
+  *watchAt(path: string, timeoutMs = attemptTimeoutMs): Flow<Result<{ source: Source<Uint8Array>; apiserver: ApiRef }>> {
     const apiserver = this.apiserver
-    const opened: Outcome<Source<Uint8Array>> = yield* open(apiserver, timeoutMs ?? attemptTimeoutMs, 'watch', { method: 'GET', path })
+    const opened: Outcome<Source<Uint8Array>> = yield* open(apiserver, timeoutMs, 'watch', { method: 'GET', path })
     if (opened.ok) return ok({ source: opened.value, apiserver })
     if (isTransport(opened.error)) this.failedAt(apiserver)
     return failed(refusalError(opened.error))

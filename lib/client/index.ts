@@ -31,11 +31,13 @@ export {
 } from './resource.js'
 export {
   type ApiError,
+  failed,
   isAlreadyExists,
   isConflict,
   isExpired,
   isNotFound,
   isStatus,
+  ok,
   type Result,
   statusError
 } from './result.js'

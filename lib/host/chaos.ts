@@ -80,11 +80,21 @@ export class Chaos {
     return `cut ${a} off from ${b ?? 'all others'}`
   }
 
+  /** Between two machines, or, without the second, between one and all others. Both ways. */
+  async slow(a: string, b: string | undefined, delayMs: number): Promise<string> {
+    const { runtime } = this.#options
+    const slowMs = Object.fromEntries(this.#pairs(a, b).map(pair => [pair, delayMs]))
+    await runtime.setFaults({ ...runtime.faults, slowMs: { ...runtime.faults.slowMs, ...slowMs } })
+    return `slowed ${a} and ${b ?? 'all others'} by ${delayMs} ms`
+  }
+
   async heal(a: string | undefined, b: string | undefined): Promise<string> {
     const { runtime } = this.#options
     const pairs = a === undefined ? undefined : new Set(this.#pairs(a, b))
-    await runtime.setFaults({ ...runtime.faults, cut: runtime.faults.cut.filter(pair => pairs !== undefined && !pairs.has(pair)) })
-    return a === undefined ? 'healed all cuts' : `healed ${a} and ${b ?? 'all others'}`
+    const stays = (pair: string): boolean => pairs !== undefined && !pairs.has(pair)
+    const slowMs = Object.fromEntries(Object.entries(runtime.faults.slowMs).filter(([pair]) => stays(pair)))
+    await runtime.setFaults({ cut: runtime.faults.cut.filter(stays), slowMs })
+    return a === undefined ? 'healed all links' : `healed ${a} and ${b ?? 'all others'}`
   }
 
   isHeld(component: string): boolean {

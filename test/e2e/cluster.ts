@@ -133,18 +133,18 @@ export class TestCluster {
 const runTimeoutMs = 180_000
 const overdue = 124 // As timeout(1) says it.
 
-function run(file: string, args: readonly string[], env: Record<string, string>): Promise<Output> {
+function run(file: string, args: readonly string[], env: Record<string, string>, timeoutMs = runTimeoutMs): Promise<Output> {
   return new Promise(resolve => {
-    execFile(file, [...args], { env: { ...process.env, ...env }, maxBuffer: 32 << 20, timeout: runTimeoutMs }, (error, stdout, stderr) => {
+    execFile(file, [...args], { env: { ...process.env, ...env }, maxBuffer: 32 << 20, timeout: timeoutMs }, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : error.killed === true ? overdue : 1
       resolve({ code, stdout, stderr })
     })
   })
 }
 
-export function runNode(args: readonly string[], env: Record<string, string> = {}): Promise<Output> {
+export function runNode(args: readonly string[], env: Record<string, string> = {}, timeoutMs = runTimeoutMs): Promise<Output> {
   const [file, ...words] = node
-  return run(file, [...words, ...args], env)
+  return run(file, [...words, ...args], env, timeoutMs)
 }
 
 /** Asks until it is so; rejects, naming `what` and what was last seen, after `limitMs`. */
