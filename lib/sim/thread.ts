@@ -17,7 +17,7 @@ import {
   type SpawnEffect
 } from '../actor/index.js'
 import { forkSeed, type Random, seededRandom } from '../std/index.js'
-import { detach, freeze } from './detach.js'
+import { freeze } from './detach.js'
 import type { Link } from './link.js'
 import type { Machine } from './machine.js'
 import { Event } from './timeline.js'
@@ -315,12 +315,4 @@ export class SimThread implements Shell {
     freeze(envelope.body)
     world.trace.handled(world.timeline.nowUs, envelope)
   }
-}
-
-/** The same envelope with a body of its own. */
-export function detached(envelope: Envelope, copy: ((value: unknown) => unknown) | undefined): Envelope {
-  const { body } = envelope
-  if (typeof body !== 'object' || body === null) return envelope
-  const own = detach(copy === undefined ? body : copy(body))
-  return own === body ? envelope : { ...envelope, body: own }
 }

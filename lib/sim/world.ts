@@ -7,12 +7,12 @@ import { type AnyActor, downNotice, type Envelope, isPort, machineOf, ownerOf, t
 import { forkSeed, integerBelow, type Random, seededRandom } from '../std/index.js'
 import { Client } from './client.js'
 import { ClusterClock } from './clock.js'
-import { detach } from './detach.js'
+import { detach, freeze } from './detach.js'
 import { type DiskOptions, diskDefaults } from './disk.js'
 import { diskPort } from './disk-port.js'
 import { Machine } from './machine.js'
 import { Network, type NetworkOptions, networkDefaults } from './network.js'
-import { detached, type SimThread } from './thread.js'
+import type { SimThread } from './thread.js'
 import { Timeline } from './timeline.js'
 import { type LogListener, Trace } from './trace.js'
 
@@ -39,7 +39,7 @@ export interface WorldOptions {
   /** How long a thread takes to start. */
   readonly startUsMin?: number
   readonly startUsMax?: number
-  /** Packs and unpacks a body as the wire does; used on this share of seeds (default a quarter). */
+  /** Packs and unpacks a body as the wire does; used on this share of seeds (default a quarter). The others then share bytes between threads. */
   readonly wireCopy?: (body: unknown) => unknown
   readonly wireCopyShare?: number
   readonly clusterStartMs?: number
@@ -307,7 +307,18 @@ export class World {
   }
 
   onWire(envelope: Envelope): Envelope {
-    return detached(envelope, this.#wireCopy)
+    const { body } = envelope
+    if (typeof body !== 'object' || body === null) return envelope
+    const own = this.#leaving(body)
+    return own === body ? envelope : { ...envelope, body: own }
+  }
+
+  /** What arrives of it elsewhere: a copy where this run makes copies; else itself, which nobody can change any more but for its bytes. */
+  #leaving(value: unknown): unknown {
+    if (this.#wireCopy !== undefined) return detach(this.#wireCopy(value))
+    if (this.options.wireCopy === undefined) return detach(value)
+    freeze(value)
+    return value
   }
 
   begun(address: string, thread: SimThread): void {
@@ -329,7 +340,7 @@ export class World {
     if (this.#places.has(address)) return refuse('runs already')
     const thread = machine.thread(name)
     const token = {}
-    const own = detach(this.#wireCopy === undefined ? args : this.#wireCopy(args))
+    const own = this.#leaving(args)
     this.#places.set(address, thread)
     thread.expected.set(address, token)
     const arrive = (): void => {
