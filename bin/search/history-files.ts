@@ -1,6 +1,15 @@
-// History files: what clients saw, for a person and for a checker to read.
+// History files: what clients saw, as lines for a checker (`kabuki check`) and as a page for a person: the smallest part of it that
+// breaks the promise, where the history alone shows that.
 
-import { describeOperation, type History } from '../../lib/check/index.js'
+import {
+  checkStore,
+  encodeHistory,
+  type History,
+  shrinkHistory,
+  storeQuestion,
+  type Violation,
+  violationPage
+} from '../../lib/check/index.js'
 
 export interface Seen {
   readonly title: string
@@ -12,8 +21,14 @@ export interface Seen {
 }
 
 /** Endings of file names, with what goes into the files. */
-export function historyFiles({ title, violations, unknown, history }: Seen): [ending: string, text: string][] {
-  const told = violations.map(({ guarantee, excerpt }) => `${guarantee}\n${excerpt}\n`)
-  const asked = history.operations.map(operation => describeOperation(operation))
-  return [['.txt', [title, '', ...told, unknown ?? '', ...asked, ''].join('\n')]]
+export function historyFiles({ title, violations, unknown, history, compactsByItself }: Seen): [ending: string, text: string][] {
+  const header = { about: title, compactsByItself }
+  const question = storeQuestion(history, header)
+  const [found] = checkStore(question).violations
+  const shown = found === undefined ? history : shrinkHistory(question, found)
+  const page = violationPage({ title, violations: violations as readonly Violation[], unknown, history: shown })
+  return [
+    ['.jsonl', [...encodeHistory(history, header), ''].join('\n')],
+    ['.html', page]
+  ]
 }

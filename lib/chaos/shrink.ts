@@ -35,52 +35,69 @@ const all = Number.POSITIVE_INFINITY
 
 export function* shrink(start: Case, trial: Trial, { forMs, forMsMin }: ShrinkLimits): Shrinking {
   let best: Shrinkage = { case: start, trial }
-  /** Tries smaller cases, and takes the first that fails. */
-  function* take(options: readonly RunOptions[]): Generator<readonly Case[], boolean, readonly Trial[]> {
+  /** Tries smaller cases, and takes the first that fails. Gives its place, or -1. */
+  function* take(options: readonly RunOptions[]): Taking {
     const cases = options.map(own => ({ ...best.case, options: { ...best.case.options, ...own } }))
-    if (cases.length === 0) return false
+    if (cases.length === 0) return -1
     const trials = yield cases
     const at = trials.findIndex(({ fails }) => fails)
-    if (at < 0) return false
-    best = { case: cases[at] as Case, trial: trials[at] as Trial }
-    return true
+    if (at >= 0) best = { case: cases[at] as Case, trial: trials[at] as Trial }
+    return at
   }
-  const lengthMs = (): number => best.case.options.forMs ?? forMs
-  let shrunk = true
-  while (shrunk) {
-    shrunk = false
-    while (yield* take(parts(lengthMs(), forMsMin, [0.25, 0.5, 0.75]).map(ms => ({ forMs: ms })))) shrunk = true
-    if (yield* fewerStrikes(take, () => best.trial.strikes)) shrunk = true
+  let any = false
+  function* shorter(shares: readonly number[]): Taking {
+    const lengths = parts(best.case.options.forMs ?? forMs, forMsMin, shares)
+    return yield* take(lengths.map(ms => ({ forMs: ms })))
+  }
+  do {
+    any = false
+    while ((yield* shorter([0.25, 0.5, 0.75])) >= 0) any = true
+    if (
+      yield* fewerStrikes(
+        take,
+        () => best.trial.strikes,
+        () => shorter([0.5, 0.75])
+      )
+    )
+      any = true
     for (const part of ['clients', 'watchers', 'operations'] as const) {
       const least = part === 'operations' ? 1 : 0
-      while (yield* take(fewer(Math.min(best.trial[part], best.case.options[part] ?? all), least).map(count => ({ [part]: count }))))
-        shrunk = true
+      const now = (): number => Math.min(best.trial[part], best.case.options[part] ?? all)
+      while ((yield* take(fewer(now(), least).map(count => ({ [part]: count })))) >= 0) any = true
     }
-    while (yield* take(parts(lengthMs(), forMsMin, [0.8, 0.9]).map(ms => ({ forMs: ms })))) shrunk = true
-  }
+    while ((yield* shorter([0.8, 0.9])) >= 0) any = true
+  } while (any)
   return best
 }
 
-/** Delta debugging: leave out ever smaller parts; a part alone is tried first where there are few. */
+type Taking = Generator<readonly Case[], number, readonly Trial[]>
+
+/** Delta debugging: leaves out ever smaller parts. After each that could go, a shorter run is tried: it has fewer strikes, too. */
 function* fewerStrikes(
-  take: (options: readonly RunOptions[]) => Generator<readonly Case[], boolean, readonly Trial[]>,
-  left: () => readonly number[]
+  take: (options: readonly RunOptions[]) => Taking,
+  left: () => readonly number[],
+  shorter: () => Taking
 ): Generator<readonly Case[], boolean, readonly Trial[]> {
-  let shrunk = false
   if (left().length === 0) return false
-  if (yield* take([{ strikes: [] }])) return true
-  let count = 2
-  while (left().length > 1) {
+  if ((yield* take([{ strikes: [] }])) >= 0) return true
+  let shrunk = false
+  let size = Math.ceil(left().length / 2)
+  let from = 0 // Parts before it were needed when they were tried last.
+  while (size >= 1 && left().length > 1) {
     const strikes = left()
-    count = Math.min(count, strikes.length)
-    const size = Math.ceil(strikes.length / count)
-    const chunks = Array.from({ length: Math.ceil(strikes.length / size) }, (_, at) => strikes.slice(at * size, (at + 1) * size))
-    const without = chunks.map(chunk => strikes.filter(strike => !chunk.includes(strike)))
-    if (yield* take(chunks.length === 2 ? chunks.map(chunk => ({ strikes: chunk })) : without.map(rest => ({ strikes: rest })))) {
+    const starts = Array.from({ length: Math.ceil(strikes.length / size) }, (_, at) => at * size)
+    const inTurn = [...starts.filter(start => start >= from), ...starts.filter(start => start < from)]
+    const at = yield* take(inTurn.map(start => ({ strikes: [...strikes.slice(0, start), ...strikes.slice(start + size)] })))
+    if (at >= 0) {
       shrunk = true
-      count = Math.max(2, count - 1)
-    } else if (size === 1) break
-    else count *= 2
+      from = inTurn[at] as number
+      while ((yield* shorter()) >= 0);
+      size = Math.min(size, Math.ceil(left().length / 2))
+    } else {
+      from = 0
+      if (size === 1) break
+      size = Math.ceil(size / 2)
+    }
   }
   return shrunk
 }

@@ -39,7 +39,7 @@ export interface WorldOptions {
   /** How long a thread takes to start. */
   readonly startUsMin?: number
   readonly startUsMax?: number
-  /** Packs and unpacks a body as the wire does; used on this share of seeds (default a quarter). The others then share bytes between threads. */
+  /** Packs and unpacks a body as the wire does; used on this share of seeds (default a tenth). The others then share bytes between threads. */
   readonly wireCopy?: (body: unknown) => unknown
   readonly wireCopyShare?: number
   readonly clusterStartMs?: number
@@ -90,7 +90,7 @@ export class World {
     this.#turnRandom = seededRandom(forkSeed(this.random))
     this.#turnUsMin = Math.max(1, options.turnUsMin ?? 2)
     this.#turnUsSpan = Math.max(1, (options.turnUsMax ?? 20) - this.#turnUsMin + 1)
-    const copies = this.random() < (options.wireCopyShare ?? 0.25)
+    const copies = this.random() < (options.wireCopyShare ?? 0.1)
     this.#wireCopy = copies ? options.wireCopy : undefined
   }
 

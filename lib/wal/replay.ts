@@ -72,7 +72,9 @@ export class Replay {
       this.entries = [entry]
       this.#missingUpTo = entry.index - 1
     } else if (entry.index < first) {
-      return `entry ${entry.index} replaces entries of segments that were removed`
+      // It replaces entries of segments that were removed, and all that was read so far: what is missing ends before it.
+      this.entries = [entry]
+      this.#missingUpTo = entry.index - 1
     } else {
       if (entry.index <= last) this.entries.length = entry.index - first
       this.entries.push(entry)

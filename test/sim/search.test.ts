@@ -4,14 +4,18 @@ import { readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { type Lot, type LotFound, rareText, search } from '../../bin/search/search.js'
 import { exercised } from '../../bin/search/summary.js'
-import { commandOf, type WorkloadName, workloads } from '../../lib/chaos/index.js'
+import { commandOf, type RunOptions, type WorkloadName, workloads } from '../../lib/chaos/index.js'
 import { SeedPool } from '../../lib/host/seed-pool.js'
 
 const seedsCount = Number(process.env.KABUKI_SIM_SEEDS ?? 200)
 const firstSeed = 1000
 const twiceShare = 0.1 // Of seeds that run a second time, in whatever thread.
 const names = Object.keys(workloads) as WorkloadName[]
-const regressions = JSON.parse(readFileSync('test/regressions/seeds.json', 'utf8')) as { workload: WorkloadName; seed: number }[]
+const regressions = JSON.parse(readFileSync('test/regressions/seeds.json', 'utf8')) as {
+  workload: WorkloadName
+  seed: number
+  options?: RunOptions
+}[]
 const modules = {
   store: new URL('../../bin/store-seed.js', import.meta.url).href,
   cluster: new URL('../../bin/cluster-seed.js', import.meta.url).href
@@ -20,7 +24,7 @@ const moduleOf = (workload: WorkloadName): string => modules[workloads[workload]
 
 function lotOf(workload: WorkloadName): Lot {
   const count = Math.ceil(seedsCount / names.length)
-  const own = regressions.filter(row => row.workload === workload).map(({ seed }) => seed)
+  const own = regressions.filter(row => row.workload === workload && row.options === undefined).map(({ seed }) => seed)
   return {
     workload,
     seeds: [...new Set([...Array.from({ length: count }, (_, at) => firstSeed + at), ...own])],
@@ -28,6 +32,11 @@ function lotOf(workload: WorkloadName): Lot {
     options: {}
   }
 }
+
+/** Seeds that say more than their number. */
+const others = regressions.flatMap(({ workload, seed, options }): Lot[] =>
+  options === undefined ? [] : [{ workload, seeds: [seed], twice: 0, options }]
+)
 
 function judge(t: Test, { lot, results, crashed, rare }: LotFound): void {
   const { workload, options } = lot
@@ -45,7 +54,7 @@ function judge(t: Test, { lot, results, crashed, rare }: LotFound): void {
 t.test('no seed breaks a promise, equal seeds give equal runs, and seeds exercise what they are for', { timeout: 1_800_000 }, async t => {
   const pool = new SeedPool({ threads: 2 })
   t.teardown(() => pool.close())
-  const { lots } = await search(pool, moduleOf, names.map(lotOf), () => {})
-  t.equal(lots.length, names.length)
+  const { lots } = await search(pool, moduleOf, [...names.map(lotOf), ...others], () => {})
+  t.equal(lots.length, names.length + others.length)
   for (const found of lots) await t.test(found.lot.workload, async t => judge(t, found))
 })

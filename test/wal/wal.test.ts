@@ -391,6 +391,45 @@ t.test('segments that a snapshot made needless can go', async t => {
   )
 })
 
+t.test('entries may replace some whose segments a later snapshot made needless', async t => {
+  const entry = (index: number, term: number): WalEntry => ({ index, term, kind: 'normal', data: new Uint8Array(400) })
+  const disk = new Disk()
+  const writer = new WalWriter({ ...identity, segmentBytesMax: 1000 })
+  for (let index = 1; index <= 3; index++) disk.save(writer.encode({ entries: [entry(index, 1)] }))
+  // Another leader has other entries from 2 on: the second segment begins with entry 3, and 2 comes after it.
+  disk.save(writer.encode({ entries: [2, 3, 4].map(index => entry(index, 2)) }))
+  const before = disk.list().filter(({ sequence }) => sequence > 1)
+  t.match(recover(before, identity), { verdict: 'damaged', reason: /entries up to 1 are missing and no snapshot covers them/ })
+  const snapshot = { index: 3, term: 2, fileName: 's3' }
+  disk.save(writer.encode({ snapshot, hardState: { term: 2, vote: null, commit: 3 } }))
+  const all = recover(disk.list(), identity)
+  if (all.verdict === 'damaged') return t.fail(all.reason)
+  t.match(all.segments[1], { sequence: 2, firstIndex: 3 })
+  t.same(removableSegments(all.segments, snapshot.index), [1])
+  const kept = disk.list().filter(({ sequence }) => sequence > 1)
+  t.match(recover(kept, identity), { verdict: 'clean', snapshot, entries: [{ index: 4, term: 2 }] })
+})
+
+t.test('a log whose needless segments go as snapshots are taken is recovered as if they had stayed', async t => {
+  let removed = 0
+  for (let seed = 0; seed < 60; seed++) {
+    const member = new Member(seed)
+    const disk = new Disk(4096)
+    const writer = new WalWriter({ ...identity, segmentBytesMax: 300 })
+    for (let batch = 0; batch < 60; batch++) {
+      disk.save(writer.encode(member.batch(80)))
+      const recovered = recover(disk.list(), identity)
+      if (!isState(recovered, member.state)) return t.fail(`seed ${seed}, batch ${batch}: ${JSON.stringify(recovered).slice(0, 300)}`)
+      if (recovered.verdict === 'damaged') return
+      for (const sequence of removableSegments(recovered.segments, member.state.snapshot?.index ?? 0)) {
+        disk.segments.delete(sequence)
+        removed++
+      }
+    }
+  }
+  t.ok(removed > 200, `${removed} segments`)
+})
+
 t.test('a log whose records contradict each other is damage, though its checksums are right', async t => {
   const entry = (index: number): WalEntry => ({ index, term: 1, kind: 'normal', data: new Uint8Array(4) })
   const cases: readonly [string, readonly WalBatch[], RegExp][] = [
