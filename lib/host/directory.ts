@@ -72,11 +72,11 @@ export const noFaults: NetworkFaults = { cut: [], slowMs: {} }
 
 /** Shared with the main thread: 32-bit words. */
 export const controlBytes = 32
-export const pauseAt = 0 // 1: hold still before the next turn.
+export const pauseAt = 0 // 1: hold still before the next turn. 2: end before it.
 export const parkedAt = 1 // 1: it does.
 export const turnsAt = 2 // Turns begun, modulo 2^32.
 export const busyAt = 3 // 1: between the start of a batch of turns and its end.
 export const endingAt = 4 // Why the thread ended itself: a place in `endings`.
 
-export const endings = ['', 'empty', 'memory'] as const
-export type Ending = 'empty' | 'memory'
+export const endings = ['', 'empty', 'memory', 'killed'] as const
+export type Ending = Exclude<(typeof endings)[number], ''>

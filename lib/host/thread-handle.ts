@@ -23,6 +23,7 @@ export interface Placed {
 const mib = 1 << 20
 const reportAfterMs = 1000
 const parkWithinMs = 1000
+const endWithinMs = 500
 const budgetShare = 0.7
 
 export class ThreadHandle {
@@ -37,6 +38,7 @@ export class ThreadHandle {
   readonly ended: Promise<void>
   reason: string | undefined // Why it ends, once known.
   readonly #words: Int32Array
+  readonly #pausing = new Set<() => void>() // Who no longer waits for it once it is paused.
 
   constructor(ordinal: number, name: string, control: SharedArrayBuffer, remote: ThreadControl, worker?: Worker, ended?: Promise<void>) {
     this.ordinal = ordinal
@@ -98,7 +100,8 @@ export class ThreadHandle {
 
   /** Resolves when it holds still. False: it does not, being in the midst of a long turn; it will at its end. */
   async pause(): Promise<boolean> {
-    Atomics.store(this.#words, pauseAt, 1)
+    Atomics.compareExchange(this.#words, pauseAt, 0, 1)
+    for (const paused of this.#pausing) paused()
     void this.remote.hold().catch(() => undefined) // A busy thread sees the flag itself.
     const untilMs = performance.now() + parkWithinMs
     while (Atomics.load(this.#words, parkedAt) === 0 && !this.ending && performance.now() < untilMs) {
@@ -108,7 +111,7 @@ export class ThreadHandle {
   }
 
   resume(): void {
-    Atomics.store(this.#words, pauseAt, 0)
+    Atomics.compareExchange(this.#words, pauseAt, 1, 0)
     Atomics.notify(this.#words, pauseAt)
   }
 
@@ -117,11 +120,33 @@ export class ThreadHandle {
     return Promise.race([call(this.remote).catch(() => undefined), this.ended.then(() => undefined)])
   }
 
+  /** Resolves when it has answered, ends, or is paused, now or meanwhile: then it does it when it goes on. */
+  async unlessPaused(call: (thread: ThreadControl) => Promise<unknown>): Promise<void> {
+    const done = this.unlessEnded(call)
+    if (this.paused) return
+    await new Promise<void>(resolve => {
+      const over = (): void => {
+        this.#pausing.delete(over)
+        resolve()
+      }
+      this.#pausing.add(over)
+      void done.then(over)
+    })
+  }
+
+  /**
+   * Ends it before its next turn; in the midst of a turn only if that takes long. Terminated while its HTTP/2 sessions read, a worker takes
+   * the whole process with it: Node 20 still parses what comes, and asserts on a stream that no code was left to set up. A thread that
+   * ends itself closes its sockets first (http-listener.ts).
+   */
   async kill(reason: string): Promise<void> {
     this.reason ??= reason
-    this.resume()
-    await this.worker?.terminate()
+    Atomics.store(this.#words, pauseAt, 2)
+    Atomics.notify(this.#words, pauseAt)
+    void this.remote.hold().catch(() => undefined) // One that is idle is told.
+    const timer = setTimeout(() => void this.worker?.terminate(), endWithinMs)
     await this.ended
+    clearTimeout(timer)
   }
 
   /** What it says of itself; without figures if it is paused, or stuck. */

@@ -162,7 +162,7 @@ export class Thread implements Shell, ThreadControl, PortServices, NetworkEvents
     const control = this.#control
     control[turnsAt] = ((control[turnsAt] as number) + 1) | 0
     if (--this.#turnsToHeapCheck <= 0) this.#checkHeap()
-    if (Atomics.load(control, pauseAt) === 1) this.park()
+    if (Atomics.load(control, pauseAt) !== 0) this.park()
   }
 
   port(kind: string): PortFactory | undefined {
@@ -265,7 +265,7 @@ export class Thread implements Shell, ThreadControl, PortServices, NetworkEvents
   }
 
   async hold(): Promise<void> {
-    if (Atomics.load(this.#control, pauseAt) === 1) this.park()
+    if (Atomics.load(this.#control, pauseAt) !== 0) this.park()
   }
 
   async clockMoved(): Promise<void> {
@@ -273,12 +273,13 @@ export class Thread implements Shell, ThreadControl, PortServices, NetworkEvents
     while (this.#ticking) await new Promise<void>(resolve => setImmediate(resolve))
   }
 
-  /** Holds the whole thread still until the flag is lifted. */
+  /** Holds the whole thread still until the flag is lifted; or ends it, if that is what the flag says. */
   park(): void {
     const control = this.#control
     Atomics.store(control, parkedAt, 1)
     while (Atomics.load(control, pauseAt) === 1) Atomics.wait(control, pauseAt, 1)
     Atomics.store(control, parkedAt, 0)
+    if (Atomics.load(control, pauseAt) === 2) this.#options.exit('killed')
   }
 
   /** Puts an envelope into the mailbox of an actor of this thread. */

@@ -61,9 +61,17 @@ export class HttpListener {
     this.#prepare()
     this.#sweep = setInterval(() => this.#endSlow(), sweepMs)
     this.#sweep.unref()
+    process.once('exit', this.#ends)
   }
 
+  /**
+   * While a thread ends, its sockets are still read, and HTTP/2 without any code left to run aborts the whole process (Node 20:
+   * `onread->IsFunction()`).
+   */
+  readonly #ends = (): void => this.close()
+
   close(): void {
+    process.off('exit', this.#ends)
     clearInterval(this.#sweep)
     this.server.close()
     for (const socket of this.#sockets) socket.destroy()
