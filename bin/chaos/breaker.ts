@@ -16,7 +16,7 @@ export class Breaker {
   readonly #target: Target
   readonly #kinds: readonly LiveFaultKind[]
   readonly #random: Random
-  readonly #active = new Set<LiveFault>()
+  readonly #active = new Map<LiveFault, Promise<unknown>>() // With when it has begun.
   readonly #ending = new AbortController()
   #scale = 1
   #done: Promise<unknown> = Promise.resolve()
@@ -34,9 +34,14 @@ export class Breaker {
   /** Heals all that is broken. Again: it has been done. */
   async stop(): Promise<void> {
     this.#ending.abort()
-    await this.#done
-    for (const fault of this.#active) if (fault.end !== undefined) await insist(this.#target, fault.end)
+    // Side by side: one may not have begun for what another holds still. What has not begun cannot be ended.
+    const ends = [...this.#active].map(async ([{ end }, begun]) => {
+      await begun
+      if (end !== undefined) await insist(this.#target, end)
+    })
+    await Promise.all(ends)
     this.#active.clear()
+    await this.#done
     await insist(this.#target, healAll)
   }
 
@@ -56,14 +61,14 @@ export class Breaker {
 
   async #befall(fault: LiveFault): Promise<void> {
     const { kind, begin, end, text, lastsMs } = fault
-    this.#active.add(fault)
     this.last = text
-    try {
-      await this.#target.call(begin)
-      this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1)
-    } catch {
+    const begun = this.#target.call(begin).then(
+      () => void this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1),
       // What it names ended meanwhile: nothing is broken then, and to end it does no harm.
-    }
+      () => undefined
+    )
+    this.#active.set(fault, begun)
+    await begun
     await this.#pause(lastsMs)
     if (this.#ending.signal.aborted) return // `stop` ends it.
     if (end !== undefined) await insist(this.#target, end).catch(() => undefined)

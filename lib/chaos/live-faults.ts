@@ -46,9 +46,9 @@ export interface LiveTargets {
 /** Who leads is hit that often rather than somebody else of the kind: it is where most can go wrong. */
 const leaderShare = 0.4
 const lastsMs = { min: 200, max: 6_000 }
-/** Longer than an own cluster's node grace and its pods' toleration together: then pods are evicted. */
-const longMs = { min: 11_000, max: 16_000 }
-const longShare = 0.25
+/** Longer than an own cluster's node grace and its pods' toleration together, then pods are evicted; or than a lease, then another leads. */
+const longMs = { min: 11_000, max: 24_000 }
+const longShare = 0.2
 const slowMs = { min: 5, max: 150 }
 const jumpMs = { min: 500, max: 20_000 }
 const scales = [0.2, 0.5, 2, 4]
@@ -56,7 +56,7 @@ const sparedMachine = 'root' // Supervisors and the wire: the main thread's own.
 
 export function drawLiveFault(random: Random, kinds: readonly LiveFaultKind[], targets: LiveTargets, scale: number): LiveFault {
   const kind = pick(random, kinds)
-  const lasts = between(random, random() < longShare && kind.includes('machine') ? longMs : lastsMs)
+  const lasts = between(random, random() < longShare ? longMs : lastsMs)
   const machine = drawMachine(random, targets)
   const actor = drawActor(random, targets)
   const chaos = (action: string, names: readonly string[], more: object = {}): ControlCall => ({

@@ -79,4 +79,4 @@ export const busyAt = 3 // 1: between the start of a batch of turns and its end.
 export const endingAt = 4 // Why the thread ended itself: a place in `endings`.
 
 export const endings = ['', 'empty', 'memory', 'killed'] as const
-export type Ending = 'empty' | 'memory' | 'killed'
+export type Ending = Exclude<(typeof endings)[number], ''>

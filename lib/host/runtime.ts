@@ -432,10 +432,6 @@ export class Runtime implements Directory {
 
   /** Has every thread do that and waits for it, but not for threads that are paused, or end. */
   async #everyThread(call: (handle: ThreadHandle) => Promise<void>): Promise<void> {
-    const calls = [...this.#threads.values()].map(handle => {
-      const done = handle.unlessEnded(() => call(handle))
-      return handle.paused ? undefined : done
-    })
-    await Promise.all(calls)
+    await Promise.all([...this.#threads.values()].map(handle => handle.unlessPaused(() => call(handle))))
   }
 }

@@ -39,6 +39,7 @@ export class ThreadHandle {
   readonly ended: Promise<void>
   reason: string | undefined // Why it ends, once known.
   readonly #words: Int32Array
+  readonly #pausing = new Set<() => void>() // Who no longer waits for it once it is paused.
 
   constructor(ordinal: number, name: string, control: SharedArrayBuffer, remote: ThreadControl, worker?: Worker, ended?: Promise<void>) {
     this.ordinal = ordinal
@@ -102,6 +103,7 @@ export class ThreadHandle {
   /** Resolves when it holds still. False: it does not, being in the midst of a long turn; it will at its end. */
   async pause(): Promise<boolean> {
     Atomics.compareExchange(this.#words, pauseAt, 0, 1)
+    for (const paused of this.#pausing) paused()
     void this.remote.hold().catch(() => undefined) // A busy thread sees the flag itself.
     const untilMs = performance.now() + parkWithinMs
     while (Atomics.load(this.#words, parkedAt) === 0 && !this.ending && performance.now() < untilMs) {
@@ -118,6 +120,20 @@ export class ThreadHandle {
   /** What it answers; undefined if it ends meanwhile, or the call fails. */
   unlessEnded<V>(call: (thread: ThreadControl) => Promise<V>): Promise<V | undefined> {
     return Promise.race([call(this.remote).catch(() => undefined), this.ended.then(() => undefined)])
+  }
+
+  /** Resolves when it has answered, ends, or is paused, now or meanwhile: then it does it when it goes on. */
+  async unlessPaused(call: (thread: ThreadControl) => Promise<unknown>): Promise<void> {
+    const done = this.unlessEnded(call)
+    if (this.paused) return
+    await new Promise<void>(resolve => {
+      const over = (): void => {
+        this.#pausing.delete(over)
+        resolve()
+      }
+      this.#pausing.add(over)
+      void done.then(over)
+    })
   }
 
   /**

@@ -238,7 +238,14 @@ test('cluster time is scaled and advanced, in small steps, and never runs backwa
   await h.pause({ thread: b })
   await h.runtime.advanceClock(2000)
   await h.resume({ thread: b })
-  t.pass('a pause does not hold the clock')
+  void h.runtime.call(b as Ref<TroubleProtocol>, timeoutMs, 'hoard', 300)
+  await h.pass(50)
+  const advancing = h.runtime.advanceClock(2000)
+  await h.pass(10)
+  await h.pause({ thread: b })
+  await advancing
+  await h.resume({ thread: b })
+  t.pass('a pause does not hold the clock, also not one that comes while it moves')
 })
 
 test('a cut loses what is sent, one way; a slow link delays it, in order', async (t, h) => {
