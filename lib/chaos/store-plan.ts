@@ -107,6 +107,7 @@ export function storePlan(seed: number, salt: number, demand: (random: Random) =
   const left = between(random, 1, Math.max(1, minority))
   const first = integerBelow(random, size)
   const drawn = random() < strandShare
+  const sync = pick(random, [diskDefaults.syncUs, diskDefaults.syncUs, slowSyncUs])
   const strands = minority > 0 && (options.faults?.includes(strand) ?? drawn)
   const may = allowed(storeTroubles, options.faults).filter(trouble => trouble !== 'corrupt' || minority > 0)
   return {
@@ -126,7 +127,7 @@ export function storePlan(seed: number, salt: number, demand: (random: Random) =
     troubleLastsMsMax,
     leaderShare: pick(random, [0, 0, 0.5]),
     corruptible,
-    syncUs: pick(random, [diskDefaults.syncUs, diskDefaults.syncUs, slowSyncUs]),
+    syncUs: options.faults === undefined ? sync : diskDefaults.syncUs,
     remoteClients: random() < 0.5,
     args: { clusterId, ...drawArgs(random) },
     strikes: options.strikes,

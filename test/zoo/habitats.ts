@@ -135,6 +135,7 @@ export const habitats = {
     runner: 'store',
     overrides: {
       members: ['control-0/store', 'control-1/store', 'control-2/store'],
+      stranded: 0,
       safetyMs: 8000,
       troubles: ['isolate', 'drift'],
       troubleEveryMs: 400,
@@ -155,6 +156,7 @@ export const habitats = {
     runner: 'store',
     overrides: {
       members: ['control-0/store', 'control-1/store', 'control-2/store'],
+      stranded: 0,
       corruptible: ['control-2'],
       safetyMs: 8000,
       troubles: ['corrupt', 'isolate', 'crashMachine'],
@@ -168,6 +170,7 @@ export const habitats = {
     runner: 'cluster',
     overrides: {
       shape: { ...small, apiservers: 2 },
+      stranded: 0,
       users: 6,
       deploymentsMax: 1,
       replicasMax: 1,

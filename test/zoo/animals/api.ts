@@ -125,8 +125,7 @@ export const apiAnimals: readonly Animal[] = [
     habitat: 'apiservers',
     caught: { seeds: 0, of: 1 },
     seedsMax: 100,
-    caughtBy: [],
-    awaits: 'the check of bookmarks'
+    caughtBy: []
   },
   {
     name: 'a page of a list is of a newer revision than the first',
@@ -137,8 +136,7 @@ export const apiAnimals: readonly Animal[] = [
     habitat: 'apiservers',
     caught: { seeds: 0, of: 6 },
     seedsMax: 100,
-    caughtBy: [],
-    awaits: 'users that list in pages, and the check of lists'
+    caughtBy: []
   },
   {
     name: 'an apiserver that starts serves the past',

@@ -7,7 +7,9 @@ export const storeAnimals: readonly Animal[] = [
     name: 'every read is of the state at hand',
     modelledOn: '[Jepsen: etcd and Consul](https://aphyr.com/posts/316-call-me-maybe-etcd-and-consul), reads were not linearizable',
     file: 'actors/store.ts',
-    replace: [['if (query.serializable === true) return rangeAnswer', "if (query.key !== '') return rangeAnswer"]],
+    replace: [
+      ['if (query.serializable === true && replica.reads.isCurrent) return rangeAnswer', "if (query.key !== '') return rangeAnswer"]
+    ],
     habitat: 'store',
     caught: { seeds: 28, of: 30 },
     seedsMax: 15,
