@@ -54,6 +54,6 @@ t.test('a quiet run acknowledges all it is asked and brings back nothing', async
 })
 
 t.test('what has not become as asked for in time is told: hundreds of pods in a second', async t => {
-  const { violations } = clusterSeed(1, { strikes: [], troubles: [], forMs: 8_000, calmMs: 2_000, recoveryMs: 1_000, replicasMax: 200 })
+  const { violations } = clusterSeed(3, { strikes: [], troubles: [], forMs: 8_000, calmMs: 2_000, recoveryMs: 1_000, replicasMax: 200 })
   t.match(violations[0]?.guarantee, /becomes what was asked for/)
 })
