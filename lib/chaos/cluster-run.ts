@@ -38,6 +38,7 @@ const startLimitMs = 30_000
 const pollMs = 250
 const apiTimeoutMs = 5_000
 const quietMs = 1_000
+const catchUpMs = 10_000 // Whose stream was lost without a word notices by its silence.
 const namespace = 'default'
 const watchSecondsMax = 15
 /** Whose every version is compared with what clients were told. */
@@ -128,7 +129,7 @@ export class ClusterRun {
     this.#awaitUsers()
     const converged = majority && this.#converge('not as asked for', plan.recoveryMs, clusterGuarantees.convergence)
     const recoveredMs = world.nowMs - healedMs
-    world.run(Math.max(plan.forMs, world.nowMs + quietMs))
+    world.run(Math.max(plan.forMs, world.nowMs + quietMs, healedMs + catchUpMs))
     const states = this.#states()
     this.#violations.push(...checkCluster({ leaders: this.#leaders, states }))
     const result = this.#result(converged, recoveredMs)

@@ -14,12 +14,12 @@ export const apiAnimals: readonly Animal[] = [
       ]
     ],
     habitat: 'apiservers',
-    caught: { seeds: 6, of: 6 },
+    caught: { seeds: 20, of: 20 },
     seedsMax: 10,
     caughtBy: [
       'once all faults have ended, the cluster becomes what was asked for',
-      'a list and the watch from it tell every change once, in order, and nothing else',
-      'a read without a resource version sees every write acknowledged before it'
+      'a list and the watch from it miss nothing',
+      'a read without a resourceVersion sees everything that anybody was told of before it was asked for'
     ]
   },
   {
@@ -28,9 +28,12 @@ export const apiAnimals: readonly Animal[] = [
     file: 'lib/server/feed.ts',
     replace: [['const startRevision = this.#cache.revision + 1', 'const startRevision = this.#cache.revision + 2']],
     habitat: 'cluster',
-    caught: { seeds: 6, of: 8 },
-    seedsMax: 15,
-    caughtBy: ['once all faults have ended, the cluster becomes what was asked for']
+    caught: { seeds: 3, of: 6 },
+    seedsMax: 20,
+    caughtBy: [
+      'once all faults have ended, the cluster becomes what was asked for',
+      'once a majority of the stores has healed, the cluster becomes what was asked for, whatever the others do'
+    ]
   },
   {
     name: 'a deletion is told at the revision of the change before it',
@@ -41,7 +44,11 @@ export const apiAnimals: readonly Animal[] = [
     habitat: 'apiservers',
     caught: { seeds: 6, of: 6 },
     seedsMax: 10,
-    caughtBy: ['a list and the watch from it tell every change once, in order, and nothing else']
+    caughtBy: [
+      'an object at one resourceVersion is one state, whoever is shown it',
+      'a watch tells a change once',
+      'a watch tells changes in the order of their resourceVersions, from the one it was given on'
+    ]
   },
   {
     name: 'a watch begins at the newest revision, not the one asked for',
@@ -55,11 +62,12 @@ export const apiAnimals: readonly Animal[] = [
       ]
     ],
     habitat: 'apiservers',
-    caught: { seeds: 10, of: 10 },
+    caught: { seeds: 6, of: 6 },
     seedsMax: 10,
     caughtBy: [
-      'a list and the watch from it tell every change once, in order, and nothing else',
-      'once all faults have ended, the cluster becomes what was asked for'
+      'a list and the watch from it miss nothing',
+      'once all faults have ended, the cluster becomes what was asked for',
+      'nothing at or before a bookmark’s resourceVersion is still to come'
     ]
   },
   {
@@ -71,9 +79,9 @@ export const apiAnimals: readonly Animal[] = [
       ['    if (revision < this.since) return undefined\n', '    if (revision < 0) return undefined\n']
     ],
     habitat: 'apiservers',
-    caught: { seeds: 8, of: 10 },
-    seedsMax: 15,
-    caughtBy: ['a list and the watch from it tell every change once, in order, and nothing else']
+    caught: { seeds: 6, of: 6 },
+    seedsMax: 10,
+    caughtBy: ['a list and the watch from it miss nothing', 'a watch that is open while nothing fails catches up']
   },
   {
     name: 'a watch that resumes repeats the last event',
@@ -85,7 +93,11 @@ export const apiAnimals: readonly Animal[] = [
     habitat: 'apiservers',
     caught: { seeds: 6, of: 6 },
     seedsMax: 10,
-    caughtBy: ['a list and the watch from it tell every change once, in order, and nothing else']
+    caughtBy: [
+      'a watch tells a change once',
+      'a watch tells changes in the order of their resourceVersions, from the one it was given on',
+      'a watch that is open while nothing fails catches up'
+    ]
   },
   {
     name: 'a write in doubt is refused to the user',
@@ -93,11 +105,11 @@ export const apiAnimals: readonly Animal[] = [
     file: 'lib/server/store-client.ts',
     replace: [['uncertain ||= !outcome.error.definite', 'uncertain ||= false']],
     habitat: 'apiservers',
-    caught: { seeds: 5, of: 10 },
+    caught: { seeds: 3, of: 6 },
     seedsMax: 20,
     caughtBy: [
-      'every change of a user’s object is one that this user asked for and was not refused',
-      'a list and the watch from it tell every change once, in order, and nothing else'
+      'every change of an object is one that somebody asked for and was not refused',
+      'a watch that is open while nothing fails catches up'
     ]
   },
   {
@@ -111,9 +123,12 @@ export const apiAnimals: readonly Animal[] = [
       ]
     ],
     habitat: 'apiservers',
-    caught: { seeds: 7, of: 10 },
-    seedsMax: 15,
-    caughtBy: ['a read without a resource version sees every write acknowledged before it']
+    caught: { seeds: 5, of: 6 },
+    seedsMax: 12,
+    caughtBy: [
+      'a read without a resourceVersion sees everything that anybody was told of before it was asked for',
+      'for one client, consistent reads never go back'
+    ]
   },
   {
     name: 'a bookmark is ahead of the events',
@@ -123,9 +138,13 @@ export const apiAnimals: readonly Animal[] = [
       ['    resourceVersion: String(revision),\n    creationTimestamp', '    resourceVersion: String(revision + 1),\n    creationTimestamp']
     ],
     habitat: 'apiservers',
-    caught: { seeds: 0, of: 1 },
-    seedsMax: 100,
-    caughtBy: []
+    caught: { seeds: 6, of: 6 },
+    seedsMax: 10,
+    caughtBy: [
+      'a write has a resourceVersion above all that were seen before it was asked for',
+      'nothing at or before a bookmark’s resourceVersion is still to come',
+      'a read without a resourceVersion sees everything that anybody was told of before it was asked for'
+    ]
   },
   {
     name: 'a page of a list is of a newer revision than the first',
@@ -134,9 +153,12 @@ export const apiAnimals: readonly Animal[] = [
     file: 'lib/server/reading.ts',
     replace: [['if (revision <= cache.revision && revision >= shelf.lastRevision) {', 'if (revision <= cache.revision) {']],
     habitat: 'apiservers',
-    caught: { seeds: 0, of: 6 },
-    seedsMax: 100,
-    caughtBy: []
+    caught: { seeds: 3, of: 6 },
+    seedsMax: 20,
+    caughtBy: [
+      'a list is what there was at its resourceVersion: all of it, once, and nothing else',
+      'a watch that is open while nothing fails catches up'
+    ]
   },
   {
     name: 'an apiserver that starts serves the past',
@@ -161,11 +183,12 @@ export const apiAnimals: readonly Animal[] = [
       ]
     ],
     habitat: 'apiservers',
-    caught: { seeds: 6, of: 10 },
-    seedsMax: 20,
+    caught: { seeds: 6, of: 6 },
+    seedsMax: 10,
     caughtBy: [
-      'a write of the API takes effect at most once',
-      'an acknowledged write of the API is in the store’s history, at the revision that was answered'
+      'an increment adds to all increments before it',
+      'an update that names a resourceVersion succeeds only on the object at that resourceVersion',
+      'a write takes effect at most once'
     ]
   },
   {

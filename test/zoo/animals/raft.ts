@@ -51,14 +51,12 @@ export const raftAnimals: readonly Animal[] = [
     file: 'lib/raft/quorum.ts',
     replace: [['return values[majority(values.length) - 1] ?? 0', 'return values[Math.max(0, majority(values.length) - 2)] ?? 0']],
     habitat: 'leaders',
-    caught: { seeds: 17, of: 30 },
-    seedsMax: 20,
+    caught: { seeds: 7, of: 20 },
+    seedsMax: 29,
     caughtBy: [
-      'an answer is at least as new as every answer given before it was asked',
-      'members tell the same history',
-      'every write has a revision of its own',
-      'no member fails by a fault of its own',
-      'members that caught up hold equal states'
+      'leader completeness: what was committed in a term is in the log of every later leader',
+      'state machine safety: what is committed at an index is the same at every member',
+      'members tell the same history'
     ]
   },
   {
@@ -146,8 +144,8 @@ export const raftAnimals: readonly Animal[] = [
       ]
     ],
     habitat: 'deposed',
-    caught: { seeds: 7, of: 30 },
-    seedsMax: 60,
+    caught: { seeds: 6, of: 20 },
+    seedsMax: 34,
     caughtBy: ['an answer is at least as new as every answer given before it was asked']
   },
   {

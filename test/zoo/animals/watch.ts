@@ -11,9 +11,12 @@ export const watchAnimals: readonly Animal[] = [
       ['startRevision === 0 ? this.#revision + 1 : startRevision\n', 'startRevision === 0 ? this.#revision + 1 : startRevision + 1\n']
     ],
     habitat: 'store',
-    caught: { seeds: 30, of: 30 },
+    caught: { seeds: 20, of: 20 },
     seedsMax: 10,
-    caughtBy: ['a watch sees every event of its range from its first revision on']
+    caughtBy: [
+      'resumable: a watch from a revision on sees every event of its range from there on, and nothing before it',
+      'a watch that is open while nothing fails catches up'
+    ]
   },
   {
     name: 'a delivery without room is forgotten',
@@ -21,9 +24,9 @@ export const watchAnimals: readonly Animal[] = [
     file: 'lib/store/watching.ts',
     replace: [['watching.hub.pause(id, events[0]?.kv.modRevision)', 'watching.hub.pause(id)']],
     habitat: 'store',
-    caught: { seeds: 12, of: 30 },
-    seedsMax: 30,
-    caughtBy: ['a watch sees every event of its range from its first revision on']
+    caught: { seeds: 2, of: 20 },
+    seedsMax: 100,
+    caughtBy: ['reliable: a watch that sees an event has seen every event of its range between it and the one before']
   },
   {
     name: 'an event is repeated when there is room again',
@@ -33,9 +36,9 @@ export const watchAnimals: readonly Animal[] = [
       ['watching.hub.pause(id, events[0]?.kv.modRevision)', 'watching.hub.pause(id, Math.max(1, (events[0]?.kv.modRevision ?? 1) - 1))']
     ],
     habitat: 'store',
-    caught: { seeds: 12, of: 30 },
-    seedsMax: 30,
-    caughtBy: ['a watch sees an event once']
+    caught: { seeds: 2, of: 20 },
+    seedsMax: 100,
+    caughtBy: ['unique: a watch sees an event once']
   },
   {
     name: 'a watch goes back in time when its member catches up by a snapshot',
@@ -43,9 +46,12 @@ export const watchAnimals: readonly Animal[] = [
     file: 'lib/mvcc/watch-hub.ts',
     replace: [['    const next = this.#revision + 1\n    assert(store', '    const next = this.#revision\n    assert(store']],
     habitat: 'disks',
-    caught: { seeds: 20, of: 30 },
-    seedsMax: 15,
-    caughtBy: ['a watch sees an event once']
+    caught: { seeds: 13, of: 20 },
+    seedsMax: 16,
+    caughtBy: [
+      'resumable: a watch from a revision on sees every event of its range from there on, and nothing before it',
+      'unique: a watch sees an event once'
+    ]
   },
   {
     name: 'a watch loses what its member was sent as a snapshot',
@@ -58,9 +64,12 @@ export const watchAnimals: readonly Animal[] = [
       ]
     ],
     habitat: 'disks',
-    caught: { seeds: 17, of: 30 },
-    seedsMax: 20,
-    caughtBy: ['a watch sees every event of its range from its first revision on']
+    caught: { seeds: 12, of: 20 },
+    seedsMax: 17,
+    caughtBy: [
+      'resumable: a watch from a revision on sees every event of its range from there on, and nothing before it',
+      'reliable: a watch that sees an event has seen every event of its range between it and the one before'
+    ]
   },
   {
     name: 'progress is told before the events',
@@ -74,9 +83,9 @@ export const watchAnimals: readonly Animal[] = [
       ]
     ],
     habitat: 'store',
-    caught: { seeds: 28, of: 30 },
+    caught: { seeds: 14, of: 20 },
     seedsMax: 15,
-    caughtBy: ['a watch sees every event of its range from its first revision on']
+    caughtBy: ['bookmarkable: once a watch tells a revision, everything up to it has been sent']
   },
   {
     name: 'a revision is split over two deliveries',
@@ -90,9 +99,9 @@ export const watchAnimals: readonly Animal[] = [
       ]
     ],
     habitat: 'store',
-    caught: { seeds: 21, of: 30 },
-    seedsMax: 15,
-    caughtBy: ['members tell the same history', 'an acknowledged write is never lost or changed']
+    caught: { seeds: 11, of: 20 },
+    seedsMax: 19,
+    caughtBy: ['atomic: a watch sees all events of a revision together', 'unique: a watch sees an event once']
   },
   {
     name: 'a watch from a future revision begins with the past',
@@ -105,8 +114,8 @@ export const watchAnimals: readonly Animal[] = [
       ]
     ],
     habitat: 'store',
-    caught: { seeds: 19, of: 30 },
-    seedsMax: 20,
-    caughtBy: ['a watch sees an event once']
+    caught: { seeds: 16, of: 20 },
+    seedsMax: 13,
+    caughtBy: ['resumable: a watch from a revision on sees every event of its range from there on, and nothing before it']
   }
 ]
