@@ -44,6 +44,15 @@ interface Peer {
   exchanges: number
 }
 
+/**
+ * Closed when the thread ends. Otherwise their sockets are still read, and HTTP/2 without any code left to run aborts the whole process
+ * (Node 20: `onread->IsFunction()`).
+ */
+const open = new Set<HttpListener>()
+process.on('exit', () => {
+  for (const listener of open) listener.close()
+})
+
 export class HttpListener {
   readonly server: Server | Http2SecureServer
   readonly #options: HttpListenOptions
@@ -61,17 +70,11 @@ export class HttpListener {
     this.#prepare()
     this.#sweep = setInterval(() => this.#endSlow(), sweepMs)
     this.#sweep.unref()
-    process.once('exit', this.#ends)
+    open.add(this)
   }
 
-  /**
-   * While a thread ends, its sockets are still read, and HTTP/2 without any code left to run aborts the whole process (Node 20:
-   * `onread->IsFunction()`).
-   */
-  readonly #ends = (): void => this.close()
-
   close(): void {
-    process.off('exit', this.#ends)
+    open.delete(this)
     clearInterval(this.#sweep)
     this.server.close()
     for (const socket of this.#sockets) socket.destroy()
