@@ -66,4 +66,4 @@ export interface Reply {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-export type Reaching = Later<Reached>
+type Reaching = Later<Reached>
