@@ -65,5 +65,3 @@ export interface Reply {
   readonly body: Uint8Array
   readonly headers?: Readonly<Record<string, string>>
 }
-
-type Reaching = Later<Reached>
