@@ -1,6 +1,6 @@
 // Serving: what every verb needs of the server, and one call of it.
 
-import type { Context, Later } from '../actor/index.js'
+import type { Context } from '../actor/index.js'
 import type { ApiProtocol } from '../client/index.js'
 import type { ApiObject, Schemas } from '../object/index.js'
 import type { HttpOwner } from '../ports/index.js'
