@@ -12,6 +12,9 @@ export interface DiskOptions {
   readonly capacityBytes: number
 }
 
+/** A sync that has begun takes as long as it was to take, whatever heals meanwhile: not longer than peace lasts. */
+const syncUsMax = 2_000_000
+
 export const diskDefaults: DiskOptions = { syncUs: 200, capacityBytes: 1 << 30 }
 
 const tailShare = 0.005
@@ -54,7 +57,7 @@ export class Disk {
   syncUs(): number {
     const chance = this.#random()
     const times = chance > 1 - tailShare ? 20 : 0.5 + chance
-    return 1 + Math.floor(this.#options.syncUs * times * this.slow)
+    return 1 + Math.min(syncUsMax, Math.floor(this.#options.syncUs * times * this.slow))
   }
 
   fits(bytes: number): boolean {
