@@ -49,6 +49,8 @@ export type StoreArgs = Omit<RecoveryArgs, 'raft'> & {
   readonly txnBytesMax?: number
   /** Every so often the leader forgets what is older than one such period, as upstream's apiserver has etcd do. */
   readonly compactEveryMs?: number
+  /** Of values in the history: over it the leader forgets all but the newest quarter. */
+  readonly historyBytesMax?: number
 }
 
 interface StoreState {
@@ -83,6 +85,8 @@ const pendingMax = 100_000
 /** Under load history does not wait for the clock: over this many revisions the leader forgets all but the newest. */
 const historyRevisionsMax = 60_000
 const historyRevisionsKept = 20_000
+/** And over so much of values, all but a quarter of it: a few hundred of the largest would fill the thread. */
+const historyBytesMaxDefault = 256 << 20
 const firstElectionMs = 300
 const firstElectionRetryMs = 5
 const starting = (): Refusal => refuse('no leader', 'this member is recovering')
@@ -288,9 +292,15 @@ function compactOld(ctx: StoreContext, state: StoreState): void {
 
 function compactExcess(replica: Replica, state: StoreState): void {
   const { mvcc, raft } = replica
-  if (!raft.isLeader || mvcc.revision - Math.max(mvcc.compactRevision, state.compactionAsked) <= historyRevisionsMax) return
-  state.compactionAsked = mvcc.revision - historyRevisionsKept
-  forget(replica, state.compactionAsked)
+  const known = Math.max(mvcc.compactRevision, state.compactionAsked)
+  if (!raft.isLeader) return
+  let revision = mvcc.revision - known > historyRevisionsMax ? mvcc.revision - historyRevisionsKept : 0
+  const bytesMax = state.args.historyBytesMax ?? historyBytesMaxDefault
+  if (mvcc.keyspace.logBytes > bytesMax && known === mvcc.compactRevision)
+    revision = Math.max(revision, Math.min(mvcc.revision, mvcc.keyspace.revisionWithin(bytesMax / 4)))
+  if (revision <= known) return
+  state.compactionAsked = revision
+  forget(replica, revision)
 }
 
 function forget(replica: Replica, revision: number): void {

@@ -29,8 +29,8 @@ const clusterPlan = {
   deploymentsMax: 1,
   replicasMin: 5,
   replicasMax: 5,
-  mix: { deployment: 1, service: 0.7, own: 12, count: 5, share: 4, list: 1, get: 1 },
-  thinkMs: 170,
+  mix: { deployment: 0.3, service: 0.7, own: 14, count: 4, share: 3, list: 0.5, get: 0.5 },
+  thinkMs: 110,
   timeoutMs: 10_000,
   syncUs: 500,
   storeArgs: {}

@@ -56,9 +56,14 @@ export class Keyspace {
   /** Changes from the compacted revision on; `#logStart` counts those before, so that a position stays what it is. */
   readonly #log: KeyValue[] = []
   #logStart = 0
+  #logBytes = 0
 
   get keys(): number {
     return this.#points.size
+  }
+  /** Of the values of all changes since the compaction. */
+  get logBytes(): number {
+    return this.#logBytes
   }
   get logStart(): number {
     return this.#logStart
@@ -69,6 +74,15 @@ export class Keyspace {
 
   change(position: number): KeyValue {
     return this.#log[position - this.#logStart] as KeyValue
+  }
+
+  /** The first revision from which on all changes together have at most that many bytes of values. */
+  revisionWithin(bytes: number): number {
+    let left = bytes
+    let at = this.#log.length
+    while (at > 0 && left >= 0) left -= (this.#log[--at] as KeyValue).value.length
+    const last = this.#log[left < 0 ? at : at - 1]
+    return last === undefined ? 0 : last.modRevision + 1
   }
 
   /** All changes of the log up to `revision`. */
@@ -100,6 +114,7 @@ export class Keyspace {
     const kv = { key: history.key, value, createRevision, modRevision, version, lease }
     versions.push(kv)
     this.#log.push(kv)
+    this.#logBytes += value.length
     return kv
   }
 
@@ -115,7 +130,9 @@ export class Keyspace {
   restore(kv: KeyValue, inLog: boolean): void {
     const history = this.#points.get(kv.key) ?? this.#add(kv.key)
     history.versions.push(kv)
-    if (inLog) this.#log.push(kv)
+    if (!inLog) return
+    this.#log.push(kv)
+    this.#logBytes += kv.value.length
   }
 
   /** Every key in order, those deleted but not yet compacted included. */
@@ -151,7 +168,7 @@ export class Keyspace {
     const end = lowerBound(this.#log, revision + 1)
     for (let at = 0; at < end; at++) this.#trim((this.#log[at] as KeyValue).key, revision)
     const kept = lowerBound(this.#log, revision)
-    this.#log.splice(0, kept)
+    for (const kv of this.#log.splice(0, kept)) this.#logBytes -= kv.value.length
     this.#logStart += kept
   }
 

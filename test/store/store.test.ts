@@ -45,6 +45,31 @@ t.test('history over its length is forgotten, whatever the clock says', async t 
   t.ok(compactRevision > 35_000 && compactRevision < revision - 19_000, `compacted to ${compactRevision}`)
 })
 
+t.test('history over its bytes is forgotten, but for the newest quarter', async t => {
+  const bench = new Bench([self], undefined, { historyBytesMax: 100_000 })
+  bench.tick(20)
+  bench.settle()
+  const facts = (): { compactRevision: number; revision: number } => {
+    const id = bench.put('hash', { revision: 0 })
+    return bench.answer(id) as { compactRevision: number; revision: number }
+  }
+  const write = (count: number): void => {
+    for (let i = 0; i < count; i++) {
+      bench.write('a', 'x'.repeat(1000))
+      bench.settle()
+    }
+    bench.settle()
+  }
+  write(100)
+  t.equal(facts().compactRevision, 0, 'as much as there may be')
+  write(2)
+  t.equal(facts().revision - facts().compactRevision, 25, `${JSON.stringify(facts())}`)
+  write(50)
+  t.equal(facts().revision - facts().compactRevision, 75, 'once')
+  write(100)
+  t.ok(facts().revision - facts().compactRevision < 101, 'and again')
+})
+
 t.test('a follower acknowledges after its save', async t => {
   const bench = new Bench([self, ...peers])
   bench.settle()
