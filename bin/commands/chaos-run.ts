@@ -4,11 +4,10 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import * as path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type LiveFaultKind, liveFaultKinds } from '../../lib/chaos/index.js'
-import type { ApiHistory } from '../../lib/check/index.js'
+import { type ApiHistory, violationPage } from '../../lib/check/index.js'
 import { formatDuration, table } from '../../lib/cli/index.js'
 import { Breaker } from '../chaos/breaker.js'
 import { historyLines } from '../chaos/history-lines.js'
-import { historyPage } from '../chaos/history-page.js'
 import { Round } from '../chaos/round.js'
 import { Progress, Tally } from '../chaos/tally.js'
 import { findTarget, statusOf, type Target } from '../chaos/target.js'
@@ -127,7 +126,8 @@ class Run {
       this.#files.push(file)
     }
     write(`seed-${seed}.jsonl`, historyLines(history))
-    if (this.violations.length > 0) write(`seed-${seed}.html`, historyPage(`kabuki chaos run, seed ${seed}`, this.violations, history))
+    if (this.violations.length > 0)
+      write(`seed-${seed}.html`, violationPage({ title: `kabuki chaos run, seed ${seed}`, violations: this.violations, history }))
   }
 
   result(): object {

@@ -1,15 +1,7 @@
 // History files: what clients saw, as lines for a checker (`kabuki check`) and as a page for a person: the smallest part of it that
 // breaks the promise, where the history alone shows that.
 
-import {
-  checkStore,
-  encodeHistory,
-  type History,
-  shrinkHistory,
-  storeQuestion,
-  type Violation,
-  violationPage
-} from '../../lib/check/index.js'
+import { checkStore, encodeHistory, type History, shrinkHistory, storeQuestion, violationPage } from '../../lib/check/index.js'
 
 export interface Seen {
   readonly title: string
@@ -26,7 +18,7 @@ export function historyFiles({ title, violations, unknown, history, compactsByIt
   const question = storeQuestion(history, header)
   const [found] = checkStore(question).violations
   const shown = found === undefined ? history : shrinkHistory(question, found)
-  const page = violationPage({ title, violations: violations as readonly Violation[], unknown, history: shown })
+  const page = violationPage({ title, violations, unknown, history: shown })
   return [
     ['.jsonl', [...encodeHistory(history, header), ''].join('\n')],
     ['.html', page]

@@ -3,13 +3,12 @@
 // Guarantee: the page needs nothing but itself, no script, and no text of a history is ever taken for markup.
 
 import { timeOf } from './excerpt.js'
-import type { Violation } from './guarantee.js'
 import { pageStyle } from './page-style.js'
-import { type AnyHistory, type Bar, isRegister, type Lane, type Timeline, timelineOf } from './timeline.js'
+import { type AnyHistory, type AnyViolation, type Bar, isApi, isRegister, type Lane, type Timeline, timelineOf } from './timeline.js'
 
 export interface ViolationPage {
   readonly title: string
-  readonly violations: readonly Violation[]
+  readonly violations: readonly AnyViolation[]
   readonly history: AnyHistory
   /** What could not be decided. */
   readonly unknown?: string | undefined
@@ -21,7 +20,7 @@ const axisLabelsMax = 40
 
 export function violationPage({ title, violations, history, unknown }: ViolationPage): string {
   const timeline = timelineOf(history, violations)
-  const what = isRegister(history) ? 'registers' : 'a store'
+  const what = isApi(history) ? 'the API’s clients' : isRegister(history) ? 'registers' : 'a store'
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -64,7 +63,7 @@ function linkToMarked({ lanes }: Timeline): string {
   return last === undefined ? '' : `<a href="#b${last.id}">to the last of these</a>`
 }
 
-function verdictOf(violations: readonly Violation[], unknown: string | undefined): string {
+function verdictOf(violations: readonly AnyViolation[], unknown: string | undefined): string {
   if (violations.length > 0) return `${violations.length} violation${violations.length === 1 ? '' : 's'}.`
   return unknown === undefined ? 'No violation.' : 'Not decided: this is no pass.'
 }
@@ -72,7 +71,7 @@ function verdictOf(violations: readonly Violation[], unknown: string | undefined
 const shownOf = ({ shown, total }: Timeline, what: string): string =>
   shown === total ? `The history of ${what}, ${total} items.` : `Of the history of ${what} the ${shown} items nearest to it, of ${total}.`
 
-const violationHtml = ({ guarantee, excerpt }: Violation): string =>
+const violationHtml = ({ guarantee, excerpt }: AnyViolation): string =>
   `<section class="violation"><h2>${escaped(guarantee)}</h2><pre>${escaped(excerpt)}</pre></section>`
 
 function timelineHtml({ lanes, columns }: Timeline): string {

@@ -3,12 +3,18 @@
 // Times are drawn by their order and not by their length: what matters is what came before what, and a nanosecond must stay visible.
 // Of a huge history it holds what is nearest to the operations that a violation names.
 
+import type { ApiHistory } from './api-history.js'
+import { apiItems } from './api-timeline.js'
 import { asked, describeEvents, describeOperation, describeRegister, describeWatch, timeOf } from './excerpt.js'
-import type { Violation } from './guarantee.js'
 import type { History, Operation, WatchRecord } from './history.js'
 import type { RegisterHistory, RegisterOperation } from './register.js'
 
-export type AnyHistory = History | RegisterHistory
+export type AnyHistory = History | RegisterHistory | ApiHistory
+/** Of whatever was promised. */
+export interface AnyViolation {
+  readonly guarantee: string
+  readonly excerpt: string
+}
 export type Came = 'ok' | 'refused' | 'in doubt' | 'seen' | 'ended'
 
 export interface Bar {
@@ -42,7 +48,7 @@ export interface Timeline {
 
 export const barsMax = 1_500
 
-interface Item {
+export interface Item {
   readonly lane: string
   readonly label: string
   readonly text: string
@@ -53,15 +59,11 @@ interface Item {
 }
 
 export const isRegister = (history: AnyHistory): history is RegisterHistory => 'kind' in history
+export const isApi = (history: AnyHistory): history is ApiHistory => 'sessions' in history
 
-export function timelineOf(history: AnyHistory, violations: readonly Violation[], max = barsMax): Timeline {
+export function timelineOf(history: AnyHistory, violations: readonly AnyViolation[], max = barsMax): Timeline {
   const named = violations.map(({ excerpt }) => excerpt).join('\n')
-  const all = isRegister(history)
-    ? history.operations.map(operation => registerItem(operation, named))
-    : [
-        ...history.operations.map(operation => operationItem(operation, named)),
-        ...history.watches.flatMap(watch => watchItems(watch, named))
-      ]
+  const all = itemsOf(history, named)
   const items = nearest(all, max).sort((a, b) => a.fromUs - b.fromUs)
   const times = items.flatMap(({ fromUs, untilUs }) => (untilUs === Number.POSITIVE_INFINITY ? [fromUs] : [fromUs, untilUs]))
   const columns = [...new Set(times)].sort((a, b) => a - b)
@@ -85,6 +87,13 @@ export function timelineOf(history: AnyHistory, violations: readonly Violation[]
     shown: items.length,
     total: all.length
   }
+}
+
+function itemsOf(history: AnyHistory, named: string): Item[] {
+  if (isApi(history)) return [...apiItems(history, named)]
+  if (isRegister(history)) return history.operations.map(operation => registerItem(operation, named))
+  const { operations, watches } = history
+  return [...operations.map(operation => operationItem(operation, named)), ...watches.flatMap(watch => watchItems(watch, named))]
 }
 
 /** Those that are marked, and of the rest the nearest in time to any of them. */

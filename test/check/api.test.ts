@@ -12,7 +12,8 @@ import {
   type ApiState,
   type ApiWatchSession,
   apiGuarantees,
-  checkApi
+  checkApi,
+  violationPage
 } from '../../lib/check/index.js'
 import { type ApiFault, apiFaults, runModel } from './api-model.js'
 
@@ -419,12 +420,15 @@ t.test('each history breaks the promise it should, and the good ones none', asyn
       lived: []
     }
     const violations = checkApi(history, true)
-    if (broken === undefined) t.same(violations, [], name)
-    else
-      t.ok(
-        violations.some(({ guarantee }) => guarantee === broken),
-        `${name}: ${JSON.stringify(violations)}`
-      )
+    if (broken === undefined) {
+      t.same(violations, [], name)
+      continue
+    }
+    t.ok(
+      violations.some(({ guarantee }) => guarantee === broken),
+      `${name}: ${JSON.stringify(violations)}`
+    )
+    t.match(violationPage({ title: name, violations, history }), / marked/, 'the page marks what is named')
   }
 })
 
