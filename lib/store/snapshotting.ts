@@ -19,13 +19,29 @@ export interface SnapshotLimits {
 export const snapshotLimits: SnapshotLimits = { entriesMax: 20_000, bytesMax: 32 << 20 }
 
 const fileTimeoutMs = 60_000
+const partBytesMax = 4 << 20
 const retryMs = 1000 // After a file could not be written.
 const namePattern = /^snapshot-(\d{16})$/
 
 export const snapshotFileName = (index: number): string => `snapshot-${String(index).padStart(16, '0')}`
 
-export function stateBytes(mvcc: Mvcc): Uint8Array {
-  const chunks = [...snapshot(mvcc)]
+export const stateBytes = (mvcc: Mvcc): Uint8Array => joined([...snapshot(mvcc)])
+
+/** The state as it is now, written in several turns if it is large: a member that is silent for tenths of a second is deposed. */
+function* stateInParts(mvcc: Mvcc): Flow<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  let partBytes = 0
+  for (const chunk of snapshot(mvcc)) {
+    chunks.push(chunk)
+    partBytes += chunk.length
+    if (partBytes < partBytesMax) continue
+    partBytes = 0
+    yield* sleep('real', 0)
+  }
+  return joined(chunks)
+}
+
+function joined(chunks: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0))
   let at = 0
   for (const chunk of chunks) {
@@ -44,7 +60,8 @@ export function* takeSnapshot(ctx: Context<StoreMemberProtocol, any>, replica: R
   replica.snapshotting = true
   const meta = replica.raft.snapshotMeta(replica.applied.index)
   const fileName = snapshotFileName(meta.index)
-  const written = yield* ask(ctx.port(disk), fileTimeoutMs, 'writeFile', { name: fileName, bytes: stateBytes(replica.mvcc) })
+  const bytes = yield* stateInParts(replica.mvcc)
+  const written = yield* ask(ctx.port(disk), fileTimeoutMs, 'writeFile', { name: fileName, bytes })
   if (!written.ok) {
     ctx.log('snapshot not written', { ...written.error })
     yield* sleep('real', retryMs) // A full disk stays full for a while.

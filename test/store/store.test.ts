@@ -307,6 +307,34 @@ t.test('who is asked for its state leaves the terms before', async t => {
   t.same(bench.answer(asked), { term: term + 1 })
 })
 
+t.test('a large snapshot is of the state at its beginning, and takes several turns, in which the member goes on', async t => {
+  const disk = new BenchDisk()
+  const args = { snapshots: { entriesMax: 1000, bytesMax: 9 << 20 } }
+  const bench = alone(disk, args)
+  for (let i = 0; i < 9; i++) {
+    bench.write(`key-${i}`, String(i).repeat(1 << 20))
+    bench.settle()
+  }
+  bench.settle()
+  t.same(bench.logs('snapshot taken'), [])
+  const id = bench.write('key-0', 'later')
+  bench.settle()
+  t.ok(bench.answer(id), 'a write is answered meanwhile')
+  t.equal(disk.files.size, 0)
+  bench.tick(10)
+  t.match(bench.logs('snapshot taken'), [{ index: 10 }])
+  t.equal(disk.files.size, 1)
+  const next = alone(disk, args, 2)
+  const read = next.put('range', { key: 'key-', end: 'key0' })
+  next.settle()
+  const values = (next.answer(read) as { kvs: { value: Uint8Array }[] }).kvs.map(({ value }) => value)
+  t.same(
+    values.map(({ length }) => length),
+    [5, ...Array(8).fill(1 << 20)],
+    'the next life has both'
+  )
+})
+
 t.test('a snapshot that cannot be kept is told to who sent it, after a while', async t => {
   const former = alone()
   former.write('a')
