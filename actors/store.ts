@@ -168,7 +168,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
       const leaderTerm = replica.raft.term
       const run = (): void => {
         const { index, term } = replica.raft.snapshotMeta(replica.applied.index)
-        ctx.answer(later, { index, term, leaderTerm, data: stateBytes(replica.mvcc) })
+        ctx.answer(later, { index, term, leaderTerm, data: stateBytes(replica) })
       }
       addRead(replica, { kind: 'state', run, lost: () => ctx.answer(later, refuse('no leader', 'it leads no more')) })
       return later

@@ -1,6 +1,7 @@
 // mvcc: etcd's data model as a deterministic state machine, with the encoding of its commands, snapshots and watches.
 
 export type { WatchRequest } from './audience.js'
+export { ByteReader, ByteWriter } from './bytes.js'
 export type {
   Command,
   CommandResult,
@@ -23,6 +24,6 @@ export type { RangeQuery, RangeResult } from './keyspace.js'
 export { type Lease, leaseTtlSecondsMax } from './lease.js'
 export { LeaseClock } from './lease-clock.js'
 export { type Answer, Mvcc, type MvccOptions } from './mvcc.js'
-export { hashOf, restore, type StoreHash, snapshot } from './snapshot.js'
+export { hashOf, Restoration, restore, type StoreHash, snapshot } from './snapshot.js'
 export { misfitOfOps, txnOpsMaxDefault } from './txn.js'
 export { type WatchDelivery, WatchHub, type WatchLimits, watchLimits } from './watch-hub.js'

@@ -65,18 +65,36 @@ export function hashOf(store: Mvcc, revision = 0): StoreHash {
 export function restore(chunks: readonly Uint8Array[], options: MvccOptions = {}): Mvcc {
   const bytes = joined(chunks)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const store = new Mvcc(options)
-  const restoring: Restoring = { store, versions: 0, ended: false, recent: recentKeys() }
+  const restoration = new Restoration(options)
   for (let at = 0; at < bytes.length; ) {
-    assert(!restoring.ended && at + frameBytes <= bytes.length, 'a snapshot ends with its end')
+    assert(at + frameBytes <= bytes.length, 'a snapshot ends with its end')
     const start = at + frameBytes
     const end = start + view.getUint32(at, true)
     assert(end <= bytes.length && crc32c(bytes, start, end) === view.getUint32(at + 4, true), 'a chunk of a snapshot is whole', { at })
-    restoreChunk(restoring, new ByteReader(bytes, restoring.recent, start, end))
+    restoration.add(bytes, start, end)
     at = end
   }
-  assert(restoring.ended, 'a snapshot ends with its end')
-  return store
+  return restoration.finish()
+}
+
+/** A store that is restored chunk by chunk. Both methods throw if the chunks are not those of a snapshot. */
+export class Restoration {
+  readonly #restoring: Restoring
+
+  constructor(options: MvccOptions = {}) {
+    this.#restoring = { store: new Mvcc(options), versions: 0, ended: false, recent: recentKeys() }
+  }
+
+  /** The body of the next chunk, whose checksum was right. */
+  add(bytes: Uint8Array, start: number, end: number): void {
+    assert(!this.#restoring.ended, 'a snapshot ends with its end')
+    restoreChunk(this.#restoring, new ByteReader(bytes, this.#restoring.recent, start, end))
+  }
+
+  finish(): Mvcc {
+    assert(this.#restoring.ended, 'a snapshot ends with its end')
+    return this.#restoring.store
+  }
 }
 
 interface Restoring {

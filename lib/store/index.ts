@@ -8,5 +8,15 @@ export type { StoreMemberProtocol } from './protocol.js'
 export { addRead } from './reading.js'
 export { begin } from './recovery.js'
 export type { Replica } from './replica.js'
+export {
+  isSnapshotFault,
+  type Membership,
+  readSnapshot,
+  type SnapshotContent,
+  type SnapshotFault,
+  type SnapshotHeader,
+  SnapshotReader,
+  snapshotFile
+} from './snapshot-file.js'
 export { receiveSnapshot, type SnapshotLimits, snapshotDue, snapshotLimits, stateBytes, takeSnapshot, withState } from './snapshotting.js'
 export { addWatch, misfitOfWatch, sinkChanged } from './watching.js'

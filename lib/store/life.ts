@@ -1,7 +1,6 @@
 // Life: what each life of a member begins with, whether from its log or from the others.
 
 import type { Context } from '../actor/index.js'
-import { type Mvcc, restore } from '../mvcc/index.js'
 import type { RaftConfig } from '../raft/index.js'
 import type { WalIdentity, WalWriterOptions } from '../wal/index.js'
 import type { StoreMemberProtocol } from './protocol.js'
@@ -17,14 +16,6 @@ export const diskTimeoutMs = 60_000
 
 export const optionsOf = ({ segmentBytesMax }: RecoveryArgs, identity: WalIdentity): WalWriterOptions =>
   segmentBytesMax === undefined ? identity : { ...identity, segmentBytesMax }
-
-export function restored(bytes: Uint8Array): Mvcc | undefined {
-  try {
-    return restore([bytes])
-  } catch {
-    return undefined // A chunk whose checksum does not fit: the same as no snapshot.
-  }
-}
 
 /** No other life of any member proposes under this name. */
 export const lifeOf = (ctx: Context<StoreMemberProtocol, any>): string =>

@@ -1,13 +1,13 @@
 // Processing: what a member does with what Raft has ready: tell, save, tell, apply, answer; in this order, in one turn.
 
 import { type Context, doubt, refuse } from '../actor/index.js'
-import { restore } from '../mvcc/index.js'
 import type { Entry, Message, Ready, Snapshot } from '../raft/index.js'
 import { compactAnswer, txnAnswer } from './answers.js'
 import { holdNews, takeNews } from './news.js'
 import type { StoreMemberProtocol } from './protocol.js'
 import { answerReads, confirmReads, readsConfirmed, readsLost } from './reading.js'
 import { type Replica, saveBatch } from './replica.js'
+import { isSnapshotFault, readSnapshot } from './snapshot-file.js'
 import { snapshotFileName } from './snapshotting.js'
 import { pushEvents } from './watching.js'
 
@@ -77,7 +77,9 @@ function save(ctx: MemberContext, replica: Replica, { mustSync, snapshot, entrie
 /** A leader's snapshot replaces the state. Its file is durable already: see snapshotting.ts. */
 function install(ctx: MemberContext, replica: Replica, { meta, data }: Snapshot): void {
   if (data === undefined) throw new Error('a snapshot arrived without its data')
-  replica.mvcc = restore([data])
+  const content = readSnapshot(data)
+  if (isSnapshotFault(content)) throw new Error(`a snapshot arrived damaged: ${content.reason}`)
+  replica.mvcc = content.mvcc
   replica.watching.hub.restored(replica.mvcc)
   replica.applied = { index: meta.index, bytesSinceSnapshot: 0, snapshotIndex: meta.index }
   ctx.log('snapshot installed', { index: meta.index, term: meta.term, bytes: data.length })

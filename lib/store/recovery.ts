@@ -4,10 +4,11 @@ import { ask, type Context, type Flow } from '../actor/index.js'
 import { Mvcc } from '../mvcc/index.js'
 import { disk } from '../ports/index.js'
 import { recover, type WalIdentity, type WalRecovered, type WalSegment, WalWriter } from '../wal/index.js'
-import { diskTimeoutMs, lifeOf, optionsOf, type RecoveryArgs, restored } from './life.js'
+import { diskTimeoutMs, lifeOf, optionsOf, type RecoveryArgs } from './life.js'
 import type { StoreMemberProtocol } from './protocol.js'
 import { forgetPastTerm, isPastTerm, rejoin } from './rejoining.js'
 import { newReplica, type Replica } from './replica.js'
+import { isSnapshotFault, readSnapshot, type SnapshotFault, type SnapshotHeader } from './snapshot-file.js'
 import { removeOldFiles } from './snapshotting.js'
 
 type MemberContext = Context<StoreMemberProtocol, any>
@@ -28,7 +29,6 @@ export function* begin(ctx: MemberContext, args: RecoveryArgs, lost: () => void)
   if (log.verdict === 'torn') ctx.log('torn tail cut', { segment: log.tail.sequence, length: log.tail.length })
   const replica = yield* fromLog(ctx, args, identity, segments, log)
   if (replica === 'snapshot lost') {
-    ctx.log('snapshot damaged', { file: log.snapshot?.fileName, next: 'rejoins from the other members' })
     lost()
     return yield* rejoin(ctx, args, identity)
   }
@@ -51,17 +51,24 @@ function* fromLog(
     const repaired = yield* ask(ctx.port(disk), diskTimeoutMs, 'repair', { sequence: log.tail.sequence, length: log.tail.length })
     if (!repaired.ok) return `the log cannot be repaired: ${repaired.error.detail}`
   }
-  let mvcc: Mvcc | undefined = new Mvcc()
+  let mvcc = new Mvcc()
   if (log.snapshot !== undefined) {
     const file = yield* ask(ctx.port(disk), diskTimeoutMs, 'readFile', { name: log.snapshot.fileName })
     if (!file.ok) return `the snapshot cannot be read: ${file.error.detail}`
-    mvcc = file.value === null ? undefined : restored(file.value)
-    if (mvcc === undefined) return 'snapshot lost'
+    const content = file.value === null ? missing : readSnapshot(file.value)
+    const misfit = isSnapshotFault(content) ? content : misfitOfSnapshot(content.header, args.clusterId, log.snapshot)
+    if (misfit?.fault === 'newer') return `the snapshot cannot be read: ${misfit.reason}`
+    if (misfit !== undefined) {
+      ctx.log('snapshot damaged', { file: log.snapshot.fileName, reason: misfit.reason, next: 'rejoins from the other members' })
+      return 'snapshot lost'
+    }
+    if (!isSnapshotFault(content)) mvcc = content.mvcc
   }
   const hardState = log.hardState ?? { term: 0, vote: null, commit: log.snapshot?.index ?? 0 }
   const fresh = log.hardState === undefined && log.snapshot === undefined && log.entries.length === 0
   const snapshotMeta = log.snapshot === undefined ? null : { index: log.snapshot.index, term: log.snapshot.term, members: args.members }
   return newReplica({
+    clusterId: args.clusterId,
     config: { ...args.raft, random: ctx.random },
     recovered: fresh ? null : { hardState, entries: log.entries, snapshot: snapshotMeta },
     snapshot: log.snapshot,
@@ -70,4 +77,17 @@ function* fromLog(
     segments: log.segments,
     life: lifeOf(ctx)
   })
+}
+
+const missing: SnapshotFault = { fault: 'damaged', reason: 'there is no such file' }
+
+/** Whether a good file is the one that the log speaks of. */
+function misfitOfSnapshot(
+  header: SnapshotHeader,
+  clusterId: string,
+  marker: { readonly index: number; readonly term: number }
+): SnapshotFault | undefined {
+  if (header.clusterId !== clusterId) return { fault: 'damaged', reason: `the file is of cluster ${header.clusterId}` }
+  if (header.index === marker.index && header.term === marker.term) return undefined
+  return { fault: 'damaged', reason: `the file is of entry ${header.index} of term ${header.term}` }
 }

@@ -19,9 +19,10 @@ import { type Answer, ask, type Context, type Flow, sleep } from '../actor/index
 import { disk } from '../ports/index.js'
 import { crc32c } from '../std/index.js'
 import { emptyTail, type WalIdentity, WalWriter } from '../wal/index.js'
-import { diskTimeoutMs, lifeOf, optionsOf, type RecoveryArgs, restored } from './life.js'
+import { diskTimeoutMs, lifeOf, optionsOf, type RecoveryArgs } from './life.js'
 import type { StoreMemberProtocol } from './protocol.js'
 import { newReplica, type Replica } from './replica.js'
+import { isSnapshotFault, readSnapshot } from './snapshot-file.js'
 import { snapshotFileName } from './snapshotting.js'
 
 const peerTimeoutMs = 1_000
@@ -38,8 +39,9 @@ export function* rejoin(ctx: MemberContext, args: RecoveryArgs, identity: WalIde
   if (typeof aboveTerm === 'string') return aboveTerm
   const state = yield* confirmedState(others, aboveTerm)
   const { index, term, leaderTerm, data } = state
-  const mvcc = restored(data)
-  if (mvcc === undefined) return 'the state arrived damaged'
+  const content = readSnapshot(data)
+  if (isSnapshotFault(content)) return `the state arrived damaged: ${content.reason}`
+  const { mvcc } = content
   const fileName = snapshotFileName(index)
   const written = yield* ask(ctx.port(disk), diskTimeoutMs, 'writeFile', { name: fileName, bytes: data })
   if (!written.ok) return `the state cannot be written: ${written.error.detail}`
@@ -56,6 +58,7 @@ export function* rejoin(ctx: MemberContext, args: RecoveryArgs, identity: WalIde
   if (forgotten !== undefined) return forgotten
   ctx.log('rejoined', { index, term: leaderTerm, revision: mvcc.revision })
   return newReplica({
+    clusterId: args.clusterId,
     config: { ...args.raft, random: ctx.random },
     recovered: { hardState, entries: [], snapshot: { index, term, members: args.members } },
     snapshot,

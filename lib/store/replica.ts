@@ -14,6 +14,7 @@ import type { Reads } from './reading.js'
 import type { Watching } from './watching.js'
 
 export interface Replica {
+  readonly clusterId: string
   readonly raft: Raft
   readonly wal: WalWriter
   readonly life: string // Names this life in the commands it proposes.
@@ -35,6 +36,7 @@ export type Pending =
   | { readonly kind: 'compact'; readonly term: number; readonly later: Later<{ readonly revision: number }> | undefined }
 
 export interface ReplicaParts {
+  readonly clusterId: string
   readonly config: RaftConfig
   readonly recovered: Recovered | null
   readonly snapshot: WalSnapshot | undefined
@@ -44,9 +46,10 @@ export interface ReplicaParts {
   readonly life: string
 }
 
-export function newReplica({ config, recovered, snapshot, mvcc, wal, segments, life }: ReplicaParts): Replica {
+export function newReplica({ clusterId, config, recovered, snapshot, mvcc, wal, segments, life }: ReplicaParts): Replica {
   const snapshotIndex = snapshot?.index ?? 0
   return {
+    clusterId,
     raft: new Raft(config, recovered, snapshotIndex),
     wal,
     life,

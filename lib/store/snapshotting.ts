@@ -4,12 +4,12 @@
 // between any two leaves a log that recovers without loss.
 
 import { ask, type Context, type Flow, sleep } from '../actor/index.js'
-import { type Mvcc, snapshot } from '../mvcc/index.js'
 import { disk } from '../ports/index.js'
 import type { Message } from '../raft/index.js'
 import { removableSegments } from '../wal/index.js'
 import type { StoreMemberProtocol } from './protocol.js'
 import { type Replica, saveBatch } from './replica.js'
+import { joined, type SnapshotHeader, snapshotFile } from './snapshot-file.js'
 
 export interface SnapshotLimits {
   readonly entriesMax: number // Applied since the last snapshot.
@@ -25,13 +25,21 @@ const namePattern = /^snapshot-(\d{16})$/
 
 export const snapshotFileName = (index: number): string => `snapshot-${String(index).padStart(16, '0')}`
 
-export const stateBytes = (mvcc: Mvcc): Uint8Array => joined([...snapshot(mvcc)])
+export const stateBytes = (replica: Replica): Uint8Array => joined([...stateChunks(replica)])
+
+const stateChunks = (replica: Replica): Generator<Uint8Array, void, undefined> => snapshotFile(headerOf(replica), replica.mvcc)
+
+/** Until members change at run time, those of the configuration are its voters. */
+function headerOf({ clusterId, raft, applied }: Replica): SnapshotHeader {
+  const { index, term, members } = raft.snapshotMeta(applied.index)
+  return { clusterId, index, term, membership: { voters: members, learners: [], removed: [] } }
+}
 
 /** The state as it is now, written in several turns if it is large: a member that is silent for tenths of a second is deposed. */
-function* stateInParts(mvcc: Mvcc): Flow<Uint8Array> {
+function* stateInParts(replica: Replica): Flow<Uint8Array> {
   const chunks: Uint8Array[] = []
   let partBytes = 0
-  for (const chunk of snapshot(mvcc)) {
+  for (const chunk of stateChunks(replica)) {
     chunks.push(chunk)
     partBytes += chunk.length
     if (partBytes < partBytesMax) continue
@@ -39,16 +47,6 @@ function* stateInParts(mvcc: Mvcc): Flow<Uint8Array> {
     yield* sleep('real', 0)
   }
   return joined(chunks)
-}
-
-function joined(chunks: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0))
-  let at = 0
-  for (const chunk of chunks) {
-    bytes.set(chunk, at)
-    at += chunk.length
-  }
-  return bytes
 }
 
 export function snapshotDue({ applied, snapshotting }: Replica, { entriesMax, bytesMax }: SnapshotLimits): boolean {
@@ -60,7 +58,7 @@ export function* takeSnapshot(ctx: Context<StoreMemberProtocol, any>, replica: R
   replica.snapshotting = true
   const meta = replica.raft.snapshotMeta(replica.applied.index)
   const fileName = snapshotFileName(meta.index)
-  const bytes = yield* stateInParts(replica.mvcc)
+  const bytes = yield* stateInParts(replica)
   const written = yield* ask(ctx.port(disk), fileTimeoutMs, 'writeFile', { name: fileName, bytes })
   if (!written.ok) {
     ctx.log('snapshot not written', { ...written.error })
@@ -101,7 +99,7 @@ export function* removeOldFiles(
 /** The state rides along with Raft's message; a newer state than the one it names stands in for it. */
 export function withState(replica: Replica, message: Message): Message {
   if (message.type !== 'snapshot') return message
-  return { ...message, snapshot: { meta: replica.raft.snapshotMeta(replica.applied.index), data: stateBytes(replica.mvcc) } }
+  return { ...message, snapshot: { meta: replica.raft.snapshotMeta(replica.applied.index), data: stateBytes(replica) } }
 }
 
 /** A leader's snapshot is durable in a file before Raft hears of it: its mark in the log may then name the file. */
