@@ -3,8 +3,9 @@
 import { ask, type Context, type Flow } from '../actor/index.js'
 import { Mvcc } from '../mvcc/index.js'
 import { disk } from '../ports/index.js'
+import type { SnapshotMeta } from '../raft/index.js'
 import { recover, type WalIdentity, type WalRecovered, type WalSegment, WalWriter } from '../wal/index.js'
-import { diskTimeoutMs, lifeOf, optionsOf, type RecoveryArgs } from './life.js'
+import { diskTimeoutMs, lifeOf, optionsOf, type RecoveryArgs, raftConfigOf } from './life.js'
 import type { StoreMemberProtocol } from './protocol.js'
 import { forgetPastTerm, isPastTerm, rejoin } from './rejoining.js'
 import { newReplica, type Replica } from './replica.js'
@@ -52,6 +53,7 @@ function* fromLog(
     if (!repaired.ok) return `the log cannot be repaired: ${repaired.error.detail}`
   }
   let mvcc = new Mvcc()
+  let snapshotMeta: SnapshotMeta | null = null
   if (log.snapshot !== undefined) {
     const file = yield* ask(ctx.port(disk), diskTimeoutMs, 'readFile', { name: log.snapshot.fileName })
     if (!file.ok) return `the snapshot cannot be read: ${file.error.detail}`
@@ -62,14 +64,16 @@ function* fromLog(
       ctx.log('snapshot damaged', { file: log.snapshot.fileName, reason: misfit.reason, next: 'rejoins from the other members' })
       return 'snapshot lost'
     }
-    if (!isSnapshotFault(content)) mvcc = content.mvcc
+    if (!isSnapshotFault(content)) {
+      mvcc = content.mvcc
+      snapshotMeta = { index: log.snapshot.index, term: log.snapshot.term, membership: content.header.membership }
+    }
   }
   const hardState = log.hardState ?? { term: 0, vote: null, commit: log.snapshot?.index ?? 0 }
   const fresh = log.hardState === undefined && log.snapshot === undefined && log.entries.length === 0
-  const snapshotMeta = log.snapshot === undefined ? null : { index: log.snapshot.index, term: log.snapshot.term, members: args.members }
   return newReplica({
     clusterId: args.clusterId,
-    config: { ...args.raft, random: ctx.random },
+    config: raftConfigOf(ctx, args),
     recovered: fresh ? null : { hardState, entries: log.entries, snapshot: snapshotMeta },
     snapshot: log.snapshot,
     mvcc,

@@ -29,10 +29,8 @@ export const stateBytes = (replica: Replica): Uint8Array => joined([...stateChun
 
 const stateChunks = (replica: Replica): Generator<Uint8Array, void, undefined> => snapshotFile(headerOf(replica), replica.mvcc)
 
-/** Until members change at run time, those of the configuration are its voters. */
 function headerOf({ clusterId, raft, applied }: Replica): SnapshotHeader {
-  const { index, term, members } = raft.snapshotMeta(applied.index)
-  return { clusterId, index, term, membership: { voters: members, learners: [], removed: [] } }
+  return { clusterId, ...raft.snapshotMeta(applied.index) }
 }
 
 /** The state as it is now, written in several turns if it is large: a member that is silent for tenths of a second is deposed. */
@@ -68,7 +66,7 @@ export function* takeSnapshot(ctx: Context<StoreMemberProtocol, any>, replica: R
   if (!written.ok) return
   if (meta.index <= replica.applied.snapshotIndex) return // The leader's was newer.
   saveBatch(ctx, replica, { snapshot: { index: meta.index, term: meta.term, fileName } })
-  replica.raft.compact(meta.index)
+  replica.raft.compact(meta)
   replica.applied = { ...replica.applied, snapshotIndex: meta.index, bytesSinceSnapshot: 0 }
   yield* releaseBefore(ctx, replica, meta.index)
   ctx.log('snapshot taken', { index: meta.index, revision: replica.mvcc.revision })

@@ -346,7 +346,7 @@ t.test('a snapshot that cannot be kept is told to who sent it, after a while', a
   const disk = new BenchDisk()
   disk.full = true
   const bench = new Bench([self, ...peers], disk)
-  const snapshot = { meta: { index, term, members: [self, ...peers] }, data }
+  const snapshot = { meta: { index, term, membership: { voters: [self, ...peers], learners: [], removed: [] } }, data }
   const send = (): void => bench.raft({ type: 'snapshot', from: peers[0], to: self, term: 5, snapshot })
   const told = (): number => bench.effects.filter(effect => effect.kind === 'tell' && effect.type === 'snapshotFailed').length
   send()

@@ -36,7 +36,7 @@ export const storeAnimals: readonly Animal[] = [
     modelledOn: 'etcd [#14143](https://github.com/etcd-io/etcd/issues/14143), committed writes lost with data that was not synced',
     file: 'lib/raft/raft.ts',
     replace: [
-      ['mustSync: voteChanged || entries.length > 0 || core.installing !== null', 'mustSync: voteChanged || core.installing !== null']
+      ['mustSync = voteChanged || entries.length > 0 || core.installing !== null', 'mustSync = voteChanged || core.installing !== null']
     ],
     habitat: 'outages',
     caught: { seeds: 20, of: 20 },
