@@ -36,7 +36,9 @@ import {
   sinkChanged,
   snapshotDue,
   snapshotLimits,
+  standingSinkChanged,
   stateBytes,
+  statusHandlers,
   takeSnapshot,
   txnOf,
   withState
@@ -173,6 +175,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
       addRead(replica, { kind: 'state', run, lost: () => ctx.answer(later, refuse('no leader', 'it leads no more')) })
       return later
     },
+    ...statusHandlers,
     log: (_ctx, { replica }, { index }) => (replica === undefined ? starting() : logPart(replica.raft, index)),
     hash(_ctx, { replica }, { revision }) {
       if (replica === undefined) return starting()
@@ -195,7 +198,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     }
   },
   sink(_ctx, { replica }, sink, event) {
-    if (replica !== undefined) sinkChanged(replica, sink, event)
+    if (replica !== undefined && !standingSinkChanged(replica, sink, event)) sinkChanged(replica, sink, event)
   },
   down(ctx, { replica, unmonitored }, actor) {
     unmonitored.add(actor)

@@ -2,6 +2,18 @@
 
 export { type DiskProtocol, disk, invalid, ioError, isFileName, noSpace, type Segment, sectorBytes } from './disk.js'
 export {
+  bufferedMessageBytesMax,
+  frameHeaderBytes,
+  type GrpcCall,
+  type GrpcListenOptions,
+  type GrpcOwner,
+  type GrpcProtocol,
+  type GrpcStatus,
+  grpcCodes,
+  grpcPort,
+  writeFrameHeader
+} from './grpc.js'
+export {
   bufferedBytesMax,
   type HttpListenOptions,
   type HttpOwner,

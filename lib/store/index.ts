@@ -18,4 +18,5 @@ export {
   snapshotFile
 } from './snapshot-file.js'
 export { receiveSnapshot, type SnapshotLimits, snapshotDue, snapshotLimits, stateBytes, takeSnapshot, withState } from './snapshotting.js'
+export { type StoreStanding, type StoreStatus, standingSinkChanged, statusHandlers } from './status.js'
 export { addWatch, misfitOfWatch, sinkChanged } from './watching.js'

@@ -9,6 +9,7 @@ import { answerReads, confirmReads, readsConfirmed, readsLost } from './reading.
 import { type Replica, saveBatch } from './replica.js'
 import { isSnapshotFault, readSnapshot } from './snapshot-file.js'
 import { snapshotFileName } from './snapshotting.js'
+import { standingChanged } from './status.js'
 import { pushEvents } from './watching.js'
 
 type MemberContext = Context<StoreMemberProtocol, any>
@@ -118,6 +119,7 @@ function show(ctx: MemberContext, replica: Replica): void {
   const { term, leader } = raft
   if (term === shown.term && leader === shown.leader) return
   replica.shown = { term, leader }
+  standingChanged(replica)
   ctx.show({ role: raft.isLeader ? 'leader' : 'follower', term, leader: leader ?? '' })
   if (raft.isLeader) ctx.log('became leader', { term })
 }

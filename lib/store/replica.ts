@@ -11,6 +11,7 @@ import type { StoreTxnAnswer } from '../storage/index.js'
 import type { WalBatch, WalSnapshot, WalWriter } from '../wal/index.js'
 import { type News, noNews } from './news.js'
 import type { Reads } from './reading.js'
+import type { StandingSinks } from './status.js'
 import type { Watching } from './watching.js'
 
 export interface Replica {
@@ -23,6 +24,7 @@ export interface Replica {
   readonly reads: Reads
   readonly watching: Watching
   readonly news: News
+  readonly standing: StandingSinks
   readonly segments: { sequence: number; firstIndex: number }[]
   mvcc: Mvcc
   numberLast: number
@@ -58,6 +60,7 @@ export function newReplica({ clusterId, config, recovered, snapshot, mvcc, wal, 
     reads: { queued: [], confirming: new Map(), confirmed: [], contextLast: 0, isCurrent: false },
     watching: { hub: new WatchHub(mvcc), sinks: new Map(), idLast: 0 },
     news: noNews(),
+    standing: new Set(),
     segments: [...segments],
     mvcc,
     numberLast: 0,
