@@ -68,6 +68,7 @@ export interface PeerStatus {
   readonly next: number
   readonly inflight: number
   readonly active: boolean
+  readonly silentTicks: number | null // Since it was heard last; null: not in this term.
 }
 
 export interface RaftStatus {
@@ -78,6 +79,7 @@ export interface RaftStatus {
   readonly leader: string | null
   readonly membership: Membership // As of what is applied.
   readonly transferringTo: string | null
+  readonly silentTicksMax: number // A member that is silent for longer may be dead.
   readonly commit: number
   readonly applied: number
   readonly saved: number
@@ -295,7 +297,7 @@ export class Raft {
   }
 
   status(): RaftStatus {
-    const { id, role, term, vote, leader, log, uncommittedBytes, progress, peers, membership } = this.#core
+    const { id, role, term, vote, leader, log, uncommittedBytes, progress, peers, membership, ticks, settings } = this.#core
     return {
       id,
       role,
@@ -304,6 +306,7 @@ export class Raft {
       leader,
       membership,
       transferringTo: this.#core.transfer?.to ?? null,
+      silentTicksMax: settings.electionTicks,
       commit: log.commit,
       applied: log.applied,
       saved: log.saved,
@@ -323,7 +326,8 @@ export class Raft {
                 match: one.match,
                 next: one.next,
                 inflight: one.inflight,
-                active: one.active
+                active: one.active,
+                silentTicks: one.heardTicks === null ? null : ticks - one.heardTicks
               }
             ]
       })

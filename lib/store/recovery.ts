@@ -7,15 +7,16 @@ import type { SnapshotMeta } from '../raft/index.js'
 import { recover, type WalIdentity, type WalRecovered, type WalSegment, WalWriter } from '../wal/index.js'
 import { diskTimeoutMs, lifeOf, optionsOf, type RecoveryArgs, raftConfigOf } from './life.js'
 import type { StoreMemberProtocol } from './protocol.js'
-import { forgetPastTerm, isPastTerm, rejoin } from './rejoining.js'
+import { rejoin, removedReason } from './rejoining.js'
+import { isRemoved } from './membership.js'
 import { newReplica, type Replica } from './replica.js'
 import { isSnapshotFault, readSnapshot, type SnapshotFault, type SnapshotHeader } from './snapshot-file.js'
 import { removeOldFiles } from './snapshotting.js'
 
 type MemberContext = Context<StoreMemberProtocol, any>
 
-/** `lost` is called if this member has to rejoin: it has no past to speak of. */
-export function* begin(ctx: MemberContext, args: RecoveryArgs, lost: () => void): Flow<Replica | string> {
+/** `lost` is called if this member has to rejoin: it has no past to speak of. `heard`: who spoke to it meanwhile. */
+export function* begin(ctx: MemberContext, args: RecoveryArgs, lost: () => void, heard: ReadonlySet<string>): Flow<Replica | string> {
   const read = yield* ask(ctx.port(disk), diskTimeoutMs, 'recover')
   if (!read.ok) return `the disk cannot be read: ${read.error.detail}`
   const { segments, files } = read.value
@@ -25,19 +26,17 @@ export function* begin(ctx: MemberContext, args: RecoveryArgs, lost: () => void)
     const { sequence, offset, reason } = log
     ctx.log('log damaged', { segment: sequence, offset, reason, next: 'rejoins from the other members' })
     lost()
-    return yield* rejoin(ctx, args, identity)
+    return yield* rejoin(ctx, args, identity, heard)
   }
   if (log.verdict === 'torn') ctx.log('torn tail cut', { segment: log.tail.sequence, length: log.tail.length })
   const replica = yield* fromLog(ctx, args, identity, segments, log)
   if (replica === 'snapshot lost') {
     lost()
-    return yield* rejoin(ctx, args, identity)
+    return yield* rejoin(ctx, args, identity, heard)
   }
-  if (files.some(isPastTerm)) {
-    const wrong = yield* forgetPastTerm(ctx) // Of a life that died as it had rejoined.
-    if (wrong !== undefined) return wrong
-  }
-  if (typeof replica !== 'string') yield* removeOldFiles(ctx, files, replica.applied.snapshotIndex)
+  if (typeof replica === 'string') return replica
+  if (isRemoved(ctx.self, replica)) return removedReason
+  yield* removeOldFiles(ctx, files, replica.applied.snapshotIndex)
   return replica
 }
 

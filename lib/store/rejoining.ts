@@ -1,44 +1,60 @@
 // Rejoining: how a member begins that lost its past.
 //
-// A member whose log is damaged may have forgotten votes it gave and entries it acknowledged. It must vote in no term
-// in which it may have voted, and no acknowledgement of its former life may count any more. So it takes no part until
-// - every member that did not lose its past as well has told its term. Votes it forgot went to candidates of those
-//   terms or lower ones, or to one that lost its past too, whose new life does not count them (`campaign` of a vote);
-// - a leader of a higher term than all of these has confirmed, with a majority and after an entry of its own term, the
-//   state it begins with. That ended every term in which an old acknowledgement may still arrive: a leader of such a
-//   term that counted it did so before, and what it committed is in that state.
-// It begins in that leader's term. It waits for ever if more than a minority lost its past. See docs/adr/0004.
+// A member whose log is damaged may have forgotten votes it gave and entries it acknowledged. So it takes no part, and asks its leader to
+// make it a learner. That is decided by a majority of the voters without it, for it acknowledges nothing. Then it begins anew, with the
+// leader's state of that very entry or a later one, in the leader's term with its vote given to that leader; and once it has nearly all
+// that the leader has, the leader makes it a voter again.
 //
-// The term is kept in a file: a member that dies while it rejoins, and again, must not depose a leader each time. The file
-// is gone before the member takes part: later there are later terms.
+// Why it does no harm. That majority shares a member other than this one with every majority in which a vote or an acknowledgement of its
+// former life was one. Who was elected with such a vote, or may yet be, asked for it before the entry was proposed, and who holds the
+// entry refuses a candidate that does not. What it acknowledged lies before that entry, so one that arrives late says nothing new.
+// See docs/adr/0009.
 //
 // The damaged log is released only once the new one is durable, in a segment behind it: a crash in between finds the
 // damage again. An empty log would be that of a member that never voted.
 
-import { type Answer, ask, type Context, type Flow, sleep } from '../actor/index.js'
+import { type Answer, ask, type Context, type Flow, type Outcome, refuse, sleep, type Turn } from '../actor/index.js'
 import { disk } from '../ports/index.js'
-import { crc32c } from '../std/index.js'
+import { isMember } from '../raft/index.js'
 import { emptyTail, type WalIdentity, WalWriter } from '../wal/index.js'
 import { diskTimeoutMs, lifeOf, optionsOf, type RecoveryArgs, raftConfigOf } from './life.js'
+import { change } from './membership.js'
 import type { StoreMemberProtocol } from './protocol.js'
 import { newReplica, type Replica } from './replica.js'
 import { isSnapshotFault, readSnapshot } from './snapshot-file.js'
-import { snapshotFileName } from './snapshotting.js'
+import { snapshotFileName, stateBytes } from './snapshotting.js'
 
-const peerTimeoutMs = 1_000
+const answerTimeoutMs = 5_000
 const retryMs = 200
-const pastTermFile = 'past-term'
+const companyTimeoutMs = 3_000 // For another member to be heard, where none is known.
+const notesEvery = 50 // Rounds of asking.
 
 type MemberContext = Context<StoreMemberProtocol, any>
 
-export function* rejoin(ctx: MemberContext, args: RecoveryArgs, identity: WalIdentity): Flow<Replica | string> {
+export const rejoinHandlers = {
+  /** Of the leader, by a member that lost its past. */
+  rejoin(ctx: Turn<StoreMemberProtocol, any, any>, { replica }: { readonly replica: Replica | undefined }): any {
+    if (replica?.raft.isLeader !== true) return refuse('no leader', 'it does not lead')
+    const member = ctx.from
+    if (!isMember(replica.raft.membership, member)) return refuse('member not found', 'etcdserver: member not found')
+    return change(ctx, replica, { kind: 'demote', member }, (): Answer<StoreMemberProtocol, 'rejoin'> => {
+      const { index, term } = replica.raft.snapshotMeta(replica.applied.index)
+      return { index, term, leaderTerm: replica.raft.term, data: stateBytes(replica) }
+    })
+  }
+}
+
+/** `heard`: who has spoken to this member in this life. */
+export function* rejoin(ctx: MemberContext, args: RecoveryArgs, identity: WalIdentity, heard: ReadonlySet<string>): Flow<Replica | string> {
   ctx.show({ role: 'rejoining', term: 0, leader: '' })
-  const others = args.members.filter(member => member !== ctx.self) as (typeof ctx.self)[]
-  if (others.length === 0) return 'the log is damaged and there is no other member to rejoin from: restore a backup'
-  const aboveTerm = yield* pastTerm(ctx, others)
-  if (typeof aboveTerm === 'string') return aboveTerm
-  const state = yield* confirmedState(others, aboveTerm)
-  const { index, term, leaderTerm, data } = state
+  const others = args.members.filter(member => member !== ctx.self)
+  if (others.length === 0) {
+    for (let waitedMs = 0; heard.size === 0 && waitedMs < companyTimeoutMs; waitedMs += retryMs) yield* sleep('real', retryMs)
+    if (heard.size === 0) return 'the log is damaged and there is no other member to rejoin from: restore a backup'
+  }
+  const asked = yield* askLeader(ctx, others, heard)
+  if (typeof asked === 'string') return asked
+  const { index, term, leaderTerm, leader, data } = asked
   const content = readSnapshot(data)
   if (isSnapshotFault(content)) return `the state arrived damaged: ${content.reason}`
   const { mvcc } = content
@@ -48,14 +64,12 @@ export function* rejoin(ctx: MemberContext, args: RecoveryArgs, identity: WalIde
   const begun = yield* ask(ctx.port(disk), diskTimeoutMs, 'rotate')
   if (!begun.ok) return `no new log can be begun: ${begun.error.detail}`
   const { sequence } = begun.value
-  const hardState = { term: leaderTerm, vote: null, commit: index }
+  const hardState = { term: leaderTerm, vote: leader, commit: index }
   const snapshot = { index, term, fileName }
   const wal = new WalWriter(optionsOf(args, identity), { ...emptyTail, sequence })
   ctx.save(wal.encode({ snapshot, hardState }).bytes, sequence)
   const released = yield* ask(ctx.port(disk), diskTimeoutMs, 'release', { before: sequence })
   if (!released.ok) return `the damaged log cannot be removed: ${released.error.detail}`
-  const forgotten = yield* forgetPastTerm(ctx)
-  if (forgotten !== undefined) return forgotten
   ctx.log('rejoined', { index, term: leaderTerm, revision: mvcc.revision })
   return newReplica({
     clusterId: args.clusterId,
@@ -69,72 +83,20 @@ export function* rejoin(ctx: MemberContext, args: RecoveryArgs, identity: WalIde
   })
 }
 
-/** The highest term that this member may have taken part in. A text says why it cannot be known. */
-function* pastTerm(ctx: MemberContext, others: readonly MemberContext['self'][]): Flow<number | string> {
-  const file = yield* ask(ctx.port(disk), diskTimeoutMs, 'readFile', { name: pastTermFile })
-  if (!file.ok) return `the disk cannot be read: ${file.error.detail}`
-  const known = file.value === null ? undefined : decodeTerm(file.value)
-  if (known !== undefined) return known
-  const term = yield* termMaxOf(ctx, others)
-  const kept = yield* ask(ctx.port(disk), diskTimeoutMs, 'writeFile', { name: pastTermFile, bytes: encodeTerm(term) })
-  return kept.ok ? term : `the disk cannot be written: ${kept.error.detail}`
-}
+type Beginning = Answer<StoreMemberProtocol, 'rejoin'> & { readonly leader: string }
 
-/** To be done before a member takes part. Gives why it failed. */
-export function* forgetPastTerm(ctx: MemberContext): Flow<string | undefined> {
-  const removed = yield* ask(ctx.port(disk), diskTimeoutMs, 'removeFile', { name: pastTermFile })
-  return removed.ok ? undefined : `a file of rejoining cannot be removed: ${removed.error.detail}`
-}
-
-export const isPastTerm = ({ name }: { readonly name: string }): boolean => name === pastTermFile
-
-function encodeTerm(term: number): Uint8Array {
-  const text = new TextEncoder().encode(String(term))
-  const bytes = new Uint8Array(4 + text.length)
-  bytes.set(text, 4)
-  new DataView(bytes.buffer).setUint32(0, crc32c(text))
-  return bytes
-}
-
-/** Undefined: it has decayed. */
-function decodeTerm(bytes: Uint8Array): number | undefined {
-  const text = bytes.subarray(4)
-  if (text.length === 0 || new DataView(bytes.buffer, bytes.byteOffset).getUint32(0) !== crc32c(text)) return undefined
-  return Number(new TextDecoder().decode(text))
-}
-
-/** The highest term of the members that know theirs. Asks until every other member has said its word, or that it lost its past too. */
-function* termMaxOf(ctx: MemberContext, others: readonly MemberContext['self'][]): Flow<number> {
-  for (;;) {
-    let termMax = 0
-    let lost = 0
-    for (const other of others) {
-      const { term } = yield* termOf(other)
-      if (term === null) lost++
-      else termMax = Math.max(termMax, term)
+function* askLeader(ctx: MemberContext, founders: readonly string[], heard: ReadonlySet<string>): Flow<Beginning | string> {
+  for (let round = 1; ; round++) {
+    let last = ''
+    for (const other of new Set([...heard, ...founders])) {
+      const answer: Outcome<Answer<StoreMemberProtocol, 'rejoin'>> = yield* ask(other as typeof ctx.self, answerTimeoutMs, 'rejoin')
+      if (answer.ok) return { ...answer.value, leader: other }
+      if (answer.error.code === 'member not found') return removedReason
+      last = `${other}: ${answer.error.detail}`
     }
-    if (2 * (lost + 1) <= others.length) return termMax
-    ctx.log('too many members lost their past', { lost: lost + 1, members: others.length + 1 })
+    if (round % notesEvery === 1) ctx.log('waits to rejoin', { rounds: round, last, needs: 'a majority of the voters beside this one' })
     yield* sleep('real', retryMs)
   }
 }
 
-function* termOf(member: MemberContext['self']): Flow<{ term: number | null }> {
-  for (;;) {
-    const answer = yield* ask(member, peerTimeoutMs, 'currentTerm')
-    if (answer.ok) return answer.value
-    yield* sleep('real', retryMs)
-  }
-}
-
-type ConfirmedState = Answer<StoreMemberProtocol, 'currentState'>
-
-function* confirmedState(others: readonly MemberContext['self'][], aboveTerm: number): Flow<ConfirmedState> {
-  for (;;) {
-    for (const other of others) {
-      const answer = yield* ask(other, peerTimeoutMs * 5, 'currentState', { aboveTerm })
-      if (answer.ok) return answer.value
-    }
-    yield* sleep('real', retryMs)
-  }
-}
+export const removedReason = 'it was removed from the store, and its address is not used again: delete its directory'
