@@ -230,6 +230,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     if (snapshotDue(replica, snapshots)) ctx.run(takeSnapshot(ctx, replica))
     place(ctx, state, replica)
     if (!isRemoved(ctx.self, replica)) return
+    ctx.log('removed', { index: replica.applied.index })
     sayGoodbye(ctx, replica)
     leave(ctx, state.args)
   }

@@ -4,7 +4,7 @@
 // Any member may be asked; the leader decides. A member is named by its actor's address, and a name that was removed is refused for ever.
 
 import { ask, type Context, doubt, type Flow, type Later, passOn, type Ref, type Refusal, refuse, type Turn } from '../actor/index.js'
-import { type AppliedChange, isMember, majority, type MembershipChange, type Proposed, type Raft } from '../raft/index.js'
+import { type AppliedChange, isMember, type MembershipChange, majority, type Proposed, type Raft } from '../raft/index.js'
 import type { StoreMemberProtocol } from './protocol.js'
 import { addRead } from './reading.js'
 import type { Replica } from './replica.js'
@@ -67,7 +67,11 @@ const starting = (): Refusal => refuse('no leader', 'this member is recovering')
 const leadsNoMore = (): Refusal => refuse('no leader', 'it leads no more')
 
 type Own = 'members' | 'addMember' | 'removeMember' | 'promoteMember'
-type Body<T extends Own> = T extends 'members' ? undefined : T extends 'addMember' ? { address: string; isLearner: boolean } : { address: string }
+type Body<T extends Own> = T extends 'members'
+  ? undefined
+  : T extends 'addMember'
+    ? { address: string; isLearner: boolean }
+    : { address: string }
 
 export const memberHandlers = {
   members: (ctx: MemberTurn, state: HasReplica) => decide(ctx, state, 'members', undefined),
@@ -171,7 +175,8 @@ export function isInSync(raft: Raft, address: string): boolean {
   return (peers.find(peer => peer.id === address)?.match ?? 0) >= saved * inSyncShare
 }
 
-const isHeard = (raft: Raft, address: string): boolean => raft.status().peers.some(({ id, silentTicks }) => id === address && silentTicks !== null)
+const isHeard = (raft: Raft, address: string): boolean =>
+  raft.status().peers.some(({ id, silentTicks }) => id === address && silentTicks !== null)
 
 /** Voters in the leader's view: those it has heard in its term, and of these the ones it hears still. */
 function healthOf(self: string, raft: Raft): { voters: readonly string[]; started: readonly string[]; healthy: readonly string[] } {
@@ -226,13 +231,21 @@ function membersOf(self: string, { raft, mvcc }: Replica): StoreMembers {
     isLearner,
     isStarted: address === self || isHeard(raft, address)
   })
-  return { members: [...voters.map(voter => member(voter, false)), ...learners.map(learner => member(learner, true))], revision: mvcc.revision }
+  return {
+    members: [...voters.map(voter => member(voter, false)), ...learners.map(learner => member(learner, true))],
+    revision: mvcc.revision
+  }
 }
 
 // What becomes of a change ---------------------------------------------------------------------------------
 
 /** A change was applied at this member. */
-export function changeApplied(ctx: MemberContext, replica: Replica, entry: { readonly index: number; readonly term: number }, applied: AppliedChange): void {
+export function changeApplied(
+  ctx: MemberContext,
+  replica: Replica,
+  entry: { readonly index: number; readonly term: number },
+  applied: AppliedChange
+): void {
   const { kind, member } = applied.change
   const { voters, learners } = applied.membership
   ctx.log('membership changed', { kind, member, index: entry.index, voters: voters.join(' '), learners: learners.join(' ') })

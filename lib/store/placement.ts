@@ -12,7 +12,12 @@ export interface StorePlace {
 
 const removedToldMax = 100 // The last ones; those before were told by leaders before.
 
-export function placeMembers(ctx: Context<any, any>, supervisor: Ref<StorePlace>, { voters, learners, removed }: Membership, args: unknown): void {
+export function placeMembers(
+  ctx: Context<any, any>,
+  supervisor: Ref<StorePlace>,
+  { voters, learners, removed }: Membership,
+  args: unknown
+): void {
   for (const address of [...voters, ...learners]) ctx.tell(supervisor, 'place', { address, actor: 'store', args })
   for (const address of removed.slice(-removedToldMax)) ctx.tell(supervisor, 'displace', { address })
 }

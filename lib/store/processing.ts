@@ -55,7 +55,10 @@ function propose(ctx: MemberContext, replica: Replica): void {
 }
 
 /** What a leader that was removed still has to say: nobody else may know yet that its removal is decided. */
-export function sayGoodbye(ctx: MemberContext, { news }: Replica): void {
+export function sayGoodbye(ctx: MemberContext, replica: Replica): void {
+  const { news, raft } = replica
+  const { term, vote, commit } = raft.status()
+  saveBatch(ctx, replica, { hardState: { term, vote, commit } }) // So that its next life knows.
   for (const message of [...news.old, ...news.fresh].map(([, message]) => message))
     ctx.tell(message.to as typeof ctx.self, 'raft', { messages: [message] })
 }

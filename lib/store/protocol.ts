@@ -21,7 +21,10 @@ export interface StoreMemberProtocol extends StoreProtocol {
   removeMember(member: { readonly address: string }): StoreMembers
   promoteMember(member: { readonly address: string }): StoreMembers
   /** One of the four above, passed on by a member that does not lead; never passed on again. */
-  decideMembers(asked: { readonly request: 'members' | 'addMember' | 'removeMember' | 'promoteMember'; readonly body: unknown }): StoreMembers
+  decideMembers(asked: {
+    readonly request: 'members' | 'addMember' | 'removeMember' | 'promoteMember'
+    readonly body: unknown
+  }): StoreMembers
   /** Of the leader only. Answered when the other leads. */
   transferLeadership(to: { readonly to: string }): object
   /** That member was removed: it is to stop. */
