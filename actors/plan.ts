@@ -82,6 +82,9 @@ const nodeTiming = ({ nodeGraceMs }: ClusterShape): Partial<ControllerOptions> =
   nodeMonitorPeriodMs: Math.min(monitorPeriodMsMax, nodeGraceMs / 8)
 })
 
+/** Of the supervisors of all machines. */
+export const clusterSupervisor = 'root/cluster'
+
 const storesOf = (shape: ClusterShape): string[] => upTo(shape.stores).map(index => `${control(index)}/store`)
 const apiserversOf = (shape: ClusterShape): ApiRef[] =>
   upTo(shape.apiservers).map(index => `${control(index)}/apiserver` as string as ApiRef)
@@ -92,7 +95,7 @@ function controlPlane(shape: ClusterShape, ground: ClusterGround, index: number)
   const apiservers = apiserversOf(shape)
   const children: ChildSpec[] = []
   if (index < shape.stores) {
-    const args: StoreArgs = { clusterId: ground.clusterId, members: stores }
+    const args: StoreArgs = { clusterId: ground.clusterId, members: stores, supervisor: clusterSupervisor }
     children.push(own(`${machine}/store`, 'store', args))
   }
   if (index < shape.apiservers) children.push(own(`${machine}/apiserver`, 'apiserver', apiserverArgs(shape, ground, index)))

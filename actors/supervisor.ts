@@ -9,7 +9,9 @@ import {
   afterDeath,
   type Context,
   type Deaths,
+  machineOf,
   noDeaths,
+  type Ref,
   type RestartPolicy,
   restartPolicyDefault
 } from '../lib/actor/index.js'
@@ -35,6 +37,13 @@ export interface SupervisorProtocol {
   children(): readonly ChildStatus[]
   /** Starts a child that is started on demand, if it was not yet. */
   need(child: { readonly address: string }): void
+  /** One more child, unless it is there already. */
+  add(child: ChildSpec): void
+  /** Ends a child for good. */
+  drop(child: { readonly address: string }): void
+  /** Of the supervisor of a whole cluster: that actor is to run on its machine, which is started if need be. */
+  place(child: { readonly address: string; readonly actor: string; readonly args: unknown }): void
+  displace(child: { readonly address: string }): void
 }
 
 export interface ChildStatus {
@@ -62,6 +71,8 @@ interface SupervisorState {
 }
 
 const unneeded = Number.POSITIVE_INFINITY
+const ownThread = 'root/main' // Of all supervisors.
+const supervisorAddress = (address: string): string => `root/${machineOf(address)}`
 
 type SupervisorContext = Context<SupervisorProtocol, 'restart'>
 
@@ -109,6 +120,31 @@ export const supervisorOf = (find: (name: string) => AnyActor): Actor<Supervisor
         if (child?.state !== 'down' || child.dueMs !== unneeded) return
         child.dueMs = ctx.nowMs
         startDue(ctx, state)
+      },
+      add(ctx, state, spec) {
+        if (state.stopping || state.children.has(spec.address)) return
+        const child = newChild(spec)
+        state.children.set(spec.address, child)
+        start(ctx, child)
+      },
+      drop(ctx, state, { address }) {
+        const child = state.children.get(address)
+        if (child === undefined) return
+        state.children.delete(address)
+        if (child.state === 'up') ctx.stopActor(address, 'no longer wanted')
+      },
+      place(ctx, state, { address, actor, args }) {
+        if (state.stopping) return
+        const machine = supervisorAddress(address)
+        const spec = { address, actor, args, thread: address }
+        if (state.children.has(machine)) return ctx.tell(machine as Ref<SupervisorProtocol>, 'add', spec)
+        const child = newChild({ address: machine, actor: 'supervisor', args: { children: [spec] }, thread: ownThread })
+        state.children.set(machine, child)
+        start(ctx, child)
+      },
+      displace(ctx, state, { address }) {
+        const machine = supervisorAddress(address)
+        if (state.children.has(machine)) ctx.tell(machine as Ref<SupervisorProtocol>, 'drop', { address })
       },
       children: (_ctx, state) =>
         [...state.children.values()].map(child => ({

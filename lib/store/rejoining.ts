@@ -8,7 +8,7 @@
 // Why it does no harm. That majority shares a member other than this one with every majority in which a vote or an acknowledgement of its
 // former life was one. Who was elected with such a vote, or may yet be, asked for it before the entry was proposed, and who holds the
 // entry refuses a candidate that does not. What it acknowledged lies before that entry, so one that arrives late says nothing new.
-// See docs/adr/0009.
+// See docs/adr/0012.
 //
 // The damaged log is released only once the new one is durable, in a segment behind it: a crash in between finds the
 // damage again. An empty log would be that of a member that never voted.
