@@ -37,6 +37,8 @@ import {
   snapshotDue,
   snapshotHandlers,
   snapshotLimits,
+  standingSinkChanged,
+  statusHandlers,
   takeSnapshot,
   txnOf
 } from '../lib/store/index.js'
@@ -160,6 +162,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
       if (replica !== undefined) return { term: replica.raft.term }
       return isLost ? { term: null } : starting()
     },
+    ...statusHandlers,
     log: (_ctx, { replica }, { index }) => (replica === undefined ? starting() : logPart(replica.raft, index)),
     hash(_ctx, { replica }, { revision }) {
       if (replica === undefined) return starting()
@@ -182,7 +185,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     }
   },
   sink(_ctx, { replica }, sink, event) {
-    if (replica !== undefined) sinkChanged(replica, sink, event)
+    if (replica !== undefined && !standingSinkChanged(replica, sink, event)) sinkChanged(replica, sink, event)
   },
   down(ctx, { replica, unmonitored }, actor) {
     unmonitored.add(actor)

@@ -19,6 +19,8 @@ export interface Mark {
   readonly figure: string
   readonly at: 'least' | 'most'
   readonly value: number
+  /** Of the figure itself, or of its ratio to the peer's. */
+  readonly of?: 'ratio'
 }
 
 export interface Settings {
@@ -36,7 +38,8 @@ export interface Scenario {
 export function resultOf({ marks }: Scenario, { name, unit, value, peer, also }: Figure): Result {
   const mark = marks.find(({ figure }) => figure === name)
   const ratio = peer === undefined ? undefined : value / peer
-  const target = mark === undefined ? '' : `${mark.at === 'least' ? '>=' : '<='} ${mark.value}`
-  const reached = mark === undefined ? undefined : mark.at === 'least' ? value >= mark.value : value <= mark.value
+  const target = mark === undefined ? '' : `${mark.at === 'least' ? '>=' : '<='} ${mark.value}${mark.of === 'ratio' ? 'x' : ''}`
+  const held = mark?.of === 'ratio' ? ratio : value
+  const reached = mark === undefined || held === undefined ? undefined : mark.at === 'least' ? held >= mark.value : held <= mark.value
   return { name, unit, ours: value, peer, ratio, target, reached, ...(also === undefined ? {} : { also }) } as Result
 }

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { clientPackage, readClientModels } from './client-models.js'
+import { etcdClientVersion, readEtcdProtos } from './etcd-protos.js'
 import { type GoStruct, readGoTypes } from './go-types.js'
 import { dist, kubectlPath, layerVersion, packageVersion } from './kubectl-layer.js'
 import { buildModels } from './models.js'
@@ -33,6 +34,7 @@ export function buildResources(): boolean {
   rmSync(join(resources, 'openapi'), { recursive: true, force: true })
   write('schemas.json', buildSchemas(models, servedKinds))
   write('protobuf.json', buildMessages(structs, rootsOf(models, servedKinds)))
+  write('etcd.json', readEtcdProtos())
   const texts = new Map<string, string>()
   for (const [name, document] of buildDocuments(models, operations, published)) {
     texts.set(name, write(`openapi/v3/${name}.json`, document))
@@ -45,7 +47,7 @@ export function buildResources(): boolean {
 
 function inputs(): string {
   const own = join(dist, 'build')
-  const hash = createHash('sha256').update(`${packageVersion(clientPackage)} ${layerVersion()}`)
+  const hash = createHash('sha256').update(`${packageVersion(clientPackage)} ${layerVersion()} ${etcdClientVersion()}`)
   for (const file of readdirSync(own).sort()) if (file.endsWith('.js')) hash.update(readFileSync(join(own, file)))
   return hash.digest('hex')
 }

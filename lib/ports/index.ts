@@ -13,6 +13,18 @@ export {
   sectorBytes
 } from './disk.js'
 export {
+  bufferedMessageBytesMax,
+  frameHeaderBytes,
+  type GrpcCall,
+  type GrpcListenOptions,
+  type GrpcOwner,
+  type GrpcProtocol,
+  type GrpcStatus,
+  grpcCodes,
+  grpcPort,
+  writeFrameHeader
+} from './grpc.js'
+export {
   bufferedBytesMax,
   type HttpListenOptions,
   type HttpOwner,

@@ -8,6 +8,7 @@ import type { StoreMemberProtocol } from './protocol.js'
 import { answerReads, confirmReads, readsConfirmed, readsLost } from './reading.js'
 import { type Replica, saveBatch } from './replica.js'
 import { snapshotFileName } from './snapshotting.js'
+import { standingChanged } from './status.js'
 import { pushEvents } from './watching.js'
 
 type MemberContext = Context<StoreMemberProtocol, any>
@@ -115,6 +116,7 @@ function show(ctx: MemberContext, replica: Replica): void {
   const { term, leader } = raft
   if (term === shown.term && leader === shown.leader) return
   replica.shown = { term, leader }
+  standingChanged(replica)
   ctx.show({ role: raft.isLeader ? 'leader' : 'follower', term, leader: leader ?? '' })
   if (raft.isLeader) ctx.log('became leader', { term })
 }

@@ -1,8 +1,10 @@
 // The whole protocol of a member: what clients ask, and what members ask of each other.
 
+import type { Stream } from '../actor/index.js'
 import type { Message } from '../raft/index.js'
 import type { StoreProtocol, StoreTxn, StoreTxnAnswer } from '../storage/index.js'
 import type { SnapshotPart } from './snapshot-sending.js'
+import type { StoreStanding, StoreStatus } from './status.js'
 
 export interface StoreMemberProtocol extends StoreProtocol {
   raft(batch: { readonly messages: readonly Message[] }): void
@@ -35,6 +37,10 @@ export interface StoreMemberProtocol extends StoreProtocol {
     readonly lastIndex: number
     readonly entries: readonly { readonly index: number; readonly term: number; readonly hash: number }[]
   }
+  /** This member's view, at once; refused while it recovers. */
+  status(): StoreStatus
+  /** As it is, and again whenever the term or the leader is another. */
+  standing(): Stream<StoreStanding>
   /** The hash of the state at that revision (0: the newest): members that caught up agree on it. */
   hash(at: { readonly revision: number }): { readonly hash: number; readonly revision: number; readonly compactRevision: number }
 }

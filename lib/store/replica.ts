@@ -12,6 +12,7 @@ import type { WalBatch, WalSnapshot, WalWriter } from '../wal/index.js'
 import { type News, noNews } from './news.js'
 import type { Reads } from './reading.js'
 import type { SnapshotContent } from './snapshot-file.js'
+import type { StandingSinks } from './status.js'
 import type { Watching } from './watching.js'
 
 export interface Replica {
@@ -24,6 +25,7 @@ export interface Replica {
   readonly reads: Reads
   readonly watching: Watching
   readonly news: News
+  readonly standing: StandingSinks
   readonly segments: { sequence: number; firstIndex: number }[]
   mvcc: Mvcc
   numberLast: number
@@ -62,6 +64,7 @@ export function newReplica({ clusterId, config, recovered, snapshot, mvcc, wal, 
     reads: { queued: [], confirming: new Map(), confirmed: [], contextLast: 0, isCurrent: false },
     watching: { hub: new WatchHub(mvcc), sinks: new Map(), idLast: 0 },
     news: noNews(),
+    standing: new Set(),
     segments: [...segments],
     mvcc,
     numberLast: 0,

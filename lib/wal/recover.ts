@@ -69,7 +69,7 @@ interface Scan {
 /** Where the log ends: as it should, or torn. `otherwise`: the verdict if a later segment is not empty. */
 interface End {
   readonly verdict: 'clean' | 'torn'
-  readonly otherwise: WalDamaged
+  readonly otherwise: (later: number) => WalDamaged
 }
 
 export class Recovery {
@@ -106,12 +106,13 @@ export class Recovery {
     else if (sequence !== this.#next) return damaged(sequence, 0, `segment ${this.#next} is missing`)
     this.#next = sequence + 1
     const empty = lastNonZero(bytes, 0) < 0
-    if (this.#end !== undefined) return empty ? undefined : this.#end.otherwise
+    if (this.#end !== undefined) return empty ? undefined : this.#end.otherwise(sequence)
     if (empty) {
       // A segment made ahead of its time. What should follow it cannot have been written. The log goes on at the start of
       // it: what precedes the last segment cannot be cut or appended to.
       scan.tail = { ...scan.tail, sequence, length: 0 }
-      this.#end = { verdict: 'clean', otherwise: damaged(sequence, 0, 'the segment is empty and a later one is not') }
+      const otherwise = (later: number): WalDamaged => damaged(sequence, 0, `the segment is empty and segment ${later} is not`)
+      this.#end = { verdict: 'clean', otherwise }
       return undefined
     }
     const outcome = readSegment(scan, sequence, bytes, header)
@@ -123,7 +124,7 @@ export class Recovery {
 
 const torn = (sequence: number, offset: number, otherwise: string): End => ({
   verdict: 'torn',
-  otherwise: damaged(sequence, offset, otherwise)
+  otherwise: () => damaged(sequence, offset, otherwise)
 })
 
 function readSegment(scan: Scan, sequence: number, bytes: Uint8Array, header: SegmentHeader | string): End | WalDamaged | undefined {

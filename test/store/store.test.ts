@@ -388,3 +388,18 @@ t.test('a snapshot of its own that cannot be written is tried again, not at once
   bench.tick(60)
   t.ok(bench.logs('snapshot taken').length > before)
 })
+
+t.test('status, and standing on each change of it', async t => {
+  const bench = new Bench([self, ...peers])
+  bench.settle()
+  const open = bench.put('standing', [256, undefined], 'root/client', 'open')
+  const standings = (): unknown[] =>
+    bench.effects.flatMap(effect => (effect.kind === 'items' && effect.id === open ? (effect.body as unknown[]) : []))
+  bench.settle()
+  t.same(standings(), [{ term: 0, leader: null }])
+  bench.raft({ type: 'append', from: peers[0], to: self, term: 3, prevIndex: 0, prevTerm: 0, entries: [], commit: 0 })
+  bench.settle()
+  t.same(standings().at(-1), { term: 3, leader: peers[0] })
+  const status = bench.answer(bench.put('status', undefined))
+  t.match(status, { address: self, leader: peers[0], term: 3, revision: 1, isLearner: false, errors: [] })
+})

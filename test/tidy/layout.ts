@@ -24,11 +24,12 @@ export const layout: Readonly<Record<string, Folder>> = {
   'lib/actor': { imports: ['lib/std'] },
   'lib/ports': { imports: base },
   'lib/storage': { imports: base },
+  'lib/protobuf': { imports: ['lib/std'] },
   'lib/raft': { imports: ['lib/std'], packages: [] },
   'lib/wal': { imports: ['lib/std'] },
   'lib/mvcc': { imports: ['lib/std'], packages: ['sorted-btree'] },
   'lib/store': { imports: [...base, 'lib/ports', 'lib/storage', 'lib/raft', 'lib/wal', 'lib/mvcc'] },
-  'lib/etcd': { imports: [...base, 'lib/ports', 'lib/storage', 'lib/mvcc', 'lib/store'] },
+  'lib/etcd': { imports: [...base, 'lib/ports', 'lib/storage', 'lib/protobuf', 'lib/mvcc', 'lib/store'] },
   'lib/object': { imports: ['lib/std'], packages: ['rfc6902'] },
   'lib/kinds': { imports: ['lib/std', 'lib/object'], packages: ['ipaddr.js', 'croner'] },
   'lib/client': { imports: [...base, ...api], types: ['lib/ports'] },
@@ -96,7 +97,7 @@ export const layout: Readonly<Record<string, Folder>> = {
     packages: ['commander', 'listr2', 'nanoid', 'piscina', 'yaml'],
     node: true
   },
-  build: { imports: ['lib/object', 'actors'], packages: ['esbuild', '@bufbuild/protobuf'], node: true },
+  build: { imports: ['lib/object', 'actors'], packages: ['esbuild', '@bufbuild/protobuf', '@grpc/proto-loader'], node: true },
   bench: { imports: ['*'], packages: ['*'], node: true },
   examples: { imports: ['*'], packages: ['*'], node: true },
   test: { imports: ['*'], packages: ['*'], node: true }

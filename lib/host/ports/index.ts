@@ -4,6 +4,7 @@ import type { PortLoader } from '../thread.js'
 
 export const ports: Readonly<Record<string, PortLoader>> = {
   disk: async () => (await import('./disk.js')).disk,
+  grpc: async () => (await import('./grpc.js')).grpc,
   http: async () => (await import('./http.js')).http,
   module: async () => (await import('./module.js')).module,
   resources: async () => (await import('./resources.js')).resources,

@@ -53,8 +53,8 @@ export const storeAnimals: readonly Animal[] = [
     file: 'lib/store/processing.ts',
     replace: [
       [
-        '    save(ctx, replica, ready)\n    send(ctx, replica, ready.messagesAfterSave, prepare)\n',
-        '    send(ctx, replica, ready.messagesAfterSave, prepare)\n    save(ctx, replica, ready)\n'
+        '    save(ctx, replica, ready)\n    send(ctx, replica, ready.messagesAfterSave)\n',
+        '    send(ctx, replica, ready.messagesAfterSave)\n    save(ctx, replica, ready)\n'
       ]
     ],
     habitat: 'outages',
@@ -67,12 +67,7 @@ export const storeAnimals: readonly Animal[] = [
     modelledOn:
       'etcd [#13766](https://github.com/etcd-io/etcd/issues/13766), the index of what is applied was not saved with what it applied',
     file: 'lib/store/snapshotting.ts',
-    replace: [
-      [
-        '  const meta = replica.raft.snapshotMeta(replica.applied.index)\n  const fileName',
-        '  const meta = replica.raft.snapshotMeta(Math.max(replica.raft.status().firstIndex - 1, replica.applied.index - 1))\n  const fileName'
-      ]
-    ],
+    replace: [['raft.snapshotMeta(applied.index)', 'raft.snapshotMeta(Math.max(raft.status().firstIndex - 1, applied.index - 1))']],
     habitat: 'disks',
     caught: { seeds: 17, of: 20 },
     seedsMax: 12,

@@ -1,0 +1,266 @@
+// The grpc port over real sockets, asked by grpc-js's client: unary calls, streams, statuses, deadlines, limits, certificates, garbage.
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { connect as connectTcp } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as grpcJs from '@grpc/grpc-js'
+import t from 'tap'
+import { ensurePki } from '../../lib/host/pki/index.js'
+import { grpc } from '../../lib/host/ports/grpc.js'
+import { percentEncoded, timeoutOf } from '../../lib/host/ports/grpc-call.js'
+import { frameHeaderBytes, type GrpcCall, type GrpcListenOptions, grpcCodes, grpcPort, writeFrameHeader } from '../../lib/ports/index.js'
+import { PortHarness } from '../ports/port-harness.js'
+
+const directory = mkdtempSync(join(tmpdir(), 'kabuki-grpc-'))
+const messageBytesMax = 1 << 20
+const methods: GrpcListenOptions['methods'] = {
+  '/test.Service/Echo': { requestStream: false },
+  '/test.Service/Refuse': { requestStream: false },
+  '/test.Service/Hang': { requestStream: false },
+  '/test.Service/Count': { requestStream: false },
+  '/test.Service/Flood': { requestStream: false },
+  '/test.Service/Talk': { requestStream: true }
+}
+const frame = (message: Uint8Array): Uint8Array => {
+  const bytes = new Uint8Array(frameHeaderBytes + message.length)
+  bytes.set(message, frameHeaderBytes)
+  writeFrameHeader(bytes)
+  return bytes
+}
+const refusal = 'etcdserver: 100% “no” of\nit'
+const floodBytes = 64 << 10
+
+/** An owner that answers by the name of the method, and what it was told. */
+async function scene(tls?: GrpcListenOptions['tls']) {
+  const told: [string, number, unknown?][] = []
+  const calls: GrpcCall[] = []
+  let flooding: number | undefined
+  const on = {
+    grpcCall(ctx: any, _: unknown, call: GrpcCall) {
+      calls.push(call)
+      const port = ctx.port(grpcPort)
+      const { id, message } = call
+      if (call.method.endsWith('Echo')) ctx.tell(port, 'respond', { id, frame: frame(message as Uint8Array) })
+      if (call.method.endsWith('Refuse')) ctx.tell(port, 'finish', { id, code: grpcCodes.outOfRange, text: refusal })
+      if (call.method.endsWith('Flood')) flooding = id
+      if (!call.method.endsWith('Count')) return
+      for (let i = 0; i < 3; i++) ctx.tell(port, 'send', { ids: [id], frame: frame(Uint8Array.of(i)) })
+      ctx.tell(port, 'finish', { id, code: grpcCodes.ok, text: '' })
+    },
+    grpcMessage(ctx: any, _: unknown, { id, message }: { id: number; message: Uint8Array }) {
+      const text = Buffer.from(message).toString()
+      if (text === 'bye') ctx.tell(ctx.port(grpcPort), 'finish', { id, code: grpcCodes.aborted, text: 'bye' })
+      else ctx.tell(ctx.port(grpcPort), 'send', { ids: [id], frame: frame(message) })
+    },
+    grpcHalfClosed(ctx: any, _: unknown, { id }: { id: number }) {
+      told.push(['halfClosed', id])
+      ctx.tell(ctx.port(grpcPort), 'finish', { id, code: grpcCodes.ok, text: '' })
+    },
+    grpcClosed: (_: unknown, __: unknown, { id }: { id: number }) => void told.push(['closed', id]),
+    grpcStalled(_: unknown, __: unknown, { id, bufferedBytes }: { id: number; bufferedBytes: number }) {
+      flooding = undefined
+      told.push(['stalled', id, bufferedBytes])
+    },
+    grpcDrained: (_: unknown, __: unknown, { id }: { id: number }) => void told.push(['drained', id]),
+    /** Sends on until the port says that the client does not read. */
+    flood(ctx: any) {
+      if (flooding === undefined) return
+      ctx.tell(ctx.port(grpcPort), 'send', { ids: [flooding], frame: frame(new Uint8Array(floodBytes)) })
+      ctx.tell(ctx.self, 'flood')
+    }
+  }
+  const harness = await PortHarness.start('grpc', async () => grpc, on as never)
+  const options: GrpcListenOptions = { address: '127.0.0.1', port: 0, methods, messageBytesMax, ...(tls === undefined ? {} : { tls }) }
+  const { port } = await harness.must<{ port: number }>('listen', options)
+  return { harness, told, calls, port, options }
+}
+
+const bytesPass = (value: Buffer): Buffer => value
+type Any = any
+function clientOf(port: number, credentials = grpcJs.credentials.createInsecure()): Any {
+  const shape = (name: string, requestStream: boolean, responseStream: boolean) => ({
+    path: `/test.Service/${name}`,
+    requestStream,
+    responseStream,
+    requestSerialize: bytesPass,
+    requestDeserialize: bytesPass,
+    responseSerialize: bytesPass,
+    responseDeserialize: bytesPass
+  })
+  const Client = grpcJs.makeGenericClientConstructor(
+    {
+      echo: shape('Echo', false, false),
+      refuse: shape('Refuse', false, false),
+      hang: shape('Hang', false, false),
+      unknown: shape('Unknown', false, false),
+      count: shape('Count', false, true),
+      flood: shape('Flood', false, true),
+      talk: shape('Talk', true, true)
+    },
+    'test.Service'
+  )
+  return new Client(`localhost:${port}`, credentials, { 'grpc.use_local_subchannel_pool': 1, 'grpc.max_send_message_length': -1 })
+}
+
+const unary = (client: Any, method: string, body: Uint8Array, options = {}): Promise<{ value?: Buffer; error?: grpcJs.ServiceError }> =>
+  new Promise(resolve =>
+    client[method](body, options, (error: grpcJs.ServiceError | null, value: Buffer) => resolve({ ...(error ? { error } : {}), value }))
+  )
+
+async function until(what: string, holds: () => boolean): Promise<void> {
+  const byMs = performance.now() + 60_000
+  while (!holds()) {
+    if (performance.now() > byMs) throw new Error(`never: ${what}`)
+    await new Promise(resolve => setImmediate(resolve))
+  }
+}
+
+t.teardown(() => rmSync(directory, { recursive: true, force: true }))
+
+t.test('unary calls: messages of every size, statuses, deadlines, cancels, limits', async t => {
+  const { harness, told, calls, port, options } = await scene()
+  const client = clientOf(port)
+  for (const size of [0, 1, 300, 70_000, messageBytesMax]) {
+    const body = Buffer.alloc(size, size % 251)
+    const { value, error } = await unary(client, 'echo', body)
+    t.ok(error === undefined && value?.equals(body), `${size} bytes come back`)
+  }
+  const refused = await unary(client, 'refuse', Buffer.from('x'))
+  t.match(refused.error, { code: grpcCodes.outOfRange, details: refusal }, 'a status keeps its text')
+  const unknown = await unary(client, 'unknown', Buffer.from('x'))
+  t.match(unknown.error, { code: grpcCodes.unimplemented, details: 'unknown method Unknown for service test.Service' })
+  const large = await unary(client, 'echo', Buffer.alloc(messageBytesMax + 1))
+  t.match(large.error, {
+    code: grpcCodes.resourceExhausted,
+    details: `grpc: received message larger than max (1048577 vs. ${messageBytesMax})`
+  })
+  t.equal(calls.filter(call => call.method.endsWith('Echo')).length, 5, 'what is too large is not told')
+
+  const late = await unary(client, 'hang', Buffer.from('x'), { deadline: Date.now() + 50 })
+  t.equal(late.error?.code, grpcCodes.deadlineExceeded)
+  const hung = calls.at(-1) as GrpcCall
+  t.ok(hung.timeoutMs <= 50, 'the owner is told how long it has')
+  await until('the deadline is told', () => told.some(([what, id]) => what === 'closed' && id === hung.id))
+
+  const call = client.hang(Buffer.from('x'), () => undefined)
+  await until('the call is told', () => calls.length > 7)
+  call.cancel()
+  await until('the cancel is told', () => told.some(([what, id]) => what === 'closed' && id === calls.at(-1)?.id))
+  const again = await harness.ask('listen', { ...options, port })
+  t.match(again, { ok: false, error: { code: 'EADDRINUSE', definite: true } })
+  client.close()
+  harness.kill()
+})
+
+t.test('streams: in order, both ways, ended by either side', async t => {
+  const { harness, told, port } = await scene()
+  const client = clientOf(port)
+  const counted: number[] = []
+  const status = await new Promise<grpcJs.StatusObject>(resolve => {
+    const stream = client.count(Buffer.from('x'))
+    stream.on('data', (data: Buffer) => counted.push(data[0] as number))
+    stream.on('status', resolve)
+  })
+  t.same([counted, status.code], [[0, 1, 2], 0])
+
+  const talk = client.talk()
+  const heard: string[] = []
+  talk.on('data', (data: Buffer) => heard.push(data.toString()))
+  const ended = new Promise<grpcJs.StatusObject>(resolve => talk.on('status', resolve))
+  for (const text of ['one', 'two', 'x'.repeat(200_000)]) talk.write(Buffer.from(text))
+  await until('three answers', () => heard.length === 3)
+  t.same(
+    heard.map(text => text.slice(0, 3)),
+    ['one', 'two', 'xxx']
+  )
+  talk.end()
+  t.equal((await ended).code, 0)
+  t.match(told.at(-1), ['halfClosed'])
+
+  const other = client.talk()
+  other.on('data', () => undefined)
+  other.on('error', () => undefined)
+  const aborted = new Promise<grpcJs.StatusObject>(resolve => other.on('status', resolve))
+  other.write(Buffer.from('one'))
+  other.write(Buffer.from('bye'))
+  t.match(await aborted, { code: grpcCodes.aborted, details: 'bye' }, 'the server ends a stream that the client still sends on')
+  t.equal((await unary(client, 'echo', Buffer.from('still'))).value?.toString(), 'still')
+  client.close()
+  harness.kill()
+})
+
+t.test('a client that does not read is told as stalled, and as drained when it reads again', async t => {
+  const { harness, told, calls, port } = await scene()
+  const client = clientOf(port)
+  const stream = client.flood(Buffer.from('x'))
+  stream.on('error', () => undefined)
+  stream.pause()
+  await until('the call is told', () => calls.length === 1)
+  harness.tell('worker-1/owner', 'flood', undefined)
+  await until('it is stalled', () => told.some(([what]) => what === 'stalled'))
+  t.equal(told.filter(([what]) => what === 'drained').length, 0)
+  stream.on('data', () => undefined)
+  stream.resume()
+  await until('it is drained', () => told.some(([what]) => what === 'drained'))
+  stream.cancel()
+  await until('it is closed', () => told.some(([what]) => what === 'closed'))
+  client.close()
+  harness.kill()
+})
+
+t.test('with TLS only clients with a certificate of the authority come in', async t => {
+  const pki = await ensurePki({ directory: join(directory, 'pki'), nowMs: Date.now() })
+  const { harness, calls, port } = await scene({ ...pki.server, clientCaPem: pki.caPem })
+  const ca = Buffer.from(pki.caPem)
+  const client = clientOf(port, grpcJs.credentials.createSsl(ca, Buffer.from(pki.admin.keyPem), Buffer.from(pki.admin.certPem)))
+  t.equal((await unary(client, 'echo', Buffer.from('hello'))).value?.toString(), 'hello')
+  t.equal(calls.at(-1)?.client, 'kubernetes-admin')
+  const nobody = clientOf(port, grpcJs.credentials.createSsl(ca))
+  t.equal((await unary(nobody, 'echo', Buffer.from('hello'))).error?.code, grpcCodes.unavailable, 'without a certificate')
+  const plain = clientOf(port)
+  t.equal((await unary(plain, 'echo', Buffer.from('hello'))).error?.code, grpcCodes.unavailable, 'without TLS')
+  t.equal(calls.length, 1)
+  for (const one of [client, nobody, plain]) one.close()
+  const invalid = await harness.ask('listen', {
+    address: '127.0.0.1',
+    port: 0,
+    methods,
+    messageBytesMax,
+    tls: { certPem: 'no', keyPem: 'no' }
+  })
+  t.match(invalid, { ok: false, error: { code: 'invalid' } })
+  harness.kill()
+})
+
+t.test('garbage closes its own connection only', async t => {
+  const { harness, port } = await scene()
+  const client = clientOf(port)
+  await unary(client, 'echo', Buffer.from('x'))
+  for (const garbage of [
+    'GET / HTTP/1.1\r\n\r\n',
+    '\x00'.repeat(100),
+    'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff'
+  ]) {
+    const socket = connectTcp(port, '127.0.0.1')
+    socket.on('error', () => undefined)
+    socket.resume()
+    socket.write(Buffer.from(garbage, 'latin1'))
+    await new Promise(resolve => socket.on('close', resolve))
+    t.equal((await unary(client, 'echo', Buffer.from('there'))).value?.toString(), 'there')
+  }
+  client.close()
+  harness.kill()
+})
+
+t.test('headers: timeouts and texts', async t => {
+  t.same(['5S', '20m', '1H', '3000u', '9n', undefined, '5', 'xS', '123456789S'].map(timeoutOf), [
+    5000,
+    20,
+    3_600_000,
+    3,
+    9e-6,
+    ...new Array(4).fill(Number.POSITIVE_INFINITY)
+  ])
+  t.equal(percentEncoded('50% “x”\n'), '50%25 %E2%80%9Cx%E2%80%9D%0A')
+})
