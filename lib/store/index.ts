@@ -10,7 +10,6 @@ export { begin } from './recovery.js'
 export type { Replica } from './replica.js'
 export {
   isSnapshotFault,
-  type Membership,
   readSnapshot,
   type SnapshotContent,
   type SnapshotFault,

@@ -86,7 +86,8 @@ function install(ctx: MemberContext, replica: Replica, { meta }: Snapshot): void
 
 function apply(ctx: MemberContext, replica: Replica, entry: Entry): void {
   const { mvcc, pending, life } = replica
-  if (entry.data.length > 0) {
+  if (entry.kind === 'config') replica.raft.applyChange(entry)
+  else if (entry.data.length > 0) {
     mvcc.applyEntry(entry.data, (proposer, number, result) => {
       if (proposer !== life) return
       const waiting = pending.get(number)

@@ -3,9 +3,10 @@
 import { ask, type Context, type Flow } from '../actor/index.js'
 import { Mvcc } from '../mvcc/index.js'
 import { disk, type Segment } from '../ports/index.js'
+import type { SnapshotMeta } from '../raft/index.js'
 import { Recovery, type WalIdentity, type WalRecovered, WalWriter } from '../wal/index.js'
 import { readInParts } from './file-parts.js'
-import { diskTimeoutMs, lifeOf, optionsOf, type RecoveryArgs } from './life.js'
+import { diskTimeoutMs, lifeOf, optionsOf, type RecoveryArgs, raftConfigOf } from './life.js'
 import type { StoreMemberProtocol } from './protocol.js'
 import { forgetPastTerm, isPastTerm, rejoin } from './rejoining.js'
 import { newReplica, type Replica } from './replica.js'
@@ -67,6 +68,7 @@ function* fromLog(
     if (!repaired.ok) return `the log cannot be repaired: ${repaired.error.detail}`
   }
   let mvcc = new Mvcc()
+  let snapshotMeta: SnapshotMeta | null = null
   if (log.snapshot !== undefined) {
     const read = yield* readInParts(ctx, log.snapshot.fileName)
     if (!read.ok) return `the snapshot cannot be read: ${read.error.detail}`
@@ -77,14 +79,16 @@ function* fromLog(
       ctx.log('snapshot damaged', { file: log.snapshot.fileName, reason: misfit.reason, next: 'rejoins from the other members' })
       return 'snapshot lost'
     }
-    if (!isSnapshotFault(content)) mvcc = content.mvcc
+    if (!isSnapshotFault(content)) {
+      mvcc = content.mvcc
+      snapshotMeta = { index: log.snapshot.index, term: log.snapshot.term, membership: content.header.membership }
+    }
   }
   const hardState = log.hardState ?? { term: 0, vote: null, commit: log.snapshot?.index ?? 0 }
   const fresh = log.hardState === undefined && log.snapshot === undefined && log.entries.length === 0
-  const snapshotMeta = log.snapshot === undefined ? null : { index: log.snapshot.index, term: log.snapshot.term, members: args.members }
   return newReplica({
     clusterId: args.clusterId,
-    config: { ...args.raft, random: ctx.random },
+    config: raftConfigOf(ctx, args),
     recovered: fresh ? null : { hardState, entries: log.entries, snapshot: snapshotMeta },
     snapshot: log.snapshot,
     mvcc,

@@ -19,7 +19,7 @@ import { ask, type Context, type Flow, sleep } from '../actor/index.js'
 import { disk } from '../ports/index.js'
 import { crc32c } from '../std/index.js'
 import { emptyTail, type WalIdentity, WalWriter } from '../wal/index.js'
-import { diskTimeoutMs, lifeOf, optionsOf, type RecoveryArgs } from './life.js'
+import { diskTimeoutMs, lifeOf, optionsOf, type RecoveryArgs, raftConfigOf } from './life.js'
 import type { StoreMemberProtocol } from './protocol.js'
 import { newReplica, type Replica } from './replica.js'
 import { fetchSnapshot, type ReceivedSnapshot } from './snapshot-receiving.js'
@@ -56,8 +56,8 @@ export function* rejoin(ctx: MemberContext, args: RecoveryArgs, identity: WalIde
   ctx.log('rejoined', { index, term: leaderTerm, revision: mvcc.revision })
   return newReplica({
     clusterId: args.clusterId,
-    config: { ...args.raft, random: ctx.random },
-    recovered: { hardState, entries: [], snapshot: { index, term, members: args.members } },
+    config: raftConfigOf(ctx, args),
+    recovered: { hardState, entries: [], snapshot: { index, term, membership: header.membership } },
     snapshot,
     mvcc,
     wal,

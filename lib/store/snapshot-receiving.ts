@@ -111,9 +111,8 @@ export function* receiveSnapshot(ctx: MemberContext, replica: Replica, message: 
   if (received.header.index <= replica.applied.index) return replica.raft.step(receiving.message)
   const { index, term, membership } = received.header
   // What is committed is the same in every term: whoever leads now may be told that it has arrived.
-  const meta = { index, term, members: membership.voters }
   replica.received = received
-  replica.raft.step({ ...receiving.message, snapshot: { meta } })
+  replica.raft.step({ ...receiving.message, snapshot: { meta: { index, term, membership } } })
 }
 
 function* tellFailure(ctx: MemberContext, { from }: InstallSnapshot, { failure, index }: ReceivingFailure): Flow<void> {

@@ -25,12 +25,6 @@ const namePattern = /^snapshot-(\d{16})$/
 
 export const snapshotFileName = (index: number): string => `snapshot-${String(index).padStart(16, '0')}`
 
-/** Until members change at run time, those of the configuration are its voters. */
-function headerOf({ clusterId, raft, applied }: Replica): SnapshotHeader {
-  const { index, term, members } = raft.snapshotMeta(applied.index)
-  return { clusterId, index, term, membership: { voters: members, learners: [], removed: [] } }
-}
-
 export function snapshotDue({ applied, snapshotting }: Replica, { entriesMax, bytesMax }: SnapshotLimits): boolean {
   if (snapshotting) return false
   return applied.index - applied.snapshotIndex >= entriesMax || applied.bytesSinceSnapshot >= bytesMax
@@ -39,8 +33,9 @@ export function snapshotDue({ applied, snapshotting }: Replica, { entriesMax, by
 /** Of the state as it is at the call, written in several turns if it is large: a member that is silent for tenths of a second is deposed. */
 export function* takeSnapshot(ctx: Context<StoreMemberProtocol, any>, replica: Replica): Flow<void> {
   replica.snapshotting = true
-  const header = headerOf(replica)
-  const { index, term } = header
+  const meta = replica.raft.snapshotMeta(replica.applied.index)
+  const header: SnapshotHeader = { clusterId: replica.clusterId, ...meta }
+  const { index, term } = meta
   const fileName = snapshotFileName(index)
   const { revision } = replica.mvcc
   const failure = yield* writeInParts(ctx, fileName, snapshotFile(header, replica.mvcc))
@@ -52,7 +47,7 @@ export function* takeSnapshot(ctx: Context<StoreMemberProtocol, any>, replica: R
   if (failure !== undefined) return
   if (index <= replica.applied.snapshotIndex) return // The leader's was newer.
   saveBatch(ctx, replica, { snapshot: { index, term, fileName } })
-  replica.raft.compact(index)
+  replica.raft.compact(meta)
   replica.applied = { ...replica.applied, snapshotIndex: index, bytesSinceSnapshot: 0 }
   yield* releaseBefore(ctx, replica, index)
   ctx.log('snapshot taken', { index, revision })

@@ -109,7 +109,7 @@ const named = (index: number, term = 5, from: string = peers[0]): Message => ({
   from,
   to: self,
   term,
-  snapshot: { meta: { index, term: 1, members: [self, ...peers] } }
+  snapshot: { meta: { index, term: 1, membership: { voters: [self, ...peers], learners: [], removed: [] } } }
 })
 
 t.test('a snapshot is given in parts, of one file, whatever is written meanwhile', async t => {

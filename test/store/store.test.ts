@@ -356,7 +356,7 @@ t.test('a snapshot that cannot be kept is told to who sent it, after a while', a
   const disk = new BenchDisk()
   disk.full = true
   const bench = new Bench([self, ...peers], disk)
-  const snapshot = { meta: { index, term: 1, members: [self, ...peers] } }
+  const snapshot = { meta: { index, term: 1, membership: { voters: [self, ...peers], learners: [], removed: [] } } }
   const send = (): void => {
     bench.raft({ type: 'snapshot', from: peers[0], to: self, term: 5, snapshot })
     bench.send(peers[0], from)

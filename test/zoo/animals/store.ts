@@ -36,7 +36,7 @@ export const storeAnimals: readonly Animal[] = [
     modelledOn: 'etcd [#14143](https://github.com/etcd-io/etcd/issues/14143), committed writes lost with data that was not synced',
     file: 'lib/raft/raft.ts',
     replace: [
-      ['mustSync: voteChanged || entries.length > 0 || core.installing !== null', 'mustSync: voteChanged || core.installing !== null']
+      ['mustSync = voteChanged || entries.length > 0 || core.installing !== null', 'mustSync = voteChanged || core.installing !== null']
     ],
     habitat: 'outages',
     caught: { seeds: 20, of: 20 },
@@ -67,7 +67,12 @@ export const storeAnimals: readonly Animal[] = [
     modelledOn:
       'etcd [#13766](https://github.com/etcd-io/etcd/issues/13766), the index of what is applied was not saved with what it applied',
     file: 'lib/store/snapshotting.ts',
-    replace: [['raft.snapshotMeta(applied.index)', 'raft.snapshotMeta(Math.max(raft.status().firstIndex - 1, applied.index - 1))']],
+    replace: [
+      [
+        '  const meta = replica.raft.snapshotMeta(replica.applied.index)\n  const header',
+        '  const meta = replica.raft.snapshotMeta(Math.max(replica.raft.status().firstIndex - 1, replica.applied.index - 1))\n  const header'
+      ]
+    ],
     habitat: 'disks',
     caught: { seeds: 17, of: 20 },
     seedsMax: 12,
