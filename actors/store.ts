@@ -43,13 +43,13 @@ import {
   sendNews,
   sinkChanged,
   snapshotDue,
+  snapshotHandlers,
   snapshotLimits,
   standingSinkChanged,
   statusHandlers,
   takeSnapshot,
   txnOf,
-  watchPeers,
-  withState
+  watchPeers
 } from '../lib/store/index.js'
 
 export type StoreArgs = Omit<RecoveryArgs, 'raft'> & {
@@ -129,6 +129,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     return state
   },
   on: {
+    ...snapshotHandlers,
     range(ctx, { replica }, query) {
       if (replica === undefined) return starting()
       if (query.serializable === true && replica.reads.isCurrent) return rangeAnswer(replica.mvcc, query)
@@ -179,7 +180,6 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
         else replica.raft.step(message)
       }
     },
-    snapshotFailed: (ctx, { replica }) => replica?.raft.snapshotFailed(ctx.from),
     currentTerm(_ctx, { replica, isLost }) {
       if (replica !== undefined) return { term: replica.raft.term }
       return isLost ? { term: null } : starting()
@@ -226,7 +226,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     const { replica, snapshots } = state
     if (replica === undefined) return
     compactExcess(replica, state)
-    if (process(ctx, replica, message => withState(replica, message))) ctx.timer('again', 'real', 0)
+    if (process(ctx, replica)) ctx.timer('again', 'real', 0)
     if (snapshotDue(replica, snapshots)) ctx.run(takeSnapshot(ctx, replica))
     place(ctx, state, replica)
     if (!isRemoved(ctx.self, replica)) return

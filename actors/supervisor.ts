@@ -121,31 +121,7 @@ export const supervisorOf = (find: (name: string) => AnyActor): Actor<Supervisor
         child.dueMs = ctx.nowMs
         startDue(ctx, state)
       },
-      add(ctx, state, spec) {
-        if (state.stopping || state.children.has(spec.address)) return
-        const child = newChild(spec)
-        state.children.set(spec.address, child)
-        start(ctx, child)
-      },
-      drop(ctx, state, { address }) {
-        const child = state.children.get(address)
-        if (child === undefined) return
-        state.children.delete(address)
-        if (child.state === 'up') ctx.stopActor(address, 'no longer wanted')
-      },
-      place(ctx, state, { address, actor, args }) {
-        if (state.stopping) return
-        const machine = supervisorAddress(address)
-        const spec = { address, actor, args, thread: address }
-        if (state.children.has(machine)) return ctx.tell(machine as Ref<SupervisorProtocol>, 'add', spec)
-        const child = newChild({ address: machine, actor: 'supervisor', args: { children: [spec] }, thread: ownThread })
-        state.children.set(machine, child)
-        start(ctx, child)
-      },
-      displace(ctx, state, { address }) {
-        const machine = supervisorAddress(address)
-        if (state.children.has(machine)) ctx.tell(machine as Ref<SupervisorProtocol>, 'drop', { address })
-      },
+      ...growing(start),
       children: (_ctx, state) =>
         [...state.children.values()].map(child => ({
           address: child.spec.address,
@@ -171,6 +147,35 @@ export const supervisorOf = (find: (name: string) => AnyActor): Actor<Supervisor
     }
   }
 }
+
+/** Children that come and go while it runs. */
+const growing = (start: (ctx: SupervisorContext, child: Child) => void) => ({
+  add(ctx: SupervisorContext, state: SupervisorState, spec: ChildSpec): void {
+    if (state.stopping || state.children.has(spec.address)) return
+    const child = newChild(spec)
+    state.children.set(spec.address, child)
+    start(ctx, child)
+  },
+  drop(ctx: SupervisorContext, state: SupervisorState, { address }: { readonly address: string }): void {
+    const child = state.children.get(address)
+    if (child === undefined) return
+    state.children.delete(address)
+    if (child.state === 'up') ctx.stopActor(address, 'no longer wanted')
+  },
+  place(ctx: SupervisorContext, state: SupervisorState, { address, actor, args }: Pick<ChildSpec, 'address' | 'actor' | 'args'>): void {
+    if (state.stopping) return
+    const machine = supervisorAddress(address)
+    const spec = { address, actor, args, thread: address }
+    if (state.children.has(machine)) return ctx.tell(machine as Ref<SupervisorProtocol>, 'add', spec)
+    const child = newChild({ address: machine, actor: 'supervisor', args: { children: [spec] }, thread: ownThread })
+    state.children.set(machine, child)
+    start(ctx, child)
+  },
+  displace(ctx: SupervisorContext, state: SupervisorState, { address }: { readonly address: string }): void {
+    const machine = supervisorAddress(address)
+    if (state.children.has(machine)) ctx.tell(machine as Ref<SupervisorProtocol>, 'drop', { address })
+  }
+})
 
 /** Whether it is to be started again. */
 function died(ctx: SupervisorContext, policy: RestartPolicy, child: Child, reason: string): boolean {

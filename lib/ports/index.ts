@@ -1,6 +1,17 @@
 // ports: the protocols of the outside world. Each has a real (lib/host/ports) and a simulated (lib/sim) implementation.
 
-export { type DiskProtocol, disk, invalid, ioError, isFileName, noSpace, type Segment, sectorBytes } from './disk.js'
+export {
+  type DiskProtocol,
+  disk,
+  type FilePart,
+  filePartBytesMax,
+  invalid,
+  ioError,
+  isFileName,
+  noSpace,
+  type Segment,
+  sectorBytes
+} from './disk.js'
 export {
   bufferedMessageBytesMax,
   frameHeaderBytes,

@@ -180,11 +180,6 @@ export class Raft {
     if (mayCampaign(this.#core)) campaign(this.#core)
   }
 
-  /** Takes part in no term before this one any more. For a member that lost its past: see the store's recovery. */
-  enterTerm(term: number): void {
-    if (term > this.#core.term) this.#core.becomeFollower(term, null)
-  }
-
   hasReady(): boolean {
     const core = this.#core
     return (

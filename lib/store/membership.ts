@@ -188,7 +188,7 @@ function healthOf(self: string, raft: Raft): { voters: readonly string[]; starte
 }
 
 /** Proposes it. Who asked is answered once it is applied here. */
-export function change(ctx: MemberTurn, replica: Replica, wanted: MembershipChange, answer?: () => unknown): Answer<any> {
+export function change(ctx: MemberTurn, replica: Replica, wanted: MembershipChange, answer?: (later: Later<any>) => void): Answer<any> {
   const proposed = replica.raft.proposeChange(wanted, replica.life)
   if (!proposed.accepted) return refusalOf(proposed)
   const later = ctx.defer() as Later<unknown>
@@ -196,7 +196,7 @@ export function change(ctx: MemberTurn, replica: Replica, wanted: MembershipChan
   replica.changes.push({
     index,
     term,
-    applied: () => ctx.answer(later, answer === undefined ? membersOf(ctx.self, replica) : answer()),
+    applied: () => (answer === undefined ? ctx.answer(later, membersOf(ctx.self, replica)) : answer(later)),
     lost: () => ctx.answer(later, doubt('leader lost', 'the leader changed before the change of members was decided'))
   })
   return later

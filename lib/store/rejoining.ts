@@ -13,7 +13,7 @@
 // The damaged log is released only once the new one is durable, in a segment behind it: a crash in between finds the
 // damage again. An empty log would be that of a member that never voted.
 
-import { type Answer, ask, type Context, type Flow, type Outcome, refuse, sleep, type Turn } from '../actor/index.js'
+import { ask, type Context, type Flow, type Later, refuse, sleep, type Turn } from '../actor/index.js'
 import { disk } from '../ports/index.js'
 import { isMember } from '../raft/index.js'
 import { emptyTail, type WalIdentity, WalWriter } from '../wal/index.js'
@@ -21,10 +21,10 @@ import { diskTimeoutMs, lifeOf, optionsOf, type RecoveryArgs, raftConfigOf } fro
 import { change } from './membership.js'
 import type { StoreMemberProtocol } from './protocol.js'
 import { newReplica, type Replica } from './replica.js'
-import { isSnapshotFault, readSnapshot } from './snapshot-file.js'
-import { snapshotFileName, stateBytes } from './snapshotting.js'
+import { fetchSnapshot, type ReceivedSnapshot } from './snapshot-receiving.js'
+import { freshSnapshot } from './snapshotting.js'
 
-const answerTimeoutMs = 5_000
+const answerTimeoutMs = 10_000 // A snapshot has to be written first.
 const retryMs = 200
 const companyTimeoutMs = 3_000 // For another member to be heard, where none is known.
 const notesEvery = 50 // Rounds of asking.
@@ -34,14 +34,20 @@ type MemberContext = Context<StoreMemberProtocol, any>
 export const rejoinHandlers = {
   /** Of the leader, by a member that lost its past. */
   rejoin(ctx: Turn<StoreMemberProtocol, any, any>, { replica }: { readonly replica: Replica | undefined }): any {
-    if (replica?.raft.isLeader !== true) return refuse('no leader', 'it does not lead')
+    if (replica === undefined || !replica.raft.isLeader) return refuse('no leader', 'it does not lead')
     const member = ctx.from
     if (!isMember(replica.raft.membership, member)) return refuse('member not found', 'etcdserver: member not found')
-    return change(ctx, replica, { kind: 'demote', member }, (): Answer<StoreMemberProtocol, 'rejoin'> => {
-      const { index, term } = replica.raft.snapshotMeta(replica.applied.index)
-      return { index, term, leaderTerm: replica.raft.term, data: stateBytes(replica) }
+    return change(ctx, replica, { kind: 'demote', member }, later => {
+      const leaderTerm = replica.raft.term
+      ctx.run(answerState(ctx, replica, leaderTerm, later))
     })
   }
+}
+
+/** Its snapshot of now, or of later. */
+function* answerState(ctx: MemberContext, replica: Replica, leaderTerm: number, later: Later<any>): Flow<void> {
+  const fresh = yield* freshSnapshot(ctx, replica)
+  ctx.answer(later, 'index' in fresh ? { index: fresh.index, leaderTerm } : fresh)
 }
 
 /** `heard`: who has spoken to this member in this life. */
@@ -52,29 +58,26 @@ export function* rejoin(ctx: MemberContext, args: RecoveryArgs, identity: WalIde
     for (let waitedMs = 0; heard.size === 0 && waitedMs < companyTimeoutMs; waitedMs += retryMs) yield* sleep('real', retryMs)
     if (heard.size === 0) return 'the log is damaged and there is no other member to rejoin from: restore a backup'
   }
-  const asked = yield* askLeader(ctx, others, heard)
-  if (typeof asked === 'string') return asked
-  const { index, term, leaderTerm, leader, data } = asked
-  const content = readSnapshot(data)
-  if (isSnapshotFault(content)) return `the state arrived damaged: ${content.reason}`
-  const { mvcc } = content
-  const fileName = snapshotFileName(index)
-  const written = yield* ask(ctx.port(disk), diskTimeoutMs, 'writeFile', { name: fileName, bytes: data })
-  if (!written.ok) return `the state cannot be written: ${written.error.detail}`
+  const state = yield* askLeader(ctx, others, heard, args.clusterId)
+  if (typeof state === 'string') return state
+  const { header, mvcc, fileName } = state
+  const { index, term } = header
   const begun = yield* ask(ctx.port(disk), diskTimeoutMs, 'rotate')
   if (!begun.ok) return `no new log can be begun: ${begun.error.detail}`
   const { sequence } = begun.value
-  const hardState = { term: leaderTerm, vote: leader, commit: index }
+  // The snapshot may be of a later leader's entries by now. In that term nobody has this vote.
+  const hardState =
+    term > state.leaderTerm ? { term, vote: null, commit: index } : { term: state.leaderTerm, vote: state.leader, commit: index }
   const snapshot = { index, term, fileName }
   const wal = new WalWriter(optionsOf(args, identity), { ...emptyTail, sequence })
   ctx.save(wal.encode({ snapshot, hardState }).bytes, sequence)
   const released = yield* ask(ctx.port(disk), diskTimeoutMs, 'release', { before: sequence })
   if (!released.ok) return `the damaged log cannot be removed: ${released.error.detail}`
-  ctx.log('rejoined', { index, term: leaderTerm, revision: mvcc.revision })
+  ctx.log('rejoined', { index, term: hardState.term, revision: mvcc.revision })
   return newReplica({
     clusterId: args.clusterId,
     config: raftConfigOf(ctx, args),
-    recovered: { hardState, entries: [], snapshot: { index, term, membership: content.header.membership } },
+    recovered: { hardState, entries: [], snapshot: { index, term, membership: header.membership } },
     snapshot,
     mvcc,
     wal,
@@ -83,16 +86,31 @@ export function* rejoin(ctx: MemberContext, args: RecoveryArgs, identity: WalIde
   })
 }
 
-type Beginning = Answer<StoreMemberProtocol, 'rejoin'> & { readonly leader: string }
+interface Beginning extends ReceivedSnapshot {
+  readonly leader: string
+  readonly leaderTerm: number
+}
 
-function* askLeader(ctx: MemberContext, founders: readonly string[], heard: ReadonlySet<string>): Flow<Beginning | string> {
+/** A text says why it cannot begin. */
+function* askLeader(
+  ctx: MemberContext,
+  founders: readonly string[],
+  heard: ReadonlySet<string>,
+  clusterId: string
+): Flow<Beginning | string> {
   for (let round = 1; ; round++) {
     let last = ''
-    for (const other of new Set([...heard, ...founders])) {
-      const answer: Outcome<Answer<StoreMemberProtocol, 'rejoin'>> = yield* ask(other as typeof ctx.self, answerTimeoutMs, 'rejoin')
-      if (answer.ok) return { ...answer.value, leader: other }
-      if (answer.error.code === 'member not found') return removedReason
-      last = `${other}: ${answer.error.detail}`
+    for (const leader of new Set([...heard, ...founders])) {
+      const other = leader as typeof ctx.self
+      const answer = yield* ask(other, answerTimeoutMs, 'rejoin')
+      if (answer.ok) {
+        const received = yield* fetchSnapshot(ctx, other, answer.value.index, clusterId)
+        if (!('failure' in received)) return { ...received, leader, leaderTerm: answer.value.leaderTerm }
+        ctx.log('state not received', { from: other, ...received })
+        if (received.failure === 'damaged') ctx.tell(other, 'snapshotDamaged', { index: received.index })
+        if (received.failure === 'not written') return `the state cannot be written: ${received.detail}`
+      } else if (answer.error.code === 'member not found') return removedReason
+      else last = `${other}: ${answer.error.detail}`
     }
     if (round % notesEvery === 1) ctx.log('waits to rejoin', { rounds: round, last, needs: 'a majority of the voters beside this one' })
     yield* sleep('real', retryMs)

@@ -1,7 +1,7 @@
 // Members that come, go and lose their past, at one member by itself.
 
 import t from 'tap'
-import { alone, Bench, BenchDisk, heardFrom, leading, peers, self, stateOf } from './bench.js'
+import { alone, Bench, BenchDisk, heardFrom, leading, peers, self, snapshotOf } from './bench.js'
 
 const fourth = 'control-3/store'
 const addresses = (answer: { members: { address: string; isLearner: boolean }[] }): string[] =>
@@ -197,8 +197,9 @@ t.test('a member whose log is damaged takes no part until its leader has made it
   bench.settle()
   t.same(bench.messages(), [], 'and takes no part')
   const before = disk.segments.length
-  const state = stateOf(peers, 40, 8, { learners: [self], returning: [self] })
-  t.ok(bench.reply(peers[0], 'rejoin', { ...state, leaderTerm: 9 }))
+  t.ok(bench.reply(peers[0], 'rejoin', { index: 39, leaderTerm: 9 }))
+  t.same(disk.segments.length, before, 'the log is kept until a new one is durable')
+  bench.send(peers[0], snapshotOf(peers, 40, 8, { learners: [self], returning: [self] }))
   t.match(bench.logs('rejoined'), [{ index: 40, term: 9 }])
   t.same(disk.segments.length, 1)
   t.equal(disk.segments[0]?.sequence, before + 1)
@@ -240,6 +241,7 @@ t.test('a member of one that lost its past stops and says why, unless somebody s
   const grown = new Bench([self], damaged(), {}, 2)
   grown.raft({ type: 'heartbeat', from: fourth, to: self, term: 4, commit: 0, round: 1 })
   grown.tick(200)
-  t.ok(grown.reply(fourth, 'rejoin', { ...stateOf([fourth], 40, 4, { learners: [self], returning: [self] }), leaderTerm: 4 }))
+  t.ok(grown.reply(fourth, 'rejoin', { index: 40, leaderTerm: 4 }))
+  grown.send(fourth, snapshotOf([fourth], 40, 4, { learners: [self], returning: [self] }))
   t.match(grown.logs('rejoined'), [{ index: 40 }])
 })

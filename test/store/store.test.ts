@@ -1,7 +1,20 @@
 import t from 'tap'
-import { acknowledge, alone, Bench, BenchDisk, leading, peers, self, stateOf } from './bench.js'
+import { acknowledge, alone, Bench, BenchDisk, leading, peers, self } from './bench.js'
 
 const range = { key: 'a', end: 'z' }
+
+/** What one that rejoins is given of a leader's state, and the disk that has it by then. */
+function stateOf(leader: Bench): { index: number; from: BenchDisk } {
+  const { disk } = leader
+  const segments = disk.segments.map(segment => ({ ...segment }))
+  const asked = leader.put('freshSnapshot', undefined)
+  leader.settle()
+  const from = new BenchDisk()
+  for (const [name, bytes] of disk.files) from.files.set(name, bytes)
+  disk.segments = segments // As if that had been another member.
+  disk.files.clear()
+  return { index: leader.answer(asked).index, from }
+}
 
 t.test('group commit: the writes of a batch are one entry and one save, and told to others before it', async t => {
   const bench = leading()
@@ -182,8 +195,8 @@ t.test('a snapshot lets the log before it go, and the next life begins with it',
   t.ok(bench.logs('snapshot taken').length >= 5)
   t.equal(disk.files.size, 1, 'one snapshot is kept')
   t.ok(disk.segments.length <= 3 && (disk.segments[0]?.sequence ?? 0) > 3, `segments ${disk.segments.map(({ sequence }) => sequence)}`)
-  const calls = disk.calls.filter(call => ['writeFile', 'release'].includes(call))
-  t.equal(calls[0], 'writeFile', 'the file before the log goes')
+  const calls = disk.calls.filter(call => ['commitFile', 'release'].includes(call))
+  t.equal(calls[0], 'commitFile', 'the file before the log goes')
   const next = alone(disk, args, 2)
   const id = next.put('range', { key: 'a' })
   next.settle()
@@ -193,6 +206,7 @@ t.test('a snapshot lets the log before it go, and the next life begins with it',
 t.test('a large snapshot is of the state at its beginning, and takes several turns, in which the member goes on', async t => {
   const disk = new BenchDisk()
   const args = { snapshots: { entriesMax: 1000, bytesMax: 9 << 20 } }
+  disk.slow = true
   const bench = alone(disk, args)
   for (let i = 0; i < 9; i++) {
     bench.write(`key-${i}`, String(i).repeat(1 << 20))
@@ -204,7 +218,7 @@ t.test('a large snapshot is of the state at its beginning, and takes several tur
   bench.settle()
   t.ok(bench.answer(id), 'a write is answered meanwhile')
   t.equal(disk.files.size, 0)
-  bench.tick(10)
+  bench.tick(20)
   t.match(bench.logs('snapshot taken'), [{ index: 10 }])
   t.equal(disk.files.size, 1)
   const next = alone(disk, args, 2)
@@ -219,13 +233,19 @@ t.test('a large snapshot is of the state at its beginning, and takes several tur
 })
 
 t.test('a snapshot that cannot be kept is told to who sent it, after a while', async t => {
-  const { data, index, term } = stateOf([self, ...peers], 2, 1)
+  const former = alone()
+  former.write('a')
+  former.settle()
+  const { index, from } = stateOf(former)
 
   const disk = new BenchDisk()
   disk.full = true
   const bench = new Bench([self, ...peers], disk)
-  const snapshot = { meta: { index, term, membership: { voters: [self, ...peers], learners: [], removed: [] } }, data }
-  const send = (): void => bench.raft({ type: 'snapshot', from: peers[0], to: self, term: 5, snapshot })
+  const snapshot = { meta: { index, term: 1, membership: { voters: [self, ...peers], learners: [], removed: [] } } }
+  const send = (): void => {
+    bench.raft({ type: 'snapshot', from: peers[0], to: self, term: 5, snapshot })
+    bench.send(peers[0], from)
+  }
   const told = (): number => bench.effects.filter(effect => effect.kind === 'tell' && effect.type === 'snapshotFailed').length
   send()
   bench.tick(10)
