@@ -104,9 +104,7 @@ export const supervisorOf = (find: (name: string) => AnyActor): Actor<Supervisor
       return state
     },
     on: {
-      hold(_ctx, state, { addresses }) {
-        for (const child of chosen(state, addresses)) child.held = true
-      },
+      hold: (_ctx, state, { addresses }) => holdAll(chosen(state, addresses)),
       release(ctx, state, { addresses }) {
         for (const child of chosen(state, addresses)) {
           child.held = false
@@ -208,4 +206,8 @@ const newChild = (spec: ChildSpec): Child => ({
 
 function chosen(state: SupervisorState, addresses: readonly string[] | undefined): Child[] {
   return [...state.children.values()].filter(child => addresses === undefined || addresses.includes(child.spec.address))
+}
+
+function holdAll(children: readonly Child[]): void {
+  for (const child of children) child.held = true
 }
