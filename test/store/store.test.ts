@@ -157,7 +157,7 @@ t.test('what cannot be done is refused, definitely', async t => {
   for (const id of noLeader) t.match(bench.failure(id), { code: 'no leader', definite: true })
   const lone = alone(undefined, { txnBytesMax: 100 })
   const large = lone.write('a', 'x'.repeat(200))
-  t.match(lone.failure(large), { code: 'invalid', definite: true, detail: 'etcdserver: request is too large' })
+  t.match(lone.failure(large), { code: 'request too large', definite: true, detail: 'etcdserver: request is too large' })
   const one = lone.write('a')
   lone.settle()
   t.equal(lone.answer(one).revision, 2)
