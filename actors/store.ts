@@ -28,6 +28,7 @@ import {
   memberHandlers,
   misfitOfTxn,
   misfitOfWatch,
+  noteRemoval,
   placeMembers,
   process,
   type RecoveryArgs,
@@ -75,6 +76,7 @@ interface StoreState {
   readonly unmonitored: Set<string> // Peers whose death was told: watched again when they speak.
   revisionToCompact: number
   compactionAsked: number // By excess of history.
+  isLeaving: boolean
   placed: object | undefined // The membership that the supervisor was told of last.
   readonly heard: Set<string> // Who spoke to this member while it recovers.
 }
@@ -121,6 +123,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
       unmonitored: new Set(),
       revisionToCompact: 0,
       compactionAsked: 0,
+      isLeaving: false,
       placed: undefined,
       heard: new Set()
     }
@@ -184,9 +187,10 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
       if (replica !== undefined) return { term: replica.raft.term }
       return isLost ? { term: null } : starting()
     },
-    removed(ctx, { args }) {
+    removed(ctx, state) {
+      if (state.replica === undefined || state.isLeaving) return
       ctx.log('removed', { toldBy: ctx.from })
-      leave(ctx, args)
+      leave(ctx, state)
     },
     ...memberHandlers,
     ...rejoinHandlers,
@@ -202,6 +206,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     tick(ctx, state) {
       ctx.timer('tick', 'real', state.args.tickMs ?? tickMsDefault) // From now: missed ticks are never caught up.
       state.replica?.raft.tick()
+      if (state.replica !== undefined) askWhetherRemoved(ctx, state.replica)
     },
     again: () => undefined, // Its turn is followed by `settled`.
     hint(_ctx, { replica }) {
@@ -229,11 +234,19 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     if (process(ctx, replica)) ctx.timer('again', 'real', 0)
     if (snapshotDue(replica, snapshots)) ctx.run(takeSnapshot(ctx, replica))
     place(ctx, state, replica)
-    if (!isRemoved(ctx.self, replica)) return
+    if (!isRemoved(ctx.self, replica) || state.isLeaving) return
     ctx.log('removed', { index: replica.applied.index })
     sayGoodbye(ctx, replica)
-    leave(ctx, state.args)
+    leave(ctx, state)
   }
+}
+
+/** A learner does not campaign: it would never hear that it was removed. Who knows says so to whoever speaks to it. */
+function askWhetherRemoved(ctx: StoreContext, { raft }: Replica): void {
+  if (raft.isVoter || raft.leader !== null) return
+  const { voters, learners } = raft.membership
+  const other = [...voters, ...learners][Math.floor(ctx.random() * (voters.length + learners.length))]
+  if (other !== undefined && other !== ctx.self) ctx.tell(other as typeof ctx.self, 'raft', { messages: [] })
 }
 
 /** So much of the time for which followers stand by their leader that clocks may differ by a quarter, and a tick is lost. */
@@ -258,9 +271,16 @@ function place(ctx: StoreContext, state: StoreState, { raft }: Replica): void {
 }
 
 /** Removed: whoever supervises it is not to start it again. */
-function leave(ctx: StoreContext, { supervisor }: StoreArgs): void {
-  if (supervisor !== undefined) ctx.tell(supervisor as Ref<StorePlace>, 'displace', { address: ctx.self })
-  ctx.stop(removedReason)
+function leave(ctx: StoreContext, state: StoreState): void {
+  const { supervisor } = state.args
+  state.isLeaving = true
+  state.replica = undefined
+  function* end(): Flow<void> {
+    yield* noteRemoval(ctx)
+    if (supervisor !== undefined) ctx.tell(supervisor as Ref<StorePlace>, 'displace', { address: ctx.self })
+    ctx.stop(removedReason)
+  }
+  ctx.run(end())
 }
 
 function* recoverFlow(ctx: StoreContext, state: StoreState): Flow<void> {
@@ -272,7 +292,7 @@ function* recoverFlow(ctx: StoreContext, state: StoreState): Flow<void> {
   const replica = yield* begin(ctx, { ...args, raft }, lost, state.heard)
   if (typeof replica === 'string') {
     ctx.log('cannot begin', { reason: replica })
-    if (replica === removedReason) return leave(ctx, args)
+    if (replica === removedReason) return leave(ctx, state)
     return ctx.stop(replica)
   }
   state.replica = replica

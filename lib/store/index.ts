@@ -9,7 +9,7 @@ export { process, sayGoodbye, sendNews } from './processing.js'
 export type { StoreMemberProtocol } from './protocol.js'
 export { addRead } from './reading.js'
 export { begin } from './recovery.js'
-export { rejoinHandlers, removedReason } from './rejoining.js'
+export { noteRemoval, rejoinHandlers, removedReason } from './rejoining.js'
 export type { Replica } from './replica.js'
 export {
   isSnapshotFault,
