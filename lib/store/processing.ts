@@ -2,7 +2,7 @@
 
 import { type Context, doubt, refuse } from '../actor/index.js'
 import type { Entry, Message, Ready, Snapshot } from '../raft/index.js'
-import { compactAnswer, txnAnswer } from './answers.js'
+import { demoteLeasing, noteLease, promoteLeasing } from './leasing.js'
 import { holdNews, takeNews } from './news.js'
 import type { StoreMemberProtocol } from './protocol.js'
 import { answerReads, confirmReads, readsConfirmed, readsLost } from './reading.js'
@@ -32,8 +32,9 @@ export function process(ctx: MemberContext, replica: Replica): boolean {
   replica.received = undefined // Installed, or not wanted any more.
   answerReads(ctx, replica)
   loseLeadership(ctx, replica)
+  demoteLeasing(replica)
   show(ctx, replica)
-  return pushEvents(ctx, replica)
+  return pushEvents(ctx, replica) || replica.commands.count > 0 // What answers of reads proposed.
 }
 
 /** All commands of this batch are one entry. */
@@ -86,15 +87,16 @@ function install(ctx: MemberContext, replica: Replica, { meta }: Snapshot): void
 
 function apply(ctx: MemberContext, replica: Replica, entry: Entry): void {
   const { mvcc, pending, life } = replica
+  promoteLeasing(ctx, replica, entry.term)
   if (entry.kind === 'config') replica.raft.applyChange(entry)
   else if (entry.data.length > 0) {
     mvcc.applyEntry(entry.data, (proposer, number, result) => {
+      noteLease(ctx, replica, result)
       if (proposer !== life) return
       const waiting = pending.get(number)
       if (waiting === undefined) return
       pending.delete(number)
-      if (waiting.kind === 'txn') ctx.answer(waiting.later, txnAnswer(result, mvcc.revision))
-      else if (waiting.later !== undefined) ctx.answer(waiting.later, compactAnswer(result, mvcc.revision))
+      if (waiting.later !== undefined) ctx.answer(waiting.later, waiting.answer(result, mvcc.revision))
     })
   }
   replica.applied.index = entry.index

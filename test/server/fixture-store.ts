@@ -28,7 +28,10 @@ interface State {
 
 const refusalOf = ({ code, message }: Failure) => refuse(code === 'future' ? 'future revision' : code, message)
 
-export const memberActor: Actor<StoreProtocol, MemoryStore, State> = {
+/** What the apiserver asks of a store. */
+type Served = Pick<StoreProtocol, 'range' | 'revision' | 'compact' | 'txn' | 'watch'>
+
+export const memberActor: Actor<Served, MemoryStore, State> = {
   name: 'member',
   init: (_ctx, store) => ({ store, hub: new WatchHub(store.mvcc), sinks: new Map(), watchLast: 0 }),
   on: {
@@ -62,7 +65,8 @@ export const memberActor: Actor<StoreProtocol, MemoryStore, State> = {
       const id = String(++state.watchLast)
       const sink = ctx.stream()
       state.sinks.set(id, sink)
-      state.hub.add({ id, ...request })
+      const { key, end, startRevision, prevKv = false } = request
+      state.hub.add({ id, key, end, startRevision, prevKv })
       return sink
     }
   },
@@ -99,6 +103,7 @@ function compareOf(compare: StoreCompare): Compare {
 }
 
 function resultOf(result: OpResult): StoreOpResult {
+  if (result.type === 'txn') return { ...result, results: result.results.map(resultOf) }
   return result.type === 'put' ? { type: 'put' } : result
 }
 

@@ -151,13 +151,13 @@ t.test('what cannot be done is refused, definitely', async t => {
     bench.write('a'),
     bench.put('range', range),
     bench.put('compact', { revision: 1 }),
-    bench.put('propose', { compares: [], success: [], failure: [] })
+    bench.put('propose', { type: 'txn', compares: [], success: [], failure: [] })
   ]
   bench.settle()
   for (const id of noLeader) t.match(bench.failure(id), { code: 'no leader', definite: true })
   const lone = alone(undefined, { txnBytesMax: 100 })
   const large = lone.write('a', 'x'.repeat(200))
-  t.match(lone.failure(large), { code: 'invalid', definite: true, detail: 'etcdserver: request is too large' })
+  t.match(lone.failure(large), { code: 'request too large', definite: true, detail: 'etcdserver: request is too large' })
   const one = lone.write('a')
   lone.settle()
   t.equal(lone.answer(one).revision, 2)
