@@ -4,18 +4,13 @@
 // is sent again only if the caller says that doing so is harmless: ours compare what they replace, so at most one takes effect.
 
 import { ask, type Failure, type Flow, type Outcome, sleep } from '../actor/index.js'
-import {
-  refusalCodes,
-  type StoreRange,
-  type StoreRangeAnswer,
-  type StoreRef,
-  type StoreTxn,
-  type StoreTxnAnswer
-} from '../storage/index.js'
+import type { StoreRange, StoreRangeAnswer, StoreRef, StoreTxn, StoreTxnAnswer } from '../storage/index.js'
 
 /** Failures that say something of the request; any member would answer the same. */
-const final = new Set<string>(['unknown message', ...refusalCodes])
-for (const ofTheMember of ['no leader', 'leader lost', 'overloaded']) final.delete(ofTheMember)
+const final = new Set([
+  ...['compacted', 'future revision', 'no space', 'corrupt', 'invalid', 'unknown message'],
+  ...['request too large', 'too many ops', 'duplicate key', 'empty key', 'key not found', 'lease not found']
+])
 
 /** A member that holds still is passed over after this; by then the others have elected a leader. Twice as long in each round: all may be slow. */
 const attemptTimeoutMs = 1_000

@@ -2,6 +2,7 @@
 
 export {
   refusalCodes,
+  type StorageProtocol,
   type StoreAlarm,
   type StoreAlarmRequest,
   type StoreAlarmType,

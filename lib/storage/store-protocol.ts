@@ -15,7 +15,7 @@ export interface StoreProtocol {
   compact(request: { readonly revision: number }): { readonly revision: number }
   /** The newest revision acknowledged to anyone before this was asked (linearizable; batched by the store). */
   revision(): { readonly revision: number }
-  /** Refused with `compacted` when the revisions since `startRevision` are gone. An item is one batch, in order of revision. */
+  /** Refused, or ended before any event, with `compacted` when the revisions since `startRevision` are gone. An item is one batch, in order of revision. */
   watch(watch: StoreWatch): Stream<StoreWatchBatch>
   /**
    * Every watch of that group on this member is sent a batch as soon as it has all its events, with a revision no older than this
@@ -36,7 +36,10 @@ export interface StoreProtocol {
   /** The hash of the state at that revision (0: the newest) on this member: members that compacted at the same agree (etcd's HashKV). */
   hash(at: { readonly revision: number }): { readonly hash: number; readonly revision: number; readonly compactRevision: number }
 }
-export type StoreRef = Ref<StoreProtocol>
+
+/** What the apiserver needs of a storage, whichever it is. */
+export type StorageProtocol = Pick<StoreProtocol, 'range' | 'txn' | 'compact' | 'revision' | 'watch'>
+export type StoreRef = Ref<StorageProtocol>
 
 /** Stable words. A gateway maps them to the errors of gRPC. */
 export const refusalCodes = [

@@ -16,6 +16,7 @@ import type {
   StoreTxnAnswer
 } from '../storage/index.js'
 
+/** The code of a refusal is the protocol's word; its detail is etcd's text, which clients of etcd compare. */
 const codes: Readonly<Record<FailureCode, StoreRefusalCode>> = {
   compacted: 'compacted',
   future: 'future revision',

@@ -3,10 +3,10 @@
 import { type Actor, refuse, type Sink, sleep } from '../../lib/actor/index.js'
 import { type Compare, type Failure, Mvcc, type Op, type OpResult, WatchHub } from '../../lib/mvcc/index.js'
 import type {
+  StorageProtocol,
   StoreCompare,
   StoreOp,
   StoreOpResult,
-  StoreProtocol,
   StoreTxn,
   StoreTxnAnswer,
   StoreWatchBatch
@@ -28,10 +28,7 @@ interface State {
 
 const refusalOf = ({ code, message }: Failure) => refuse(code === 'future' ? 'future revision' : code, message)
 
-/** What the apiserver asks of a store. */
-type Served = Pick<StoreProtocol, 'range' | 'revision' | 'compact' | 'txn' | 'watch'>
-
-export const memberActor: Actor<Served, MemoryStore, State> = {
+export const memberActor: Actor<StorageProtocol, MemoryStore, State> = {
   name: 'member',
   init: (_ctx, store) => ({ store, hub: new WatchHub(store.mvcc), sinks: new Map(), watchLast: 0 }),
   on: {
