@@ -19,6 +19,7 @@ export function readinessOf(plan: ClusterPlan, factsOf: (address: string) => Fac
       .map(child => ({ name: `${child.address} is ready`, ready: factsOf(child.address)?.ready === true }))
   return [
     { name: 'the store has a leader', ready: some('store', 'role', 'leader') },
+    ...each('etcd'),
     ...each('apiserver'),
     { name: 'the controller-manager leads', ready: some('controller-manager', 'leader', true) },
     { name: 'the scheduler leads', ready: some('scheduler', 'leader', true) },
