@@ -35,13 +35,12 @@ import {
   sendNews,
   sinkChanged,
   snapshotDue,
+  snapshotHandlers,
   snapshotLimits,
   standingSinkChanged,
-  stateBytes,
   statusHandlers,
   takeSnapshot,
-  txnOf,
-  withState
+  txnOf
 } from '../lib/store/index.js'
 
 export type StoreArgs = Omit<RecoveryArgs, 'raft'> & {
@@ -112,6 +111,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     return state
   },
   on: {
+    ...snapshotHandlers,
     range(ctx, { replica }, query) {
       if (replica === undefined) return starting()
       if (query.serializable === true && replica.reads.isCurrent) return rangeAnswer(replica.mvcc, query)
@@ -158,22 +158,9 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
         else replica.raft.step(message)
       }
     },
-    snapshotFailed: (ctx, { replica }) => replica?.raft.snapshotFailed(ctx.from),
     currentTerm(_ctx, { replica, isLost }) {
       if (replica !== undefined) return { term: replica.raft.term }
       return isLost ? { term: null } : starting()
-    },
-    currentState(ctx, { replica }, { aboveTerm }) {
-      replica?.raft.enterTerm(aboveTerm + 1)
-      if (replica === undefined || !replica.raft.isLeader) return refuse('no leader', 'it does not lead')
-      const later = ctx.defer()
-      const leaderTerm = replica.raft.term
-      const run = (): void => {
-        const { index, term } = replica.raft.snapshotMeta(replica.applied.index)
-        ctx.answer(later, { index, term, leaderTerm, data: stateBytes(replica) })
-      }
-      addRead(replica, { kind: 'state', run, lost: () => ctx.answer(later, refuse('no leader', 'it leads no more')) })
-      return later
     },
     ...statusHandlers,
     log: (_ctx, { replica }, { index }) => (replica === undefined ? starting() : logPart(replica.raft, index)),
@@ -211,7 +198,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     const { replica, snapshots } = state
     if (replica === undefined) return
     compactExcess(replica, state)
-    if (process(ctx, replica, message => withState(replica, message))) ctx.timer('again', 'real', 0)
+    if (process(ctx, replica)) ctx.timer('again', 'real', 0)
     if (snapshotDue(replica, snapshots)) ctx.run(takeSnapshot(ctx, replica))
   }
 }

@@ -2,14 +2,22 @@
 
 import { createRequire } from 'node:module'
 import * as path from 'node:path'
-import { type ChannelCredentials, type Client, credentials, type GrpcObject, loadPackageDefinition } from '@grpc/grpc-js'
+import {
+  type ChannelCredentials,
+  type Client,
+  credentials,
+  type GrpcObject,
+  loadPackageDefinition,
+  type ServiceClientConstructor
+} from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
 import { quantile } from './measure.js'
 import { keyOf, watchedKeyOf, watchedRange } from './store-keys.js'
 import type { Phase, PhaseRate, WatchedRate } from './store-load.js'
 
 const protoDir = path.join(path.dirname(createRequire(import.meta.url).resolve('etcd3/package.json')), 'proto')
-export const etcdPackage = loadSync('rpc.proto', { includeDirs: [protoDir], longs: Number, keepCase: true, arrays: true, defaults: true })
+const etcdPackage = loadSync('rpc.proto', { includeDirs: [protoDir], longs: Number, keepCase: true, arrays: true, defaults: true })
+export const etcdApi = (loadPackageDefinition(etcdPackage) as GrpcObject).etcdserverpb as Record<'KV' | 'Watch', ServiceClientConstructor>
 
 const valueBytes = 256
 const channelsPerEndpoint = 2
@@ -32,11 +40,12 @@ export class GrpcLoad {
   readonly #watch: WatchClient
 
   constructor(endpoints: readonly string[], secret: ChannelCredentials = credentials.createInsecure()) {
-    const api = (loadPackageDefinition(etcdPackage) as GrpcObject).etcdserverpb as Record<string, any>
     const options = (channel: number): object => ({ 'grpc.use_local_subchannel_pool': 1, 'kabuki.channel': channel })
     const channels = Array.from({ length: channelsPerEndpoint }, (_, at) => at)
-    this.#kvs = endpoints.flatMap(endpoint => channels.map(channel => new api.KV(endpoint, secret, options(channel)) as KvClient))
-    this.#watch = new api.Watch(endpoints[0], secret, options(channelsPerEndpoint)) as WatchClient
+    this.#kvs = endpoints.flatMap(endpoint =>
+      channels.map(channel => new etcdApi.KV(endpoint, secret, options(channel)) as unknown as KvClient)
+    )
+    this.#watch = new etcdApi.Watch(endpoints[0] as string, secret, options(channelsPerEndpoint)) as unknown as WatchClient
   }
 
   async measure({ op, inFlight, forMs }: Phase): Promise<PhaseRate> {

@@ -14,6 +14,13 @@ export interface LoadProtocol {
   measure(phase: Phase): PhaseRate
   /** Puts, each of which that many watchers of one member see. */
   watched(run: { readonly watchers: number; readonly puts: number; readonly inFlight: number }): WatchedRate
+  leader(): Lead
+  /** Answered once a member other than that one has acknowledged a write. */
+  writtenWithout(lost: Lead): void
+}
+
+export interface Lead {
+  readonly leader: string
 }
 
 export interface Phase {
@@ -43,6 +50,8 @@ const askTimeoutMs = 5_000
 const warmUpMs = 300 // Of each phase, not counted.
 const sampleEvery = 16
 const leaderPauseMs = 5
+const attemptTimeoutMs = 50
+const attemptPauseMs = 2
 const pollMs = 10
 const watchedTimeoutMs = 30_000
 const watchWindow = 256
@@ -58,6 +67,12 @@ const load: Actor<LoadProtocol, StoreLoadArgs, StoreLoadArgs> = {
     },
     *watched(ctx, { members }, run) {
       return yield* watched(ctx, yield* findLeader(members), run)
+    },
+    *leader(_ctx, { members }) {
+      return { leader: yield* findLeader(members) }
+    },
+    *writtenWithout(_ctx, { members }, { leader }) {
+      yield* writeAtAny(members.filter(member => member !== leader))
     }
   }
 }
@@ -71,6 +86,16 @@ function* findLeader(members: readonly string[]): Flow<StoreRef> {
       if ((answer as { ok: boolean }).ok) return store // Only a leader takes what is passed on to it.
     }
     yield* sleep('real', leaderPauseMs)
+  }
+}
+
+/** By turns, patient for no longer than a client that wants to know. */
+function* writeAtAny(members: readonly string[]): Flow<void> {
+  for (let tries = 0; ; tries++) {
+    const store = members[tries % members.length] as string as StoreRef
+    const answer = yield* ask(store, attemptTimeoutMs, 'txn', put(keyOf(tries)))
+    if (answer.ok) return
+    yield* sleep('real', attemptPauseMs)
   }
 }
 

@@ -4,25 +4,20 @@
 // By message: three members in threads of their own, with real logs, and a loader in a fourth. Over gRPC: a whole cluster by
 // the real command. Every round has all of them, one after the other; figures are medians of the rounds.
 
-import * as fs from 'node:fs'
-import * as os from 'node:os'
-import * as path from 'node:path'
 import { Worker } from 'node:worker_threads'
-import type { Ref } from '../lib/actor/index.js'
-import { Runtime } from '../lib/host/index.js'
 import { ClusterProcess } from './cluster-process.js'
 import { GrpcLoad } from './grpc-load.js'
 import { median } from './measure.js'
 import { RealEtcd } from './real-etcd.js'
 import type { Figure, Mark, Scenario } from './scenario.js'
-import type { LoadProtocol, Phase, PhaseRate, StoreLoadArgs, WatchedRate } from './store-load.js'
+import type { Phase, PhaseRate, WatchedRate } from './store-load.js'
+import { loader, members, startStore } from './store-runtime.js'
 
-const members = ['control-0/store', 'control-1/store', 'control-2/store']
-const loader = 'control-0/load' as string as Ref<LoadProtocol>
 const rounds = 3
 const forMs = 1500
 const timeoutMs = 60_000
 const etcdPort = 23_790
+const warmUp: Phase = { op: 'put', inFlight: 64, forMs: 2000 } // Code is compiled and files grow at first; a server's life is longer.
 const watching = { watchers: 100, puts: 500, inFlight: 8 }
 const names = { put: 'put', read: 'linearizable read', serializable: 'serializable read' } as const
 const phases: readonly Phase[] = [1, 64, 256].flatMap(inFlight =>
@@ -71,7 +66,11 @@ export const store: Scenario = {
       contenders.set(bare, await floor())
       const etcd = await RealEtcd.start()
       if (etcd === undefined) console.log('no etcd on the PATH: nothing to compare with (Debian: apt-get install etcd-server)')
-      else contenders.set('etcd', grpc(etcd.endpoints, () => etcd.stop()))
+      else
+        contenders.set(
+          'etcd',
+          grpc(etcd.endpoints, () => etcd.stop())
+        )
       return await figuresOf(contenders)
     } finally {
       for (const { stop } of contenders.values()) await stop()
@@ -83,10 +82,10 @@ async function figuresOf(contenders: ReadonlyMap<string, Contender>): Promise<Fi
   const rates = new Map<string, (PhaseRate & { readonly cpuUs?: number })[]>()
   const delivered = new Map<string, number[]>()
   const note = <V>(into: Map<string, V[]>, name: string, value: V): void => void into.set(name, [...(into.get(name) ?? []), value])
+  for (const { measure } of contenders.values()) await measure(warmUp)
   for (let round = 0; round < rounds; round++) {
     for (const phase of phases) for (const [way, { measure }] of contenders) note(rates, nameOf(phase, way), await measure(phase))
-    for (const [way, { watched }] of contenders)
-      if (watched !== undefined) note(delivered, way, (await watched()).deliveriesPerSecond)
+    for (const [way, { watched }] of contenders) if (watched !== undefined) note(delivered, way, (await watched()).deliveriesPerSecond)
   }
   const middle = (name: string, of: (rate: PhaseRate & { readonly cpuUs?: number }) => number | undefined): number =>
     median((rates.get(name) ?? []).map(rate => of(rate) ?? Number.NaN))
@@ -120,25 +119,7 @@ async function figuresOf(contenders: ReadonlyMap<string, Contender>): Promise<Fi
 
 /** With the processor time of the whole process an operation: the figure that a busy machine disturbs least. */
 async function messages(): Promise<Contender> {
-  const dataDir = fs.mkdtempSync(path.join(os.tmpdir(), 'kabuki-bench-'))
-  const bundle = new URL('../bundle/', import.meta.url)
-  const runtime = await Runtime.start({
-    dataDir,
-    rosterUrl: new URL('./store-load.js', import.meta.url).href,
-    workerUrl: actor => new URL(actor === 'store' ? 'thread-store.cjs' : '../lib/host/worker-main.js', bundle).href
-  })
-  const stop = async (): Promise<void> => {
-    await runtime.stop()
-    fs.rmSync(dataDir, { recursive: true, force: true })
-  }
-  try {
-    for (const member of members) await runtime.startActor(member, 'store', { clusterId: 'bench', members }, member)
-    const args: StoreLoadArgs = { members }
-    await runtime.startActor(loader, 'load', args, loader)
-  } catch (error) {
-    await stop()
-    throw error
-  }
+  const { runtime, stop } = await startStore()
   return {
     async measure(phase) {
       const before = process.cpuUsage()

@@ -23,7 +23,7 @@ import {
   writeKubeconfig
 } from '../lib/host/index.js'
 import { answerControl } from './control.js'
-import { missingOf, readinessOf } from './readiness.js'
+import { fatalOf, missingOf, readinessOf } from './readiness.js'
 
 export interface ClusterOptions extends Partial<ClusterShape> {
   /** Undefined: a temporary directory that goes with the cluster. */
@@ -171,7 +171,9 @@ export class Cluster {
           told.add(name)
           onProgress(`${name} (${Math.round(performance.now() - startedMs)} ms)`)
         }
+        const fatal = fatalOf(this.plan, address => this.runtime.facts.of(address))
         if (readiness.every(({ ready }) => ready)) finish(resolve)
+        else if (fatal !== undefined) finish(() => reject(new Error(fatal)))
       }
       const finish = (then: () => void): void => {
         clearTimeout(timer)

@@ -9,8 +9,9 @@ import type { ModuleImage } from '../../lib/images/index.js'
 import { Cluster } from '../cluster.js'
 import { rosterUrl, workerUrl } from '../modules.js'
 import { type CommandOptions, print } from './call.js'
+import { type EtcdOptions, etcdOf } from './etcd.js'
 
-export interface UpOptions extends CommandOptions {
+export interface UpOptions extends CommandOptions, EtcdOptions {
   readonly nodes: number
   readonly stores: number
   readonly apiservers: number
@@ -33,6 +34,8 @@ const detachTimeoutMs = 60_000
 
 export async function up(options: UpOptions): Promise<void> {
   if (options.etcdInsecure === true && options.etcdPort === undefined) throw new Error('--etcd-insecure says how: --etcd-port says where')
+  if (options.etcdServers !== undefined && options.etcdPort !== undefined)
+    throw new Error('a real etcd answers for itself: leave --etcd-port out')
   if (options.detach === true) return detach(options)
   const startedMs = performance.now()
   const quiet = options.output === 'json'
@@ -40,6 +43,7 @@ export async function up(options: UpOptions): Promise<void> {
   const cluster = await Cluster.start({
     nodes: options.nodes,
     stores: options.stores,
+    etcd: etcdOf(options),
     apiservers: options.apiservers,
     controllerManagers: options.controllerManagers,
     schedulers: options.schedulers,
@@ -63,12 +67,12 @@ export async function up(options: UpOptions): Promise<void> {
   })
   const where = {
     api: cluster.apiUrl,
-    ...etcdOf(cluster.etcdUrls, cluster.dataDir),
+    ...etcdAccessOf(cluster.etcdUrls, cluster.dataDir),
     kubeconfig: cluster.kubeconfig,
     logs: path.join(cluster.dataDir, 'logs'),
     pid: process.pid
   }
-  print(options, where, summary(where, Math.round(performance.now() - startedMs), options.dataDir))
+  print(options, where, summary(where, Math.round(performance.now() - startedMs), options))
   await cluster.ended
   process.exit(0)
 }
@@ -82,7 +86,7 @@ interface EtcdAccess {
 }
 
 /** How etcdctl gets in. */
-function etcdOf(urls: readonly string[], dataDir: string): { readonly etcd?: EtcdAccess } {
+function etcdAccessOf(urls: readonly string[], dataDir: string): { readonly etcd?: EtcdAccess } {
   if (urls.length === 0) return {}
   const endpoints = urls.join(',')
   const pki = (file: string): string => path.join(path.resolve(dataDir), 'pki', file)
@@ -100,8 +104,13 @@ function etcdLines(etcd: EtcdAccess | undefined): string[] {
   return [`  etcd        ETCDCTL_API=3 etcdctl --endpoints ${endpoints}${files}`]
 }
 
-function summary(where: { api: string; etcd?: EtcdAccess; kubeconfig: string; logs: string }, ms: number, dataDir: string): string {
+function summary(
+  where: { api: string; etcd?: EtcdAccess; kubeconfig: string; logs: string },
+  ms: number,
+  { dataDir, etcdServers }: UpOptions
+): string {
   const here = dataDir === './.kabuki' ? '' : ` --data-dir ${dataDir}`
+  const victim = etcdServers === undefined ? 'control-0/store' : 'control-0/etcd-storage'
   return [
     `kabuki is up (${ms} ms)`,
     `  api         ${where.api}`,
@@ -109,7 +118,7 @@ function summary(where: { api: string; etcd?: EtcdAccess; kubeconfig: string; lo
     `  kubeconfig  ${where.kubeconfig}`,
     `  logs        ${where.logs}`,
     `  try         export KUBECONFIG=${where.kubeconfig}; kubectl get nodes`,
-    `              kabuki status${here}; kabuki chaos kill control-0/store${here}; kabuki down${here}`
+    `              kabuki status${here}; kabuki chaos kill ${victim}${here}; kabuki down${here}`
   ].join('\n')
 }
 
@@ -145,7 +154,7 @@ async function detach(options: UpOptions): Promise<void> {
     )
     if (ready !== undefined) {
       const { api, kubeconfig, etcd } = ready as { api: string; kubeconfig: string; etcd: readonly string[] }
-      const where = { api, ...etcdOf(etcd, options.dataDir), kubeconfig, logs: path.dirname(log), pid: child.pid }
+      const where = { api, ...etcdAccessOf(etcd, options.dataDir), kubeconfig, logs: path.dirname(log), pid: child.pid }
       child.unref()
       print(
         options,

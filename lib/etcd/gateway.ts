@@ -132,7 +132,8 @@ export class Gateway {
     if (needsLeader && this.leader === null) return this.finish(call.id, faults.noLeader)
     const request = call.message === null ? undefined : this.#decode(call.id, method, call.message)
     if (request === null) return
-    if (method.streaming !== undefined) this.#streams.set(call.id, { stream: method.streaming(this, call, request as never), method, needsLeader })
+    if (method.streaming !== undefined)
+      this.#streams.set(call.id, { stream: method.streaming(this, call, request as never), method, needsLeader })
     else if (method.unary !== undefined) this.ctx.run(this.#answer(call, method, method.unary(this, request as never, call)))
   }
 

@@ -6,12 +6,15 @@
 
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { isFileName } from '../ports/index.js'
+import { type FilePart, filePartBytesMax, isFileName, type Segment } from '../ports/index.js'
 
 const aheadBytes = 1 << 20
 const zeros = new Uint8Array(aheadBytes)
 const segmentName = (sequence: number): string => `segment-${String(sequence).padStart(8, '0')}`
 const segmentPattern = /^segment-(\d{8})$/
+/** Zeros, to become the next segment: what `reserve` has set aside for it. */
+const spareName = 'segment-spare'
+const temporaryOf = (file: string): string => `${file}.tmp`
 
 /** Two 32-bit numbers: the segment being written and how much of it is synced. */
 export const syncedBytes = 8
@@ -23,6 +26,8 @@ export class Journal {
   #sequence = 0
   #position = 0
   #allocated = 0
+  #spare = -1 // Its length; below 0: not known yet.
+  readonly #begun = new Map<string, { readonly descriptor: number; length: number }>()
 
   constructor(directory: string, synced: SharedArrayBuffer) {
     this.directory = directory
@@ -30,30 +35,33 @@ export class Journal {
     fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
   }
 
-  recover(): { segments: { sequence: number; bytes: Uint8Array }[]; files: { name: string }[] } {
+  recover(): { segments: Segment[]; files: { name: string }[] } {
+    this.#dropBegun()
     const names = fs.readdirSync(this.directory)
+    for (const name of names) if (name.endsWith('.tmp')) fs.rmSync(path.join(this.directory, name), { force: true })
     const sequences = names.flatMap(name => segmentPattern.exec(name)?.[1] ?? []).map(Number)
-    const segments = sequences
-      .sort((a, b) => a - b)
-      .map(sequence => ({ sequence, bytes: new Uint8Array(fs.readFileSync(this.#pathOf(sequence))) }))
+    const segments = sequences.sort((a, b) => a - b).map(sequence => ({ sequence, length: fs.statSync(this.#pathOf(sequence)).size }))
     const last = segments.at(-1)
-    if (last !== undefined && this.#descriptor < 0) this.#open(last.sequence, last.bytes.length)
+    if (last !== undefined && this.#descriptor < 0) this.#open(last.sequence, last.length)
     return { segments, files: this.files() }
   }
 
+  readSegment(sequence: number): Uint8Array | null {
+    const file = this.#pathOf(sequence)
+    return fs.existsSync(file) ? new Uint8Array(fs.readFileSync(file)) : null
+  }
+
   files(): { name: string }[] {
-    const names = fs.readdirSync(this.directory).filter(name => !segmentPattern.test(name) && !name.endsWith('.tmp'))
+    const names = fs.readdirSync(this.directory).filter(name => !name.startsWith('segment-') && !name.endsWith('.tmp'))
     return names.sort().map(name => ({ name }))
   }
 
-  /** Cuts the last segment at `length`; zeroes follow. False: that is not the last, or not a place in it. */
+  /** Cuts the last segment at `length`; zeroes follow, in place: a full disk has no room for others. False: that is not the last, or not a place in it. */
   repair(sequence: number, length: number): boolean {
     if (this.#descriptor < 0) this.recover()
     if (this.#descriptor < 0 || sequence !== this.#sequence || length < 0 || length > fs.fstatSync(this.#descriptor).size) return false
-    fs.ftruncateSync(this.#descriptor, length)
+    this.#zero(length, this.#allocated)
     this.#position = length
-    this.#allocated = length
-    this.#allocate(0)
     this.#sync()
     return true
   }
@@ -63,9 +71,7 @@ export class Journal {
     if (this.#descriptor < 0) this.recover()
     if (segment > this.#sequence || this.#descriptor < 0) this.#create(Math.max(1, segment))
     if (this.#position + bytes.length > this.#allocated) this.#allocate(bytes.length)
-    let written = 0
-    while (written < bytes.length)
-      written += fs.writeSync(this.#descriptor, bytes, written, bytes.length - written, this.#position + written)
+    writeAll(this.#descriptor, bytes, this.#position)
     this.#position += bytes.length
     this.#sync()
   }
@@ -81,10 +87,79 @@ export class Journal {
     this.#removeSegments(sequence => sequence < before && sequence !== this.#sequence)
   }
 
+  /** See the port. A segment is longer than what is ever reserved, so that the saves that rest on it begin one at most. */
+  reserve(bytes: number): number {
+    if (this.#descriptor < 0) this.recover()
+    if (this.#spare < 0) this.#spare = sizeOf(path.join(this.directory, spareName))
+    const ahead = (): number => (this.#descriptor < 0 ? bytes : this.#allocated - this.#position)
+    try {
+      if (ahead() < bytes) this.#allocate(bytes)
+      if (this.#spare < bytes) this.#growSpare(bytes)
+    } catch (error) {
+      if (!isFull(error)) throw error
+    }
+    return Math.min(bytes, ahead(), this.#spare)
+  }
+
+  beginFile(name: string): void {
+    const target = this.#fileOf(name)
+    this.abandonFile(name)
+    this.#begun.set(name, { descriptor: fs.openSync(temporaryOf(target), 'w', 0o600), length: 0 })
+  }
+
+  /** Synced part by part: one sync of a large file would take long. */
+  appendFile(name: string, offset: number, bytes: Uint8Array): void {
+    const file = this.#begun.get(name)
+    if (file === undefined || file.length !== offset) throw new Error(`${name} was not begun, or does not end at ${offset}`)
+    refuseLarge(bytes.length)
+    writeAll(file.descriptor, bytes, offset)
+    fs.fdatasyncSync(file.descriptor)
+    file.length += bytes.length
+  }
+
+  commitFile(name: string, length: number): void {
+    const file = this.#begun.get(name)
+    if (file === undefined || file.length !== length) throw new Error(`${name} was not begun, or is not of ${length} bytes`)
+    const target = this.#fileOf(name)
+    fs.fsyncSync(file.descriptor)
+    fs.renameSync(temporaryOf(target), target)
+    this.#begun.delete(name)
+    fs.closeSync(file.descriptor)
+    this.#syncDirectory()
+  }
+
+  abandonFile(name: string): void {
+    const file = this.#begun.get(name)
+    if (file === undefined) return
+    this.#begun.delete(name)
+    fs.closeSync(file.descriptor)
+    fs.rmSync(temporaryOf(this.#fileOf(name)), { force: true })
+  }
+
+  readPart(name: string, offset: number, length: number): FilePart | null {
+    refuseLarge(length)
+    const file = this.#fileOf(name)
+    if (!fs.existsSync(file)) return null
+    const descriptor = fs.openSync(file, 'r')
+    try {
+      const fileBytes = fs.fstatSync(descriptor).size
+      const bytes = new Uint8Array(Math.max(0, Math.min(length, fileBytes - offset)))
+      let read = 0
+      while (read < bytes.length) {
+        const got = fs.readSync(descriptor, bytes, read, bytes.length - read, offset + read)
+        if (got === 0) throw new Error(`${name} became shorter while it was read`)
+        read += got
+      }
+      return { bytes, fileBytes }
+    } finally {
+      fs.closeSync(descriptor)
+    }
+  }
+
   /** Atomic: after a crash the file is there whole, or not at all (or as it was before). */
   writeFile(name: string, bytes: Uint8Array): void {
     const target = this.#fileOf(name)
-    const temporary = `${target}.tmp`
+    const temporary = temporaryOf(target)
     const descriptor = fs.openSync(temporary, 'w', 0o600)
     try {
       fs.writeFileSync(descriptor, bytes)
@@ -106,8 +181,18 @@ export class Journal {
   }
 
   close(): void {
+    this.#dropBegun()
+    this.#closeSegment()
+  }
+
+  #closeSegment(): void {
     if (this.#descriptor >= 0) fs.closeSync(this.#descriptor)
     this.#descriptor = -1
+  }
+
+  #dropBegun(): void {
+    for (const { descriptor } of this.#begun.values()) fs.closeSync(descriptor)
+    this.#begun.clear()
   }
 
   #removeSegments(which: (sequence: number) => boolean): void {
@@ -119,19 +204,26 @@ export class Journal {
   }
 
   #create(sequence: number): void {
-    const descriptor = fs.openSync(this.#pathOf(sequence), 'wx+', 0o600)
-    this.close()
+    const file = this.#pathOf(sequence)
+    const spareBytes = sizeOf(path.join(this.directory, spareName))
+    if (spareBytes > 0) {
+      if (fs.existsSync(file)) throw new Error(`segment ${sequence} is there already`)
+      fs.renameSync(path.join(this.directory, spareName), file)
+    }
+    const descriptor = fs.openSync(file, spareBytes > 0 ? 'r+' : 'wx+', 0o600)
+    this.#closeSegment()
     this.#descriptor = descriptor
     this.#sequence = sequence
     this.#position = 0
-    this.#allocated = 0
-    this.#allocate(0)
+    this.#allocated = spareBytes
+    this.#spare = 0
+    if (spareBytes === 0) this.#allocate(0)
     this.#sync()
     this.#syncDirectory()
   }
 
   #open(sequence: number, length: number): void {
-    this.close()
+    this.#closeSegment()
     this.#descriptor = fs.openSync(this.#pathOf(sequence), 'r+')
     this.#sequence = sequence
     this.#position = length
@@ -146,6 +238,23 @@ export class Journal {
       this.#allocated += fs.writeSync(this.#descriptor, zeros, 0, size, this.#allocated)
     }
     fs.fsyncSync(this.#descriptor)
+  }
+
+  #growSpare(bytes: number): void {
+    const descriptor = fs.openSync(path.join(this.directory, spareName), 'a', 0o600)
+    try {
+      let length = this.#spare
+      while (length < bytes) length += fs.writeSync(descriptor, zeros, 0, Math.min(aheadBytes, bytes - length))
+      fs.fsyncSync(descriptor)
+      this.#spare = length
+    } finally {
+      fs.closeSync(descriptor)
+    }
+    this.#syncDirectory()
+  }
+
+  #zero(from: number, to: number): void {
+    for (let at = from; at < to; ) at += fs.writeSync(this.#descriptor, zeros, 0, Math.min(aheadBytes, to - at), at)
   }
 
   #sync(): void {
@@ -175,6 +284,19 @@ export class Journal {
     if (!isFileName(name) || segmentPattern.test(name)) throw new Error(`${JSON.stringify(name)} is not the name of a file`)
     return path.join(this.directory, name)
   }
+}
+
+function writeAll(descriptor: number, bytes: Uint8Array, at: number): void {
+  let written = 0
+  while (written < bytes.length) written += fs.writeSync(descriptor, bytes, written, bytes.length - written, at + written)
+}
+
+const sizeOf = (file: string): number => fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0
+
+export const isFull = (error: unknown): boolean => ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')
+
+function refuseLarge(bytes: number): void {
+  if (bytes > filePartBytesMax) throw new Error(`a part of ${bytes} bytes is larger than ${filePartBytesMax}`)
 }
 
 /** Undoes what a journal's owner had written and not yet synced when it died: what a power cut takes. Returns how many bytes. */

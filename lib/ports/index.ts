@@ -1,6 +1,17 @@
 // ports: the protocols of the outside world. Each has a real (lib/host/ports) and a simulated (lib/sim) implementation.
 
-export { type DiskProtocol, disk, invalid, ioError, isFileName, noSpace, type Segment, sectorBytes } from './disk.js'
+export {
+  type DiskProtocol,
+  disk,
+  type FilePart,
+  filePartBytesMax,
+  invalid,
+  ioError,
+  isFileName,
+  noSpace,
+  type Segment,
+  sectorBytes
+} from './disk.js'
 export {
   bufferedMessageBytesMax,
   frameHeaderBytes,
@@ -13,6 +24,17 @@ export {
   grpcPort,
   writeFrameHeader
 } from './grpc.js'
+export {
+  type GrpcClientProtocol,
+  type GrpcConnectionState,
+  type GrpcConnectOptions,
+  type GrpcStreamCall,
+  type GrpcUnaryCall,
+  grpcCallsMax,
+  grpcClientPort,
+  grpcStreamMessagesMax,
+  grpcStreamsMax
+} from './grpc-client.js'
 export {
   bufferedBytesMax,
   type HttpListenOptions,

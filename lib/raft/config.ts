@@ -6,6 +6,7 @@
 // whose heartbeats are waiting in its own mailbox.
 
 import { assert } from '../std/index.js'
+import type { Membership } from './membership.js'
 
 export interface RaftLimits {
   readonly heartbeatTicks: number
@@ -24,10 +25,24 @@ export interface RaftLimits {
   readonly tailBytesMax: number
 }
 
+/**
+ * Reads by lease (Raft thesis §6.4.1): a leader that a majority answered does not ask it again for `leaseMs` from when it asked, since
+ * whoever answered supports nobody else for an election timeout. Off unless given: unlike all else here it is safe only while clocks
+ * are. `leaseMs` must be less than what electionTicks - 1 ticks take by any member's clock, and `nowMs` must go on while this
+ * member is paused, at a speed that differs from theirs by less than that margin. All members must agree on the option. It costs: a dead
+ * link to the leader is no longer a reason to vote, and one that starts votes for nobody for an election timeout.
+ */
+export interface LeaseReads {
+  readonly nowMs: () => number // Monotonic.
+  readonly leaseMs: number
+}
+
 export interface RaftConfig extends Partial<RaftLimits> {
   readonly id: string
-  readonly members: readonly string[] // Voters, this one among them. Fixed for now.
+  /** Of the group as it was founded, the same for all its members ever; what a snapshot or the log says since comes on top. */
+  readonly membership: Membership
   readonly random: () => number // Uniform in [0, 1).
+  readonly leaseReads?: LeaseReads | undefined
 }
 
 export const defaultLimits: RaftLimits = {
@@ -51,8 +66,9 @@ export type RaftSettings = RaftConfig & RaftLimits
 
 export function settle(config: RaftConfig): RaftSettings {
   const settings = { ...defaultLimits, ...config }
-  assert(new Set(config.members).size === config.members.length, 'a member is listed once', { members: config.members })
-  assert(config.members.includes(config.id), 'a member is one of its members', { id: config.id, members: config.members })
+  const members = [...config.membership.voters, ...config.membership.learners]
+  assert(new Set(members).size === members.length, 'a member is listed once', { members })
+  assert(config.membership.voters.length > 0, 'a group has a voter')
   assert(settings.heartbeatTicks > 0 && settings.electionTicks > settings.heartbeatTicks, 'an election timeout spans heartbeats')
   assert(settings.electionJitterTicks > 0 && settings.retryTicks > 0, 'timeouts are random')
   return settings

@@ -6,11 +6,18 @@
 import { assert, unreachable } from '../std/index.js'
 import { type RaftConfig, type RaftSettings, settle } from './config.js'
 import { RaftLog } from './log.js'
+import { isMember, type Membership } from './membership.js'
 import type { Entry, HardState, Message, Snapshot, SnapshotMeta } from './message.js'
 import { Progress } from './progress.js'
 import { ForwardedReads, LeaderReads } from './read-index.js'
 
 export type Role = 'follower' | 'preCandidate' | 'candidate' | 'leader'
+
+/** A leader that hands over to `to`, for so many more ticks. */
+export interface Transfer {
+  readonly to: string
+  ticks: number
+}
 
 /** What a member finds on its disk when it starts. `entries` follow the snapshot without a gap; older ones are ignored. */
 export interface Recovered {
@@ -31,7 +38,8 @@ export class Core {
   readonly id: string
   readonly settings: RaftSettings
   readonly log: RaftLog
-  readonly peers: readonly string[] // Members but this one.
+  membership: Membership // As of what the owner has applied.
+  peers: readonly string[] = [] // Members but this one.
   readonly progress = new Map<string, Progress>() // A leader's; its own included.
   readonly votes = new Map<string, boolean>()
   readonly reads = new LeaderReads()
@@ -49,6 +57,12 @@ export class Core {
   hintTicks = noTicks // To a hinted election; noTicks if none.
   campaign = 0 // Names the votes asked for last.
   uncommittedBytes = 0
+  appliedIndex: number // By the owner, for certain; log.applied is what it was handed.
+  changeIndex = 0 // A leader proposes no change before this index is applied.
+  transfer: Transfer | null = null
+  leaseUntilMs = 0
+  leaseBroken = false // A leader told somebody to force an election: nobody may count on a lease in this term any more.
+  heardTicks = 0 // When it last heard any leader, or started.
   snapshotMeta: SnapshotMeta | null
   installing: Snapshot | null = null
   before: Message[] = []
@@ -59,26 +73,53 @@ export class Core {
   constructor(config: RaftConfig, recovered: Recovered | null, applied: number) {
     this.settings = settle(config)
     this.id = config.id
-    this.peers = config.members.filter(member => member !== config.id)
     const { hardState, entries, snapshot } = recovered ?? { hardState: { term: 0, vote: null, commit: 0 }, entries: [], snapshot: null }
     this.snapshotMeta = snapshot
+    this.membership = snapshot?.membership ?? config.membership
+    this.peers = this.#others()
     const base = snapshot ?? { index: 0, term: 0 }
-    this.log = new RaftLog(base, entries, hardState.commit, Math.max(applied, base.index))
+    this.appliedIndex = Math.max(applied, base.index)
+    this.log = new RaftLog(base, entries, Math.max(hardState.commit, committedByChange(entries)), this.appliedIndex)
     // A torn save may hold entries and not the hard state that came with them. Nothing was promised in that term yet.
     const torn = this.log.lastTerm > hardState.term
     this.term = this.savedTerm = torn ? this.log.lastTerm : hardState.term
     this.vote = this.savedVote = torn ? null : hardState.vote
     this.forwards = new ForwardedReads(this.settings.random())
+    if (recovered === null) this.heardTicks = -this.settings.electionTicks // It cannot have promised anything.
     this.#reset(this.term)
   }
 
-  get memberCount(): number {
-    return this.peers.length + 1
+  /** Of this member as it knows itself. Who is none campaigns for nothing. */
+  get isVoter(): boolean {
+    return this.membership.voters.includes(this.id)
   }
 
-  /** A member that lately heard from a leader stands by it, so that one that did not cannot disturb it (Raft §6, thesis §9.6). */
+  get isMember(): boolean {
+    return isMember(this.membership, this.id)
+  }
+
+  isPeer(id: string): boolean {
+    return id !== this.id && isMember(this.membership, id)
+  }
+
+  become(membership: Membership): void {
+    this.membership = membership
+    this.peers = this.#others()
+  }
+
+  #others(): string[] {
+    const { voters, learners } = this.membership
+    return [...voters, ...learners].filter(member => member !== this.id)
+  }
+
+  /**
+   * A member that lately heard from a leader stands by it, so that one that did not cannot disturb it (Raft §6, thesis §9.6). Where
+   * reads rest on that it is a promise, which neither a lost link nor a higher term undoes, and not even a restart.
+   */
   get isLeased(): boolean {
-    return this.leader !== null && this.electionElapsed < this.settings.electionTicks
+    const { electionTicks, leaseReads } = this.settings
+    if (leaseReads !== undefined) return this.role === 'leader' || this.ticks - this.heardTicks < electionTicks
+    return this.leader !== null && this.electionElapsed < electionTicks
   }
 
   send(message: Message): void {
@@ -87,6 +128,7 @@ export class Core {
       case 'heartbeat':
       case 'snapshot':
       case 'readIndex':
+      case 'timeoutNow':
       case 'readIndexResponse':
         this.before.push(message)
         return
@@ -149,6 +191,8 @@ export class Core {
     this.#reset(this.term)
     this.role = 'leader'
     this.leader = this.id
+    // The log may hold a change that is not decided yet; as etcd-io/raft, it is taken for granted that it does.
+    this.changeIndex = this.log.lastIndex
     for (const id of [this.id, ...this.peers]) this.progress.set(id, new Progress(id, this.log.lastIndex + 1))
     this.own.match = this.log.saved
     this.uncommittedBytes = 0
@@ -192,6 +236,9 @@ export class Core {
     this.hintTicks = noTicks
     this.votes.clear()
     this.progress.clear()
+    this.transfer = null
+    this.leaseUntilMs = 0
+    this.leaseBroken = false
     const { electionTicks, electionJitterTicks, random } = this.settings
     this.timeoutTicks = electionTicks + Math.floor(random() * electionJitterTicks)
   }
@@ -208,4 +255,19 @@ export class Core {
     for (const { from, token } of this.reads.drop()) if (from === this.id) this.readsLost.push(token)
     this.readsLost.push(...this.forwards.drop())
   }
+}
+
+/**
+ * A change is proposed only once the one before it is applied, so of those in a log all but the last are committed. A member that forgot
+ * that, as a crash may have it, would count by a membership two changes old, and that need not share a member with the newest.
+ */
+function committedByChange(entries: readonly Entry[]): number {
+  let last = 0
+  let before = 0
+  for (const { kind, index } of entries) {
+    if (kind !== 'config') continue
+    before = last
+    last = index
+  }
+  return before
 }

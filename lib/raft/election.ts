@@ -1,7 +1,8 @@
 // Election: pre-vote, vote, and the clocks that start them (Raft §5.2, §5.4.1, thesis §9.6).
 //
 // Guarantee: at most one vote a term, on disk before it is told; a candidate counts its own only once saved. A member that hears
-// its leader neither campaigns nor supports one that does.
+// its leader neither campaigns nor supports one that does, unless that leader wants it. Only voters campaign, and only their votes
+// count; but any member gives its vote if asked: it may have been promoted and not know yet.
 
 import type { Core } from './core.js'
 import type { VoteRequest, VoteResponse } from './message.js'
@@ -14,19 +15,37 @@ export function tickElection(core: Core): void {
   core.electionElapsed++
   core.readsLost.push(...core.forwards.expire(core.ticks))
   const hinted = core.hintTicks >= 0 && core.hintTicks-- === 0
-  if (hinted || core.electionElapsed >= core.timeoutTicks) campaign(core)
+  if (!hinted && core.electionElapsed < core.timeoutTicks) return
+  if (mayCampaign(core)) campaign(core)
+  else if (core.role === 'follower' && core.leader !== null && !core.isVoter) core.becomeFollower(core.term, null) // It only notes the silence.
 }
 
 /** The link to the leader is dead. Others may still hear it, so this is only a reason to ask, and to no longer stand by it. */
 export function hintElection(core: Core): void {
-  if (core.role !== 'follower') return
+  if (core.role !== 'follower' || core.settings.leaseReads !== undefined) return
   core.becomeFollower(core.term, null)
   core.hintTicks = Math.floor(core.settings.random() * (core.settings.hintJitterTicksMax + 1))
+}
+
+/** One that knows of a committed change and has not applied it would count by the wrong membership. */
+export function mayCampaign(core: Core): boolean {
+  if (core.role === 'leader' || !core.isVoter || core.installing !== null) return false
+  if (core.settings.leaseReads !== undefined && core.isLeased) return false
+  return !core.log.hasChange(core.appliedIndex, core.log.commit)
 }
 
 export function campaign(core: Core): void {
   core.becomePreCandidate()
   ask(core, 'preVote', core.term + 1)
+  count(core, core.id, true)
+}
+
+/** Its leader hands over to this member: no pre-vote, and others need not stand by that leader. */
+export function acceptTimeoutNow(core: Core): void {
+  if (core.role === 'leader' || !core.isVoter || core.installing !== null) return
+  if (core.log.hasChange(core.appliedIndex, core.log.commit)) return
+  core.becomeCandidate()
+  ask(core, 'vote', core.term, true)
   count(core, core.id, true)
 }
 
@@ -36,6 +55,7 @@ export function ownVoteSaved(core: Core): void {
 }
 
 export function answerVote(core: Core, request: VoteRequest): void {
+  if (core.settings.leaseReads !== undefined && core.isLeased && request.force !== true) return
   const pre = request.type === 'preVote'
   const free = core.vote === request.from || (core.vote === null && core.leader === null) || (pre && request.term > core.term)
   const granted = free && core.log.isBehindOrEqual({ index: request.lastIndex, term: request.lastTerm })
@@ -58,7 +78,7 @@ export function countVote(core: Core, response: VoteResponse): void {
 
 function count(core: Core, from: string, granted: boolean): void {
   if (!core.votes.has(from)) core.votes.set(from, granted)
-  const result = verdict(core.votes, core.memberCount)
+  const result = verdict(core.votes, core.membership.voters)
   if (result === 'lost') core.becomeFollower(core.term, null)
   if (result !== 'won') return
   if (core.role === 'candidate') {
@@ -70,9 +90,11 @@ function count(core: Core, from: string, granted: boolean): void {
   ask(core, 'vote', core.term)
 }
 
-function ask(core: Core, type: VoteRequest['type'], term: number): void {
+function ask(core: Core, type: VoteRequest['type'], term: number, force = false): void {
   core.campaign = Math.floor(core.settings.random() * campaignSpan)
-  for (const to of core.peers) {
-    core.send({ type, from: core.id, to, term, campaign: core.campaign, lastIndex: core.log.lastIndex, lastTerm: core.log.lastTerm })
+  const { lastIndex, lastTerm } = core.log
+  for (const to of core.membership.voters) {
+    if (to === core.id) continue
+    core.send({ type, from: core.id, to, term, campaign: core.campaign, lastIndex, lastTerm, ...(force ? { force } : {}) })
   }
 }

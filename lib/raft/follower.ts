@@ -12,6 +12,7 @@ export function hearLeader(core: Core, leader: string): void {
   assert(core.role !== 'leader', 'a term has one leader', { term: core.term, leader })
   if (core.role !== 'follower' || core.leader !== leader) core.becomeFollower(core.term, leader)
   core.electionElapsed = 0
+  core.heardTicks = core.ticks
 }
 
 export function acceptAppend(core: Core, append: Append): void {
@@ -54,7 +55,7 @@ export function acceptSnapshot(core: Core, { from, snapshot }: InstallSnapshot):
     if (log.termAt(meta.index) === meta.term) log.commitTo(meta.index)
     else {
       log.restore(meta)
-      core.snapshotMeta = meta
+      core.snapshotMeta = meta // Its membership holds once it is handed out, behind changes that are still being applied.
       core.installing = snapshot
     }
   }

@@ -1,7 +1,18 @@
 // raft: a replicated log as a pure state machine. Imports std only.
 
-export { defaultLimits, type RaftConfig, type RaftLimits } from './config.js'
+export type { AppliedChange, Transferred } from './changing.js'
+export { defaultLimits, type LeaseReads, type RaftConfig, type RaftLimits } from './config.js'
 export type { ReadState, Recovered, Role } from './core.js'
+export {
+  type ChangeKind,
+  type ChangeMisfit,
+  changedBy,
+  encodeChange,
+  foundedBy,
+  isMember,
+  type Membership,
+  type MembershipChange
+} from './membership.js'
 export type * from './message.js'
 export type { ProgressState } from './progress.js'
 export { majority, reachedByMajority, type Verdict, verdict } from './quorum.js'

@@ -2,8 +2,8 @@
 //
 // Nothing is sent when something happens; it is sent by `flush`, once per ready, so that a batch of proposals and
 // acknowledgements costs each follower one append and at most one heartbeat.
-// Guarantee: an index is committed only when a majority, this member included only once saved, holds it on disk and its term
-// is the current one.
+// Guarantee: an index is committed only when a majority of the voters, this member included only once saved, holds it on disk and its
+// term is the current one.
 
 import { assert } from '../std/index.js'
 import type { Core } from './core.js'
@@ -11,12 +11,14 @@ import { entryBytes } from './log.js'
 import type { AppendResponse, HeartbeatResponse, ReadIndexRequest } from './message.js'
 import type { Progress } from './progress.js'
 import { majority, reachedByMajority } from './quorum.js'
+import type { ReadRequest } from './read-index.js'
 
 export function tickLeader(core: Core): void {
   const { electionTicks, heartbeatTicks } = core.settings
   for (const progress of core.progress.values()) {
     if (progress.state === 'snapshot' && --progress.snapshotTicks <= 0) progress.becomeProbe()
   }
+  if (core.transfer !== null && --core.transfer.ticks <= 0) core.transfer = null
   if (++core.electionElapsed >= electionTicks) {
     core.electionElapsed = 0
     if (!checkQuorum(core)) {
@@ -26,18 +28,23 @@ export function tickLeader(core: Core): void {
   }
   if (++core.heartbeatElapsed < heartbeatTicks) return
   core.heartbeatElapsed = 0
+  if (core.settings.leaseReads !== undefined && (core.hasCommittedInTerm || !core.reads.hasWaiting)) {
+    startRound(core) // A lease counts from when its round was asked for first.
+    confirmReads(core)
+  }
   // Repeating the last round retries reads whose heartbeat was lost.
   heartbeat(core, core.reads.round)
 }
 
 /** A leader that hears no majority for an election timeout steps down: it may be deposed and not know (Raft §6.2 of the thesis). */
 function checkQuorum(core: Core): boolean {
-  let active = 1
+  const { voters } = core.membership
+  let active = 0
   for (const progress of core.progress.values()) {
-    if (progress.active && progress.id !== core.id) active++
+    if ((progress.active || progress.id === core.id) && voters.includes(progress.id)) active++
     progress.active = false
   }
-  return active >= majority(core.memberCount)
+  return active >= majority(voters.length)
 }
 
 export function hearAppendResponse(core: Core, response: AppendResponse): void {
@@ -58,6 +65,7 @@ export function hearAppendResponse(core: Core, response: AppendResponse): void {
     else if (progress.match >= progress.snapshotIndex) progress.becomeProbe() // The log was compacted past it meanwhile.
   }
   if (news) commitByCounting(core)
+  handOver(core)
 }
 
 export function hearHeartbeatResponse(core: Core, response: HeartbeatResponse): void {
@@ -74,12 +82,14 @@ export function hearHeartbeatResponse(core: Core, response: HeartbeatResponse): 
 
 /** Raft §5.4.2: replicas are counted only for an entry of the current term; what precedes it is committed with it. */
 export function commitByCounting(core: Core): void {
-  const index = reachedByMajority([...core.progress.values()].map(progress => progress.match))
+  const index = reachedByMajority(core.membership.voters.map(voter => matchOf(core, voter)))
   const { commit } = core.log
   if (index <= commit || core.log.termAt(index) !== core.term) return
   for (const entry of core.log.page(commit + 1, Number.POSITIVE_INFINITY, index)) core.uncommittedBytes -= entry.data.length
   core.log.commitTo(index)
 }
+
+const matchOf = (core: Core, voter: string): number => (core.progress.get(voter) as Progress).match
 
 /** To be called when a save is done. */
 export function ownLogSaved(core: Core): void {
@@ -107,8 +117,11 @@ export function hasToFlush(core: Core): boolean {
 
 export function flush(core: Core): void {
   if (core.role !== 'leader') return
-  const round = core.reads.hasWaiting && core.hasCommittedInTerm
-  if (round) core.reads.start(core.log.commit)
+  const reads = core.reads.hasWaiting && core.hasCommittedInTerm
+  const leased = reads && hasLease(core)
+  if (leased) answerReads(core, core.log.commit, core.reads.take())
+  const round = reads && !leased
+  if (round) startRound(core)
   for (const id of core.peers) {
     const progress = core.progress.get(id) as Progress
     while (canSend(core, progress)) append(core, progress)
@@ -170,8 +183,16 @@ function sendSnapshot(core: Core, progress: Progress): void {
   core.send({ type: 'snapshot', from: core.id, to: progress.id, term: core.term, snapshot: { meta } })
 }
 
+/** To all that can use it. */
+export function tellCommit(core: Core): void {
+  heartbeat(core, 0)
+}
+
 function heartbeat(core: Core, round: number): void {
-  for (const id of core.peers) beat(core, core.progress.get(id) as Progress, round)
+  for (const id of core.peers) {
+    const progress = core.progress.get(id)
+    if (progress !== undefined) beat(core, progress, round)
+  }
 }
 
 function beat(core: Core, progress: Progress, round: number): void {
@@ -180,15 +201,36 @@ function beat(core: Core, progress: Progress, round: number): void {
   core.send({ type: 'heartbeat', from: core.id, to: progress.id, term: core.term, commit, round })
 }
 
-function confirmReads(core: Core): void {
+const startRound = (core: Core): void => core.reads.start(core.log.commit, core.settings.leaseReads?.nowMs() ?? 0)
+
+/** Raft thesis §6.4.1; see LeaseReads. */
+function hasLease(core: Core): boolean {
+  const { leaseReads } = core.settings
+  return leaseReads !== undefined && !core.leaseBroken && leaseReads.nowMs() < core.leaseUntilMs
+}
+
+export function confirmReads(core: Core): void {
   core.own.round = core.reads.round
-  const confirmed = reachedByMajority([...core.progress.values()].map(progress => progress.round))
-  for (const { index, requests } of core.reads.confirm(confirmed)) {
-    const contexts: number[] = []
-    for (const { from, token } of requests) {
-      if (from === core.id) contexts.push(token)
-      else core.send({ type: 'readIndexResponse', from: core.id, to: from, term: core.term, batch: token, index })
-    }
-    if (contexts.length > 0) core.readStates.push({ index, contexts })
+  const confirmed = reachedByMajority(core.membership.voters.map(voter => (core.progress.get(voter) as Progress).round))
+  for (const { index, sentMs, requests } of core.reads.confirm(confirmed)) {
+    answerReads(core, index, requests)
+    core.leaseUntilMs = sentMs + (core.settings.leaseReads?.leaseMs ?? 0)
   }
+}
+
+function answerReads(core: Core, index: number, requests: readonly ReadRequest[]): void {
+  const contexts: number[] = []
+  for (const { from, token } of requests) {
+    if (from === core.id) contexts.push(token)
+    else core.send({ type: 'readIndexResponse', from: core.id, to: from, term: core.term, batch: token, index })
+  }
+  if (contexts.length > 0) core.readStates.push({ index, contexts })
+}
+
+/** Raft thesis §3.10: once who is to lead has the whole log, it need not wait for an election timeout. */
+export function handOver(core: Core): void {
+  const { transfer } = core
+  if (transfer === null || matchOf(core, transfer.to) < core.log.lastIndex) return
+  core.leaseBroken = true
+  core.send({ type: 'timeoutNow', from: core.id, to: transfer.to, term: core.term })
 }

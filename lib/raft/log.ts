@@ -110,6 +110,13 @@ export class RaftLog {
     return { index: at, term: at === this.#base.index ? this.#base.term : 0 }
   }
 
+  /** Whether a membership change is in (after, to]. */
+  hasChange(after: number, to: number): boolean {
+    for (let index = Math.max(after, this.#base.index) + 1; index <= to; index++)
+      if ((this.#entries[index - this.#base.index - 1] as Entry).kind === 'config') return true
+    return false
+  }
+
   /** Entries from `index` on, at most `bytesMax` of them but at least one. */
   page(index: number, bytesMax: number, last = this.lastIndex): Entry[] {
     const start = index - this.#base.index - 1

@@ -1,7 +1,9 @@
 // Message: everything members say to each other, and the records a member keeps on disk. Plain data: it crosses threads.
 // An entry's bytes are shared, never copied: whoever steps a message in gives its bytes away.
 
-/** `config` entries are reserved for membership changes (Raft thesis §4), which are not built. */
+import type { Membership } from './membership.js'
+
+/** `config` entries are membership changes (membership.ts). */
 export type EntryKind = 'normal' | 'config'
 
 export interface Entry {
@@ -18,11 +20,11 @@ export interface HardState {
   readonly commit: number
 }
 
-/** The last entry a snapshot covers. `members` so that a later membership change has a place to be remembered. */
+/** The last entry a snapshot covers, and who the members were once it was applied. */
 export interface SnapshotMeta {
   readonly index: number
   readonly term: number
-  readonly members: readonly string[]
+  readonly membership: Membership
 }
 
 /** `data` is the owner's: the core never looks at it. Small states ride along; large ones are streamed by the owner. */
@@ -44,6 +46,7 @@ interface Envelope {
  */
 export interface VoteRequest extends Envelope {
   readonly type: 'preVote' | 'vote'
+  readonly force?: true // Its leader wants it: who stands by that leader need not refuse (Raft thesis §4.2.3).
   readonly campaign: number
   readonly lastIndex: number
   readonly lastTerm: number
@@ -101,6 +104,11 @@ export interface ReadIndexResponse extends Envelope {
   readonly index: number
 }
 
+/** A leader hands over: its follower has the whole log, and is to start an election at once (Raft thesis §3.10). */
+export interface TimeoutNow extends Envelope {
+  readonly type: 'timeoutNow'
+}
+
 export type Message =
   | VoteRequest
   | VoteResponse
@@ -111,3 +119,4 @@ export type Message =
   | InstallSnapshot
   | ReadIndexRequest
   | ReadIndexResponse
+  | TimeoutNow

@@ -1,4 +1,4 @@
-// Quorum: arithmetic of majorities.
+// Quorum: arithmetic of majorities. Only voters count, whoever else has said or done something.
 
 export const majority = (members: number): number => Math.floor(members / 2) + 1
 
@@ -15,10 +15,14 @@ export function reachedByMajority(values: number[]): number {
 
 export type Verdict = 'won' | 'lost' | 'open'
 
-export function verdict(votes: ReadonlyMap<string, boolean>, members: number): Verdict {
+export function verdict(votes: ReadonlyMap<string, boolean>, voters: readonly string[]): Verdict {
   let granted = 0
-  for (const vote of votes.values()) if (vote) granted++
-  if (granted >= majority(members)) return 'won'
-  const refused = votes.size - granted
-  return refused > members - majority(members) ? 'lost' : 'open'
+  let refused = 0
+  for (const voter of voters) {
+    const vote = votes.get(voter)
+    if (vote === true) granted++
+    if (vote === false) refused++
+  }
+  if (granted >= majority(voters.length)) return 'won'
+  return refused > voters.length - majority(voters.length) ? 'lost' : 'open'
 }

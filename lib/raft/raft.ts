@@ -9,7 +9,7 @@
 //     1. send ready.messagesBeforeSave
 //     2. save, in this order and as one: ready.snapshot, ready.entries, ready.hardState; synced if ready.mustSync
 //     3. send ready.messagesAfterSave
-//     4. apply: ready.snapshot replaces the state machine, then ready.committed in order
+//     4. apply: ready.snapshot replaces the state machine, then ready.committed in order; of each config entry call applyChange(entry)
 //     5. answer ready.readStates whose index is applied; fail ready.readsLost (they did not happen)
 //     raft.saved()
 //   }
@@ -24,15 +24,17 @@
 // state machine safety. ready.committed has every committed index once per life, in order, without gap. A read whose state is
 // returned sees every write acknowledged before readIndex() was called.
 // Does not guarantee: delivery of proposals (a new leader may drop what was not committed: compare term and index), duplicate
-// suppression, membership changes (refused), leadership transfer (absent), recovery from a disk that forgot what was synced.
+// suppression, recovery from a disk that forgot what was synced. With `leaseReads` a read is only as good as clocks are.
 
 import { assert } from '../std/index.js'
+import { type AppliedChange, applyChange, misfitOfProposal, proposeChange, type Transferred, transfer } from './changing.js'
 import type { RaftConfig } from './config.js'
 import { Core, type ReadState, type Recovered, type Role } from './core.js'
-import { campaign, hintElection, ownVoteSaved, tickElection } from './election.js'
+import { campaign, hintElection, mayCampaign, ownVoteSaved, tickElection } from './election.js'
 import { forwardReads, hasToForward } from './follower.js'
 import { addRead, flush, hasToFlush, ownLogSaved, tickLeader } from './leader.js'
-import type { Entry, EntryKind, HardState, Message, Snapshot, SnapshotMeta } from './message.js'
+import type { ChangeMisfit, Membership, MembershipChange } from './membership.js'
+import type { Entry, HardState, Message, Snapshot, SnapshotMeta } from './message.js'
 import type { ProgressState } from './progress.js'
 import { step } from './step.js'
 
@@ -52,7 +54,7 @@ export type Proposed =
   | { readonly accepted: true; readonly index: number; readonly term: number }
   | {
       readonly accepted: false
-      readonly reason: 'not leader' | 'too much uncommitted' | 'membership changes are not built'
+      readonly reason: 'not leader' | 'too much uncommitted' | 'leadership moves' | 'a change is pending' | ChangeMisfit
       readonly leader: string | null
     }
 
@@ -60,6 +62,7 @@ export type ReadAccepted = { readonly accepted: true } | { readonly accepted: fa
 
 export interface PeerStatus {
   readonly id: string
+  readonly isLearner: boolean
   readonly state: ProgressState
   readonly match: number
   readonly next: number
@@ -73,6 +76,8 @@ export interface RaftStatus {
   readonly term: number
   readonly vote: string | null
   readonly leader: string | null
+  readonly membership: Membership // As of what is applied.
+  readonly transferringTo: string | null
   readonly commit: number
   readonly applied: number
   readonly saved: number
@@ -85,8 +90,8 @@ export interface RaftStatus {
 
 export class Raft {
   readonly #core: Core
-  #saving: { hardState: HardState } | null = null
-  #commitGiven: number
+  #saving: { hardState: HardState; applied: number; changes: number } | null = null
+  #commitGiven: number // With what is synced; a commit index alone may have been left out.
 
   /** `recovered` is null for a member that never ran. `applied`: what the owner's state machine already contains. */
   constructor(config: RaftConfig, recovered: Recovered | null = null, applied = 0) {
@@ -94,7 +99,7 @@ export class Raft {
     this.#commitGiven = recovered?.hardState.commit ?? 0
   }
 
-  /** One message from another member. Strays (not for us, not from a member) are dropped. */
+  /** One message from another member. Strays are dropped: see step.ts. */
   step(message: Message): void {
     step(this.#core, message)
   }
@@ -107,20 +112,42 @@ export class Raft {
   }
 
   /** Accepted is not committed: the entry is safe when it comes back in `committed` with this index and term. Keeps `data`. */
-  propose(data: Uint8Array, kind: EntryKind = 'normal'): Proposed {
+  propose(data: Uint8Array): Proposed {
     const core = this.#core
-    if (kind !== 'normal') return { accepted: false, reason: 'membership changes are not built', leader: core.leader }
     if (core.role !== 'leader') return { accepted: false, reason: 'not leader', leader: core.leader }
+    if (core.transfer !== null) return { accepted: false, reason: 'leadership moves', leader: core.leader }
     if (core.uncommittedBytes > 0 && core.uncommittedBytes + data.length > core.settings.uncommittedBytesMax) {
       return { accepted: false, reason: 'too much uncommitted', leader: core.leader }
     }
-    return { accepted: true, index: core.appendOwn(kind, data), term: core.term }
+    return { accepted: true, index: core.appendOwn('normal', data), term: core.term }
+  }
+
+  /** One at a time: the next once this is applied. `context` comes back from applyChange, wherever that is. */
+  proposeChange(change: MembershipChange, context = ''): Proposed {
+    const core = this.#core
+    if (core.role !== 'leader') return { accepted: false, reason: 'not leader', leader: core.leader }
+    if (core.transfer !== null) return { accepted: false, reason: 'leadership moves', leader: core.leader }
+    const misfit = misfitOfProposal(core, change)
+    if (misfit !== undefined) return { accepted: false, reason: misfit, leader: core.leader }
+    return { accepted: true, index: proposeChange(core, change, context), term: core.term }
+  }
+
+  /** Of each config entry that was committed, in its place among the others and before saved(): from here on the members are these. */
+  applyChange(entry: Entry): AppliedChange {
+    assert(this.#saving !== null && this.#saving.changes > 0, 'a change is applied once, when it is committed', { index: entry.index })
+    this.#saving.changes--
+    return applyChange(this.#core, entry)
+  }
+
+  /** Has that voter lead: proposals stop until it does, or an election timeout has passed. */
+  transferLeadership(to: string): Transferred {
+    return transfer(this.#core, to)
   }
 
   /** Asks for a linearizable read; `context` comes back in `readStates` or `readsLost`. A follower asks its leader. */
   readIndex(context: number): ReadAccepted {
     const core = this.#core
-    if (core.leader === null) return { accepted: false, reason: 'no leader' }
+    if (core.leader === null || (core.role === 'follower' && !core.isMember)) return { accepted: false, reason: 'no leader' }
     if (core.reads.count + core.forwards.count >= core.settings.readsMax) return { accepted: false, reason: 'too many reads' }
     if (core.role === 'leader') addRead(core, core.id, context)
     else core.forwards.add(context)
@@ -146,9 +173,9 @@ export class Raft {
     progress.probeSent = true
   }
 
-  /** Starts an election now. For tests and operators; the clocks do it otherwise. */
+  /** Starts an election now, if this is a voter. For tests and operators; the clocks do it otherwise. */
   campaign(): void {
-    if (this.#core.role !== 'leader') campaign(this.#core)
+    if (mayCampaign(this.#core)) campaign(this.#core)
   }
 
   /** Takes part in no term before this one any more. For a member that lost its past: see the store's recovery. */
@@ -178,22 +205,26 @@ export class Raft {
     assert(this.#saving === null, 'the last ready was saved before the next')
     flush(core)
     forwardReads(core)
+    if (core.installing !== null) core.become(core.installing.meta.membership)
     const entries = core.log.takeUnsaved()
     const hardState = { term: core.term, vote: core.vote, commit: core.log.commit }
     const voteChanged = core.term !== core.savedTerm || core.vote !== core.savedVote
+    const mustSync = voteChanged || entries.length > 0 || core.installing !== null
     const ready: Ready = {
       messagesBeforeSave: core.before,
       hardState: voteChanged || hardState.commit !== this.#commitGiven ? hardState : null,
       entries,
       snapshot: core.installing,
-      mustSync: voteChanged || entries.length > 0 || core.installing !== null,
+      mustSync,
       messagesAfterSave: core.after,
       committed: core.log.takeCommitted(core.settings.committedBytesMax),
       readStates: core.readStates,
       readsLost: core.readsLost
     }
-    this.#saving = { hardState }
-    this.#commitGiven = hardState.commit
+    let changes = 0
+    for (const entry of ready.committed) if (entry.kind === 'config') changes++
+    this.#saving = { hardState, applied: core.log.applied, changes }
+    if (mustSync) this.#commitGiven = hardState.commit
     core.before = []
     core.after = []
     core.readStates = []
@@ -206,6 +237,8 @@ export class Raft {
   saved(): void {
     const core = this.#core
     assert(this.#saving !== null, 'a ready is saved once')
+    assert(this.#saving.changes === 0, 'committed changes are applied before the ready is done with', { left: this.#saving.changes })
+    core.appliedIndex = this.#saving.applied
     core.savedTerm = this.#saving.hardState.term
     core.savedVote = this.#saving.hardState.vote
     this.#saving = null
@@ -214,20 +247,33 @@ export class Raft {
     ownLogSaved(core)
   }
 
-  /** The owner has a durable snapshot of its state at `index`, which it applied: forget the log below, but for the tail. */
-  compact(index: number): void {
+  /** The owner has a durable snapshot of its state, of which it asked for this meta then: forget the log below, but for the tail. */
+  compact(meta: SnapshotMeta): void {
     const { log, settings, snapshotMeta } = this.#core
-    if (snapshotMeta !== null && index <= snapshotMeta.index) return
-    this.#core.snapshotMeta = this.snapshotMeta(index)
-    log.compact(index, settings.tailEntriesMax, settings.tailBytesMax)
+    if (snapshotMeta !== null && meta.index <= snapshotMeta.index) return
+    assert(log.termAt(meta.index) === meta.term && meta.index <= log.applied, 'a snapshot is of what was applied', { index: meta.index })
+    this.#core.snapshotMeta = meta
+    log.compact(meta.index, settings.tailEntriesMax, settings.tailBytesMax)
   }
 
-  /** What to call a snapshot of the state at `index`, which must be applied and in the log. A newer one may stand in for the one a message names. */
+  /**
+   * What to call a snapshot of the owner's state as it is at this moment; `index` is that of the last entry it applied.
+   * A newer one may stand in for the one a message names.
+   */
   snapshotMeta(index = this.#core.log.applied): SnapshotMeta {
-    const { log, settings } = this.#core
+    const { log, membership } = this.#core
     const term = log.termAt(index)
     assert(term !== undefined && index <= log.applied, 'a snapshot is of what was applied', { index, applied: log.applied })
-    return { index, term, members: settings.members }
+    return { index, term, membership }
+  }
+
+  /** As of what the owner has applied. */
+  get membership(): Membership {
+    return this.#core.membership
+  }
+
+  get isVoter(): boolean {
+    return this.#core.isVoter
   }
 
   get isLeader(): boolean {
@@ -249,13 +295,15 @@ export class Raft {
   }
 
   status(): RaftStatus {
-    const { id, role, term, vote, leader, log, uncommittedBytes, progress, peers } = this.#core
+    const { id, role, term, vote, leader, log, uncommittedBytes, progress, peers, membership } = this.#core
     return {
       id,
       role,
       term,
       vote,
       leader,
+      membership,
+      transferringTo: this.#core.transfer?.to ?? null,
       commit: log.commit,
       applied: log.applied,
       saved: log.saved,
@@ -267,7 +315,17 @@ export class Raft {
         const one = progress.get(peer)
         return one === undefined
           ? []
-          : [{ id: peer, state: one.state, match: one.match, next: one.next, inflight: one.inflight, active: one.active }]
+          : [
+              {
+                id: peer,
+                isLearner: membership.learners.includes(peer),
+                state: one.state,
+                match: one.match,
+                next: one.next,
+                inflight: one.inflight,
+                active: one.active
+              }
+            ]
       })
     }
   }

@@ -12,6 +12,7 @@ export interface ReadRequest {
 interface Round {
   readonly round: number
   readonly index: number
+  readonly sentMs: number
   readonly requests: readonly ReadRequest[]
 }
 
@@ -42,10 +43,18 @@ export class LeaderReads {
   }
 
   /** Starts a round for all that wait. `index` is the commit index now. */
-  start(index: number): void {
+  start(index: number, sentMs: number): void {
     this.#round++
-    this.#rounds.push({ round: this.#round, index, requests: this.#waiting })
+    this.#rounds.push({ round: this.#round, index, sentMs, requests: this.#waiting })
     this.#waiting = []
+  }
+
+  /** All that wait, to be answered without a round. */
+  take(): readonly ReadRequest[] {
+    const taken = this.#waiting
+    this.#waiting = []
+    this.#count -= taken.length
+    return taken
   }
 
   /** The rounds a majority has answered, oldest first. */

@@ -1,14 +1,17 @@
-// Step: one message meets one member: first the terms (Raft §5.1), then the message itself. Strays are dropped.
+// Step: one message meets one member: first the terms (Raft §5.1), then the message itself.
+//
+// Requests are heard from anybody: a leader or a candidate may be a member of which this one has not heard yet (Raft §6). Answers are
+// heard from those asked only.
 
 import { unreachable } from '../std/index.js'
 import type { Core } from './core.js'
-import { answerVote, countVote } from './election.js'
+import { acceptTimeoutNow, answerVote, countVote } from './election.js'
 import { acceptAppend, acceptHeartbeat, acceptReadIndex, acceptSnapshot, acknowledge, hearLeader } from './follower.js'
 import { hearAppendResponse, hearHeartbeatResponse, hearReadIndex } from './leader.js'
 import type { Message } from './message.js'
 
 export function step(core: Core, message: Message): void {
-  if (message.to !== core.id || !core.peers.includes(message.from)) return
+  if (message.to !== core.id || message.from === core.id || (isAnswer(message) && !core.isPeer(message.from))) return
   if (message.term > core.term) {
     if (!meetHigherTerm(core, message)) return
   } else if (message.term < core.term) {
@@ -18,13 +21,27 @@ export function step(core: Core, message: Message): void {
   dispatch(core, message)
 }
 
+function isAnswer({ type }: Message): boolean {
+  switch (type) {
+    case 'preVoteResponse':
+    case 'voteResponse':
+    case 'appendResponse':
+    case 'heartbeatResponse':
+    case 'readIndex': // Only members may read.
+    case 'readIndexResponse':
+      return true
+    default:
+      return false
+  }
+}
+
 /** False: the message is to be ignored. */
 function meetHigherTerm(core: Core, message: Message): boolean {
   switch (message.type) {
     case 'preVote':
       return !core.isLeased // And do not take over a term nobody has begun.
     case 'vote':
-      if (core.isLeased) return false
+      if (core.isLeased && message.force !== true) return false
       core.becomeFollower(message.term, null)
       return true
     case 'preVoteResponse':
@@ -40,6 +57,7 @@ function meetHigherTerm(core: Core, message: Message): boolean {
     case 'heartbeatResponse':
     case 'readIndex':
     case 'readIndexResponse':
+    case 'timeoutNow':
       core.becomeFollower(message.term, null)
       return true
     default:
@@ -91,6 +109,9 @@ function dispatch(core: Core, message: Message): void {
       return
     case 'readIndexResponse':
       acceptReadIndex(core, message)
+      return
+    case 'timeoutNow':
+      acceptTimeoutNow(core)
       return
     default:
       unreachable(message)

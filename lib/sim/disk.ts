@@ -103,10 +103,12 @@ interface Undo {
 
 export class Volume {
   usedBytes = 0
+  reservedBytes = 0 // Set aside for what is yet to be appended; in use already.
   readonly #used: (bytes: number) => void
   readonly #random: Random
   #segments: Journal[] = []
   readonly #files = new Map<string, Uint8Array>()
+  readonly #begun = new Map<string, { parts: Uint8Array[]; length: number }>()
   #writing: { readonly at: Journal; readonly from: number } | undefined
   #unanswered: Undo[] = [] // File operations under way, oldest first.
 
@@ -127,7 +129,9 @@ export class Volume {
     const writing = { at: journal, from: journal.length }
     journal.bytes.set(bytes, journal.length)
     journal.length += bytes.length
-    this.#use(bytes.length)
+    const reserved = Math.min(this.reservedBytes, bytes.length)
+    this.reservedBytes -= reserved
+    this.#use(bytes.length - reserved)
     this.#writing = writing
     return () => {
       if (this.#writing !== writing) return false
@@ -136,8 +140,15 @@ export class Volume {
     }
   }
 
+  reserve(bytes: number): void {
+    if (bytes <= this.reservedBytes) return
+    this.#use(bytes - this.reservedBytes)
+    this.reservedBytes = bytes
+  }
+
   /** What is under way ends here: see the guarantee. */
   crash(power: boolean, torn: boolean): void {
+    for (const name of [...this.#begun.keys()]) this.abandon(name)
     this.#crashJournal(power, torn)
     const kept = power ? integerBelow(this.#random, this.#unanswered.length + 1) : this.#unanswered.length
     for (const { name, before } of this.#unanswered.splice(0).slice(kept).reverse()) this.#put(name, before)
@@ -175,15 +186,18 @@ export class Volume {
     return true
   }
 
-  /** Copies: what is kept is never shared. Space is set aside in advance, so now and then zeros follow. */
   recover(): Segment[] {
-    return this.#segments.map(({ sequence, bytes, length }, index) => {
-      const last = index === this.#segments.length - 1
-      const zeros = last && this.#random() < 0.5 ? sectorBytes : 0
-      const copy = new Uint8Array(length + zeros)
-      copy.set(bytes.subarray(0, length))
-      return { sequence, bytes: copy }
-    })
+    return this.#segments.map(({ sequence, length }) => ({ sequence, length }))
+  }
+
+  /** A copy: what is kept is never shared. Space is set aside in advance, so now and then zeros follow. */
+  segment(sequence: number): Uint8Array | null {
+    const journal = this.#segments.find(segment => segment.sequence === sequence)
+    if (journal === undefined) return null
+    const zeros = journal === this.#segments.at(-1) && this.#random() < 0.5 ? sectorBytes : 0
+    const copy = new Uint8Array(journal.length + zeros)
+    copy.set(journal.bytes.subarray(0, journal.length))
+    return copy
   }
 
   /** False: that is not the last segment, or not a place in it. */
@@ -212,6 +226,44 @@ export class Volume {
 
   file(name: string): Uint8Array | null {
     return this.#files.get(name)?.slice() ?? null
+  }
+
+  begin(name: string): void {
+    this.abandon(name)
+    this.#begun.set(name, { parts: [], length: 0 })
+  }
+
+  /** Undefined: it was not begun. */
+  begunBytes(name: string): number | undefined {
+    return this.#begun.get(name)?.length
+  }
+
+  appendTo(name: string, bytes: Uint8Array): void {
+    const file = this.#begun.get(name)
+    if (file === undefined) return
+    file.parts.push(bytes.slice())
+    file.length += bytes.length
+    this.#use(bytes.length)
+  }
+
+  abandon(name: string): void {
+    const file = this.#begun.get(name)
+    if (file === undefined) return
+    this.#use(-file.length)
+    this.#begun.delete(name)
+  }
+
+  /** Durable once the function returned is called. */
+  commit(name: string): () => void {
+    const { parts = [], length = 0 } = this.#begun.get(name) ?? {}
+    this.abandon(name)
+    const bytes = new Uint8Array(length)
+    let at = 0
+    for (const part of parts) {
+      bytes.set(part, at)
+      at += part.length
+    }
+    return this.write(name, bytes)
   }
 
   /** Replaces or (undefined) removes a file. Durable once the function returned is called. */

@@ -262,8 +262,9 @@ export class SimThread implements Shell {
 
   save(address: string, life: number, bytes: Uint8Array, segment: number): boolean {
     const { disk } = this.machine
-    if (!disk.fits(bytes.length)) throw new Error('no space left on device')
     const volume = disk.volume(address)
+    const wanted = bytes.length - volume.reservedBytes
+    if (wanted > 0 && !disk.fits(wanted)) throw new Error('no space left on device')
     const durable = volume.append(bytes, segment)
     const { dispatcher } = this
     this.#world.timeline.call(this.departUs() + disk.syncUs(), () => {

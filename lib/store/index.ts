@@ -10,7 +10,6 @@ export { begin } from './recovery.js'
 export type { Replica } from './replica.js'
 export {
   isSnapshotFault,
-  type Membership,
   readSnapshot,
   type SnapshotContent,
   type SnapshotFault,
@@ -18,6 +17,9 @@ export {
   SnapshotReader,
   snapshotFile
 } from './snapshot-file.js'
-export { receiveSnapshot, type SnapshotLimits, snapshotDue, snapshotLimits, stateBytes, takeSnapshot, withState } from './snapshotting.js'
+export { snapshotHandlers } from './snapshot-handlers.js'
+export { receiveSnapshot } from './snapshot-receiving.js'
+export type { SnapshotPart } from './snapshot-sending.js'
+export { type SnapshotLimits, snapshotDue, snapshotLimits, takeSnapshot } from './snapshotting.js'
 export { type StoreStanding, type StoreStatus, standingSinkChanged, statusHandlers } from './status.js'
 export { addWatch, misfitOfWatch, sinkChanged } from './watching.js'

@@ -7,7 +7,6 @@ import { holdNews, takeNews } from './news.js'
 import type { StoreMemberProtocol } from './protocol.js'
 import { answerReads, confirmReads, readsConfirmed, readsLost } from './reading.js'
 import { type Replica, saveBatch } from './replica.js'
-import { isSnapshotFault, readSnapshot } from './snapshot-file.js'
 import { snapshotFileName } from './snapshotting.js'
 import { standingChanged } from './status.js'
 import { pushEvents } from './watching.js'
@@ -15,21 +14,22 @@ import { pushEvents } from './watching.js'
 type MemberContext = Context<StoreMemberProtocol, any>
 
 /** Once a batch of messages: proposes what was asked, goes through everything ready. True: another turn should follow. */
-export function process(ctx: MemberContext, replica: Replica, prepare: (message: Message) => Message): boolean {
+export function process(ctx: MemberContext, replica: Replica): boolean {
   propose(ctx, replica)
   confirmReads(ctx, replica)
   const { raft } = replica
   while (raft.hasReady()) {
     const ready = raft.ready()
-    send(ctx, replica, ready.messagesBeforeSave, prepare)
+    send(ctx, replica, ready.messagesBeforeSave)
     save(ctx, replica, ready)
-    send(ctx, replica, ready.messagesAfterSave, prepare)
+    send(ctx, replica, ready.messagesAfterSave)
     if (ready.snapshot !== null) install(ctx, replica, ready.snapshot)
     for (const entry of ready.committed) apply(ctx, replica, entry)
     for (const { index, contexts } of ready.readStates) readsConfirmed(replica, index, contexts)
     if (ready.readsLost.length > 0) readsLost(ctx, replica, ready.readsLost)
     raft.saved()
   }
+  replica.received = undefined // Installed, or not wanted any more.
   answerReads(ctx, replica)
   loseLeadership(ctx, replica)
   show(ctx, replica)
@@ -56,15 +56,14 @@ export function sendNews(ctx: MemberContext, replica: Replica): void {
   for (const message of takeNews(ctx, replica)) ctx.tell(message.to as typeof ctx.self, 'raft', { messages: [message] })
 }
 
-function send(ctx: MemberContext, replica: Replica, messages: readonly Message[], prepare: (message: Message) => Message): void {
+function send(ctx: MemberContext, replica: Replica, messages: readonly Message[]): void {
   if (messages.length === 0) return
   const byPeer = new Map<string, Message[]>()
   for (const message of messages) {
     if (holdNews(ctx, replica, message)) continue
-    const prepared = prepare(message)
     const batch = byPeer.get(message.to)
-    if (batch === undefined) byPeer.set(message.to, [prepared])
-    else batch.push(prepared)
+    if (batch === undefined) byPeer.set(message.to, [message])
+    else batch.push(message)
   }
   for (const [peer, batch] of byPeer) ctx.tell(peer as typeof ctx.self, 'raft', { messages: batch })
 }
@@ -75,20 +74,20 @@ function save(ctx: MemberContext, replica: Replica, { mustSync, snapshot, entrie
   saveBatch(ctx, replica, { entries, hardState: hardState ?? undefined, snapshot: marker })
 }
 
-/** A leader's snapshot replaces the state. Its file is durable already: see snapshotting.ts. */
-function install(ctx: MemberContext, replica: Replica, { meta, data }: Snapshot): void {
-  if (data === undefined) throw new Error('a snapshot arrived without its data')
-  const content = readSnapshot(data)
-  if (isSnapshotFault(content)) throw new Error(`a snapshot arrived damaged: ${content.reason}`)
-  replica.mvcc = content.mvcc
+/** A leader's snapshot replaces the state. Its file is durable already: see snapshot-receiving.ts. */
+function install(ctx: MemberContext, replica: Replica, { meta }: Snapshot): void {
+  const { received } = replica
+  if (received?.header.index !== meta.index) throw new Error('a snapshot is installed that was not received')
+  replica.mvcc = received.mvcc
   replica.watching.hub.restored(replica.mvcc)
   replica.applied = { index: meta.index, bytesSinceSnapshot: 0, snapshotIndex: meta.index }
-  ctx.log('snapshot installed', { index: meta.index, term: meta.term, bytes: data.length })
+  ctx.log('snapshot installed', { index: meta.index, term: meta.term, revision: replica.mvcc.revision })
 }
 
 function apply(ctx: MemberContext, replica: Replica, entry: Entry): void {
   const { mvcc, pending, life } = replica
-  if (entry.data.length > 0) {
+  if (entry.kind === 'config') replica.raft.applyChange(entry)
+  else if (entry.data.length > 0) {
     mvcc.applyEntry(entry.data, (proposer, number, result) => {
       if (proposer !== life) return
       const waiting = pending.get(number)

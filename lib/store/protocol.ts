@@ -3,27 +3,32 @@
 import type { Stream } from '../actor/index.js'
 import type { Message } from '../raft/index.js'
 import type { StoreProtocol, StoreTxn, StoreTxnAnswer } from '../storage/index.js'
+import type { SnapshotPart } from './snapshot-sending.js'
 import type { StoreStanding, StoreStatus } from './status.js'
 
 export interface StoreMemberProtocol extends StoreProtocol {
   raft(batch: { readonly messages: readonly Message[] }): void
-  /** The snapshot that this member sent could not be kept: it may be sent again. */
+  /** The snapshot that this member was to give could not be kept, or not be had: it may be named again. */
   snapshotFailed(): void
+  /** The snapshot file at that index has a bad checksum: this member is to write another. */
+  snapshotDamaged(file: { readonly index: number }): void
+  /**
+   * The bytes of a snapshot file from `offset` on. At offset 0: of the newest, if that is not older than `index`; else of the one
+   * at that index. Refused `no snapshot` if there is none.
+   */
+  snapshotPart(request: { readonly index: number; readonly offset: number }): SnapshotPart
+  /** Linearizable: a snapshot file is there with all that was answered before this was asked. */
+  freshSnapshot(): { readonly index: number }
   /** A write passed on by a member that does not lead; never passed on again. */
   propose(txn: StoreTxn): StoreTxnAnswer
   proposeCompact(request: { readonly revision: number }): { readonly revision: number }
   /** This member's term, for one that lost its past; null of a member that lost its own as well. */
   currentTerm(): { readonly term: number | null }
   /**
-   * The leader's state, confirmed by a majority after this was asked. Whoever is asked leaves all terms up to
-   * `aboveTerm`. `term` is that of the last entry in the state.
+   * The leader's state, confirmed by a majority after this was asked, is in its snapshot at that index. Whoever is asked leaves all
+   * terms up to `aboveTerm`.
    */
-  currentState(request: { readonly aboveTerm: number }): {
-    readonly index: number
-    readonly term: number
-    readonly leaderTerm: number
-    readonly data: Uint8Array
-  }
+  currentState(request: { readonly aboveTerm: number }): { readonly index: number; readonly leaderTerm: number }
   /** A part of this member's log from that index on, for who compares logs: no entry itself, only the hash of its kind and bytes. */
   log(from: { readonly index: number }): {
     readonly term: number

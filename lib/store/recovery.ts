@@ -2,24 +2,29 @@
 
 import { ask, type Context, type Flow } from '../actor/index.js'
 import { Mvcc } from '../mvcc/index.js'
-import { disk } from '../ports/index.js'
-import { recover, type WalIdentity, type WalRecovered, type WalSegment, WalWriter } from '../wal/index.js'
-import { diskTimeoutMs, lifeOf, optionsOf, type RecoveryArgs } from './life.js'
+import { disk, type Segment } from '../ports/index.js'
+import type { SnapshotMeta } from '../raft/index.js'
+import { Recovery, type WalIdentity, type WalRecovered, WalWriter } from '../wal/index.js'
+import { readInParts } from './file-parts.js'
+import { diskTimeoutMs, lifeOf, optionsOf, type RecoveryArgs, raftConfigOf } from './life.js'
 import type { StoreMemberProtocol } from './protocol.js'
 import { forgetPastTerm, isPastTerm, rejoin } from './rejoining.js'
 import { newReplica, type Replica } from './replica.js'
-import { isSnapshotFault, readSnapshot, type SnapshotFault, type SnapshotHeader } from './snapshot-file.js'
+import { isSnapshotFault, type SnapshotFault, type SnapshotHeader } from './snapshot-file.js'
 import { removeOldFiles } from './snapshotting.js'
 
 type MemberContext = Context<StoreMemberProtocol, any>
 
-/** `lost` is called if this member has to rejoin: it has no past to speak of. */
+/** `lost` is called if this member has to rejoin: it has no past to speak of. A text says why it cannot begin. */
 export function* begin(ctx: MemberContext, args: RecoveryArgs, lost: () => void): Flow<Replica | string> {
-  const read = yield* ask(ctx.port(disk), diskTimeoutMs, 'recover')
-  if (!read.ok) return `the disk cannot be read: ${read.error.detail}`
-  const { segments, files } = read.value
+  const found = yield* ask(ctx.port(disk), diskTimeoutMs, 'recover')
+  if (!found.ok) return `the disk cannot be read: ${found.error.detail}`
+  const { segments, files } = found.value
   const identity: WalIdentity = { clusterId: args.clusterId, memberId: ctx.self }
-  const log = recover(segments, identity)
+  const log = yield* readLog(ctx, segments, identity)
+  if (typeof log === 'string') return log
+  if (log.verdict === 'foreign')
+    return `segment ${log.sequence} of the log is not this member's: ${log.reason}. Nothing was changed: start it with the data directory of its own, with the kabuki that wrote it or a later one`
   if (log.verdict === 'damaged') {
     const { sequence, offset, reason } = log
     ctx.log('log damaged', { segment: sequence, offset, reason, next: 'rejoins from the other members' })
@@ -40,11 +45,22 @@ export function* begin(ctx: MemberContext, args: RecoveryArgs, lost: () => void)
   return replica
 }
 
+/** One segment at a time is in memory. */
+function* readLog(ctx: MemberContext, segments: readonly Segment[], identity: WalIdentity): Flow<ReturnType<Recovery['finish']> | string> {
+  const recovery = new Recovery(identity)
+  for (const { sequence } of segments) {
+    const read = yield* ask(ctx.port(disk), diskTimeoutMs, 'readSegment', { sequence })
+    if (!read.ok) return `the log cannot be read: ${read.error.detail}`
+    if (read.value !== null) recovery.add({ sequence, bytes: read.value })
+  }
+  return recovery.finish()
+}
+
 function* fromLog(
   ctx: MemberContext,
   args: RecoveryArgs,
   identity: WalIdentity,
-  segments: readonly WalSegment[],
+  segments: readonly Segment[],
   log: WalRecovered
 ): Flow<Replica | string> {
   if (segments.length > 0) {
@@ -52,24 +68,27 @@ function* fromLog(
     if (!repaired.ok) return `the log cannot be repaired: ${repaired.error.detail}`
   }
   let mvcc = new Mvcc()
+  let snapshotMeta: SnapshotMeta | null = null
   if (log.snapshot !== undefined) {
-    const file = yield* ask(ctx.port(disk), diskTimeoutMs, 'readFile', { name: log.snapshot.fileName })
-    if (!file.ok) return `the snapshot cannot be read: ${file.error.detail}`
-    const content = file.value === null ? missing : readSnapshot(file.value)
+    const read = yield* readInParts(ctx, log.snapshot.fileName)
+    if (!read.ok) return `the snapshot cannot be read: ${read.error.detail}`
+    const content = read.value
     const misfit = isSnapshotFault(content) ? content : misfitOfSnapshot(content.header, args.clusterId, log.snapshot)
     if (misfit?.fault === 'newer') return `the snapshot cannot be read: ${misfit.reason}`
     if (misfit !== undefined) {
       ctx.log('snapshot damaged', { file: log.snapshot.fileName, reason: misfit.reason, next: 'rejoins from the other members' })
       return 'snapshot lost'
     }
-    if (!isSnapshotFault(content)) mvcc = content.mvcc
+    if (!isSnapshotFault(content)) {
+      mvcc = content.mvcc
+      snapshotMeta = { index: log.snapshot.index, term: log.snapshot.term, membership: content.header.membership }
+    }
   }
   const hardState = log.hardState ?? { term: 0, vote: null, commit: log.snapshot?.index ?? 0 }
   const fresh = log.hardState === undefined && log.snapshot === undefined && log.entries.length === 0
-  const snapshotMeta = log.snapshot === undefined ? null : { index: log.snapshot.index, term: log.snapshot.term, members: args.members }
   return newReplica({
     clusterId: args.clusterId,
-    config: { ...args.raft, random: ctx.random },
+    config: raftConfigOf(ctx, args),
     recovered: fresh ? null : { hardState, entries: log.entries, snapshot: snapshotMeta },
     snapshot: log.snapshot,
     mvcc,
@@ -78,8 +97,6 @@ function* fromLog(
     life: lifeOf(ctx)
   })
 }
-
-const missing: SnapshotFault = { fault: 'damaged', reason: 'there is no such file' }
 
 /** Whether a good file is the one that the log speaks of. */
 function misfitOfSnapshot(

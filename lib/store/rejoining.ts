@@ -15,17 +15,17 @@
 // The damaged log is released only once the new one is durable, in a segment behind it: a crash in between finds the
 // damage again. An empty log would be that of a member that never voted.
 
-import { type Answer, ask, type Context, type Flow, sleep } from '../actor/index.js'
+import { ask, type Context, type Flow, sleep } from '../actor/index.js'
 import { disk } from '../ports/index.js'
 import { crc32c } from '../std/index.js'
 import { emptyTail, type WalIdentity, WalWriter } from '../wal/index.js'
-import { diskTimeoutMs, lifeOf, optionsOf, type RecoveryArgs } from './life.js'
+import { diskTimeoutMs, lifeOf, optionsOf, type RecoveryArgs, raftConfigOf } from './life.js'
 import type { StoreMemberProtocol } from './protocol.js'
 import { newReplica, type Replica } from './replica.js'
-import { isSnapshotFault, readSnapshot } from './snapshot-file.js'
-import { snapshotFileName } from './snapshotting.js'
+import { fetchSnapshot, type ReceivedSnapshot } from './snapshot-receiving.js'
 
 const peerTimeoutMs = 1_000
+const stateTimeoutMs = 10_000 // A snapshot may have to be written first.
 const retryMs = 200
 const pastTermFile = 'past-term'
 
@@ -37,14 +37,11 @@ export function* rejoin(ctx: MemberContext, args: RecoveryArgs, identity: WalIde
   if (others.length === 0) return 'the log is damaged and there is no other member to rejoin from: restore a backup'
   const aboveTerm = yield* pastTerm(ctx, others)
   if (typeof aboveTerm === 'string') return aboveTerm
-  const state = yield* confirmedState(others, aboveTerm)
-  const { index, term, leaderTerm, data } = state
-  const content = readSnapshot(data)
-  if (isSnapshotFault(content)) return `the state arrived damaged: ${content.reason}`
-  const { mvcc } = content
-  const fileName = snapshotFileName(index)
-  const written = yield* ask(ctx.port(disk), diskTimeoutMs, 'writeFile', { name: fileName, bytes: data })
-  if (!written.ok) return `the state cannot be written: ${written.error.detail}`
+  const state = yield* confirmedState(ctx, others, aboveTerm, args.clusterId)
+  if (typeof state === 'string') return state
+  const { header, mvcc, fileName } = state
+  const { index, term } = header
+  const leaderTerm = Math.max(state.leaderTerm, term) // Its snapshot may be of a later leader's entries by now.
   const begun = yield* ask(ctx.port(disk), diskTimeoutMs, 'rotate')
   if (!begun.ok) return `no new log can be begun: ${begun.error.detail}`
   const { sequence } = begun.value
@@ -59,8 +56,8 @@ export function* rejoin(ctx: MemberContext, args: RecoveryArgs, identity: WalIde
   ctx.log('rejoined', { index, term: leaderTerm, revision: mvcc.revision })
   return newReplica({
     clusterId: args.clusterId,
-    config: { ...args.raft, random: ctx.random },
-    recovered: { hardState, entries: [], snapshot: { index, term, members: args.members } },
+    config: raftConfigOf(ctx, args),
+    recovered: { hardState, entries: [], snapshot: { index, term, membership: header.membership } },
     snapshot,
     mvcc,
     wal,
@@ -127,13 +124,27 @@ function* termOf(member: MemberContext['self']): Flow<{ term: number | null }> {
   }
 }
 
-type ConfirmedState = Answer<StoreMemberProtocol, 'currentState'>
+interface ConfirmedState extends ReceivedSnapshot {
+  readonly leaderTerm: number
+}
 
-function* confirmedState(others: readonly MemberContext['self'][], aboveTerm: number): Flow<ConfirmedState> {
+/** A text says why it cannot be kept. */
+function* confirmedState(
+  ctx: MemberContext,
+  others: readonly MemberContext['self'][],
+  aboveTerm: number,
+  clusterId: string
+): Flow<ConfirmedState | string> {
   for (;;) {
     for (const other of others) {
-      const answer = yield* ask(other, peerTimeoutMs * 5, 'currentState', { aboveTerm })
-      if (answer.ok) return answer.value
+      const answer = yield* ask(other, stateTimeoutMs, 'currentState', { aboveTerm })
+      if (!answer.ok) continue
+      const { index, leaderTerm } = answer.value
+      const received = yield* fetchSnapshot(ctx, other, index, clusterId)
+      if (!('failure' in received)) return { ...received, leaderTerm }
+      ctx.log('state not received', { from: other, ...received })
+      if (received.failure === 'damaged') ctx.tell(other, 'snapshotDamaged', { index: received.index })
+      if (received.failure === 'not written') return `the state cannot be written: ${received.detail}`
     }
     yield* sleep('real', retryMs)
   }

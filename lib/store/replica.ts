@@ -6,11 +6,12 @@
 
 import type { Context, Later } from '../actor/index.js'
 import { CommandWriter, type Mvcc, WatchHub } from '../mvcc/index.js'
-import { Raft, type RaftConfig, type Recovered } from '../raft/index.js'
+import { type Message, Raft, type RaftConfig, type Recovered } from '../raft/index.js'
 import type { StoreTxnAnswer } from '../storage/index.js'
 import type { WalBatch, WalSnapshot, WalWriter } from '../wal/index.js'
 import { type News, noNews } from './news.js'
 import type { Reads } from './reading.js'
+import type { SnapshotContent } from './snapshot-file.js'
 import type { StandingSinks } from './status.js'
 import type { Watching } from './watching.js'
 
@@ -31,6 +32,9 @@ export interface Replica {
   shown: { readonly term: number; readonly leader: string | null }
   applied: { index: number; bytesSinceSnapshot: number; snapshotIndex: number }
   snapshotting: boolean
+  readonly sending: Map<number, number> // Indexes of snapshot files, and when a part of each was last asked for.
+  receiving: { message: Extract<Message, { type: 'snapshot' }> } | undefined
+  received: SnapshotContent | undefined // Durable in its file, for Raft to install in the next batch.
 }
 
 export type Pending =
@@ -66,7 +70,10 @@ export function newReplica({ clusterId, config, recovered, snapshot, mvcc, wal, 
     numberLast: 0,
     shown: { term: -1, leader: null },
     applied: { index: snapshotIndex, bytesSinceSnapshot: 0, snapshotIndex },
-    snapshotting: false
+    snapshotting: false,
+    sending: new Map(),
+    receiving: undefined,
+    received: undefined
   }
 }
 

@@ -13,14 +13,8 @@
 // Integers in frames are little-endian; numbers and texts in bodies are those of lib/mvcc.
 
 import { ByteReader, ByteWriter, type Mvcc, Restoration, snapshot } from '../mvcc/index.js'
+import type { Membership } from '../raft/index.js'
 import { assert, crc32c } from '../std/index.js'
-
-export interface Membership {
-  readonly voters: readonly string[]
-  readonly learners: readonly string[]
-  /** Addresses that were members: none is ever used again. */
-  readonly removed: readonly string[]
-}
 
 /** `index` and `term`: of the last entry of the log that is in the state. */
 export interface SnapshotHeader {

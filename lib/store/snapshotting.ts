@@ -3,13 +3,14 @@
 // Order of what is durable: first the file, then the mark in the log, then the log before it is released. A crash
 // between any two leaves a log that recovers without loss.
 
-import { ask, type Context, type Flow, sleep } from '../actor/index.js'
+import { ask, type Context, type Flow, type Refusal, refuse, sleep } from '../actor/index.js'
 import { disk } from '../ports/index.js'
-import type { Message } from '../raft/index.js'
 import { removableSegments } from '../wal/index.js'
+import { fileTimeoutMs, writeInParts } from './file-parts.js'
 import type { StoreMemberProtocol } from './protocol.js'
 import { type Replica, saveBatch } from './replica.js'
-import { joined, type SnapshotHeader, snapshotFile } from './snapshot-file.js'
+import { type SnapshotHeader, snapshotFile } from './snapshot-file.js'
+import { isBeingSent } from './snapshot-sending.js'
 
 export interface SnapshotLimits {
   readonly entriesMax: number // Applied since the last snapshot.
@@ -18,60 +19,47 @@ export interface SnapshotLimits {
 
 export const snapshotLimits: SnapshotLimits = { entriesMax: 20_000, bytesMax: 32 << 20 }
 
-const fileTimeoutMs = 60_000
-const partBytesMax = 4 << 20
 const retryMs = 1000 // After a file could not be written.
+const underWayMs = 10
 const namePattern = /^snapshot-(\d{16})$/
 
 export const snapshotFileName = (index: number): string => `snapshot-${String(index).padStart(16, '0')}`
-
-export const stateBytes = (replica: Replica): Uint8Array => joined([...stateChunks(replica)])
-
-const stateChunks = (replica: Replica): Generator<Uint8Array, void, undefined> => snapshotFile(headerOf(replica), replica.mvcc)
-
-/** Until members change at run time, those of the configuration are its voters. */
-function headerOf({ clusterId, raft, applied }: Replica): SnapshotHeader {
-  const { index, term, members } = raft.snapshotMeta(applied.index)
-  return { clusterId, index, term, membership: { voters: members, learners: [], removed: [] } }
-}
-
-/** The state as it is now, written in several turns if it is large: a member that is silent for tenths of a second is deposed. */
-function* stateInParts(replica: Replica): Flow<Uint8Array> {
-  const chunks: Uint8Array[] = []
-  let partBytes = 0
-  for (const chunk of stateChunks(replica)) {
-    chunks.push(chunk)
-    partBytes += chunk.length
-    if (partBytes < partBytesMax) continue
-    partBytes = 0
-    yield* sleep('real', 0)
-  }
-  return joined(chunks)
-}
 
 export function snapshotDue({ applied, snapshotting }: Replica, { entriesMax, bytesMax }: SnapshotLimits): boolean {
   if (snapshotting) return false
   return applied.index - applied.snapshotIndex >= entriesMax || applied.bytesSinceSnapshot >= bytesMax
 }
 
+/** Of the state as it is at the call, written in several turns if it is large: a member that is silent for tenths of a second is deposed. */
 export function* takeSnapshot(ctx: Context<StoreMemberProtocol, any>, replica: Replica): Flow<void> {
   replica.snapshotting = true
   const meta = replica.raft.snapshotMeta(replica.applied.index)
-  const fileName = snapshotFileName(meta.index)
-  const bytes = yield* stateInParts(replica)
-  const written = yield* ask(ctx.port(disk), fileTimeoutMs, 'writeFile', { name: fileName, bytes })
-  if (!written.ok) {
-    ctx.log('snapshot not written', { ...written.error })
+  const header: SnapshotHeader = { clusterId: replica.clusterId, ...meta }
+  const { index, term } = meta
+  const fileName = snapshotFileName(index)
+  const { revision } = replica.mvcc
+  const failure = yield* writeInParts(ctx, fileName, snapshotFile(header, replica.mvcc))
+  if (failure !== undefined) {
+    ctx.log('snapshot not written', { ...failure })
     yield* sleep('real', retryMs) // A full disk stays full for a while.
   }
   replica.snapshotting = false
-  if (!written.ok) return
-  if (meta.index <= replica.applied.snapshotIndex) return // The leader's was newer.
-  saveBatch(ctx, replica, { snapshot: { index: meta.index, term: meta.term, fileName } })
-  replica.raft.compact(meta.index)
-  replica.applied = { ...replica.applied, snapshotIndex: meta.index, bytesSinceSnapshot: 0 }
-  yield* releaseBefore(ctx, replica, meta.index)
-  ctx.log('snapshot taken', { index: meta.index, revision: replica.mvcc.revision })
+  if (failure !== undefined) return
+  if (index <= replica.applied.snapshotIndex) return // The leader's was newer.
+  saveBatch(ctx, replica, { snapshot: { index, term, fileName } })
+  replica.raft.compact(meta)
+  replica.applied = { ...replica.applied, snapshotIndex: index, bytesSinceSnapshot: 0 }
+  yield* releaseBefore(ctx, replica, index)
+  ctx.log('snapshot taken', { index, revision })
+}
+
+/** The newest snapshot, once it has all that is applied at the call. */
+export function* freshSnapshot(ctx: Context<StoreMemberProtocol, any>, replica: Replica): Flow<{ readonly index: number } | Refusal> {
+  const { index } = replica.applied
+  while (replica.snapshotting) yield* sleep('real', underWayMs)
+  if (replica.applied.snapshotIndex < index) yield* takeSnapshot(ctx, replica)
+  const { snapshotIndex } = replica.applied
+  return snapshotIndex >= index ? { index: snapshotIndex } : refuse('no snapshot', 'the snapshot could not be written')
 }
 
 /** Deletes segments and snapshots that nothing needs any more. */
@@ -81,8 +69,10 @@ function* releaseBefore(ctx: Context<StoreMemberProtocol, any>, replica: Replica
   replica.segments.splice(0, replica.segments.length, ...kept)
   const before = kept[0]?.sequence
   if (before !== undefined && removable.size > 0) yield* ask(ctx.port(disk), fileTimeoutMs, 'release', { before })
-  const recovered = yield* ask(ctx.port(disk), fileTimeoutMs, 'files')
-  if (recovered.ok) yield* removeOldFiles(ctx, recovered.value.files, index)
+  const found = yield* ask(ctx.port(disk), fileTimeoutMs, 'files')
+  if (!found.ok) return
+  const needless = found.value.files.filter(({ name }) => !isBeingSent(replica, indexOf(name), ctx.nowMs))
+  yield* removeOldFiles(ctx, needless, index)
 }
 
 export function* removeOldFiles(
@@ -90,28 +80,8 @@ export function* removeOldFiles(
   files: readonly { readonly name: string }[],
   keepIndex: number
 ): Flow<void> {
-  for (const { name } of files) {
-    const index = namePattern.exec(name)?.[1]
-    if (index !== undefined && Number(index) < keepIndex) yield* ask(ctx.port(disk), fileTimeoutMs, 'removeFile', { name })
-  }
+  for (const { name } of files) if (indexOf(name) < keepIndex) yield* ask(ctx.port(disk), fileTimeoutMs, 'removeFile', { name })
 }
 
-/** The state rides along with Raft's message; a newer state than the one it names stands in for it. */
-export function withState(replica: Replica, message: Message): Message {
-  if (message.type !== 'snapshot') return message
-  return { ...message, snapshot: { meta: replica.raft.snapshotMeta(replica.applied.index), data: stateBytes(replica) } }
-}
-
-/** A leader's snapshot is durable in a file before Raft hears of it: its mark in the log may then name the file. */
-export function* receiveSnapshot(ctx: Context<StoreMemberProtocol, any>, replica: Replica, message: Message): Flow<void> {
-  if (message.type !== 'snapshot') return
-  const { meta, data } = message.snapshot
-  if (data === undefined || meta.index <= replica.applied.index) return replica.raft.step(message)
-  const written = yield* ask(ctx.port(disk), fileTimeoutMs, 'writeFile', { name: snapshotFileName(meta.index), bytes: data })
-  if (!written.ok) {
-    ctx.log('snapshot not written', { ...written.error })
-    yield* sleep('real', retryMs)
-    return ctx.tell(message.from as typeof ctx.self, 'snapshotFailed')
-  }
-  if (meta.index > replica.applied.index) replica.raft.step(message)
-}
+/** Infinity: no snapshot. */
+const indexOf = (name: string): number => Number(namePattern.exec(name)?.[1] ?? Number.POSITIVE_INFINITY)

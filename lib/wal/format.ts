@@ -2,7 +2,7 @@
 //
 // segment   header of 192 bytes, then batches, then zeros (segments are zero-filled ahead of their end)
 //   header  u64 magic, u32 version, u32 0, u64 sequence, u64 firstIndex, u64 number of its first batch, u32 chain before it,
-//           u8 length + 64 bytes cluster id, u8 length + 64 bytes member id (UTF-8), zeros, u32 CRC-32C, 3 bytes 0, end mark
+//           u8 length + 64 bytes cluster id, u8 length + 64 bytes member id (UTF-8), zeros, u32 CRC-32C, 3 bytes 0, end mark; its place, checksum and ids are the same in every version
 // batch     what one save wrote, at a multiple of 8 bytes
 //   header  u32 magic, u32 length of the records, u64 number, u32 chain (the body's checksum of the batch before),
 //           u32 CRC-32C of the body, u32 records, u32 CRC-32C of these 28 bytes, seeded with the segment and the offset
@@ -56,6 +56,8 @@ export interface WalSnapshot {
   readonly fileName: string
 }
 export interface SegmentHeader extends WalIdentity {
+  /** Over `formatVersion`: nothing but the identity is as this program knows it. */
+  readonly version: number
   readonly sequence: number
   /** The entry that was to come next when the segment was begun. */
   readonly firstIndex: number
@@ -88,7 +90,7 @@ export const batchBytes = (recordsLength: number): number => (batchHeaderBytes +
 
 export const placeSeed = (sequence: number, offset: number): number => (Math.imul(sequence, 0x9e3779b1) ^ offset) >>> 0
 
-export function writeSegmentHeader(bytes: Uint8Array, header: SegmentHeader): void {
+export function writeSegmentHeader(bytes: Uint8Array, header: Omit<SegmentHeader, 'version'>): void {
   const view = viewOf(bytes)
   view.setUint32(0, segmentMagic[0], true)
   view.setUint32(4, segmentMagic[1], true)
@@ -111,9 +113,8 @@ export function readSegmentHeader(bytes: Uint8Array): SegmentHeader | string {
   if (view.getUint32(segmentHeaderBytes - 8, true) !== crc32c(bytes, 0, segmentHeaderBytes - 8))
     return 'the segment header has a bad checksum'
   if (view.getUint32(segmentHeaderBytes - 4, true) >>> 0 !== endMark * 0x1000000) return 'the segment header has no end mark'
-  const version = view.getUint32(8, true)
-  if (version !== formatVersion) return `the segment has format version ${version}, this program reads version ${formatVersion}`
   return {
+    version: view.getUint32(8, true),
     sequence: getU64(view, 16),
     firstIndex: getU64(view, 24),
     firstBatch: getU64(view, 32),

@@ -2,5 +2,5 @@
 
 export type { WalEntry, WalHardState, WalIdentity, WalSnapshot } from './format.js'
 export { sectorBytes, segmentBytesMax } from './format.js'
-export { recover, type WalDamaged, type WalRecovered, type WalSegment } from './recover.js'
+export { Recovery, type WalDamaged, type WalForeign, type WalRecovered, type WalSegment } from './recover.js'
 export { emptyTail, removableSegments, type WalBatch, type WalSave, type WalTail, WalWriter, type WalWriterOptions } from './writer.js'

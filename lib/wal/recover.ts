@@ -1,10 +1,13 @@
 // Recovery: what the bytes of a log amount to after a crash, and whether they can be trusted.
 //
+// Segments are given one by one, so that one of them is in memory at a time.
 // Assumed: one save at a time, each durable before the next begins; new segments are zeros; a crash during a save leaves each of
 // its 512-byte sectors written or not, in any combination, or all its bytes up to some byte.
 // Guaranteed:
 // - `clean` and `torn` give exactly the batches before the end, each whole and unchanged.
 // - `torn`: the save during which the member crashed is incomplete, and is dropped; nobody was told that it was durable.
+// - `foreign`: a segment, whole, is of another cluster, of another member or of a later program. Whatever else is wrong, there is
+//   nothing here that this member may cut or replace.
 // - `damaged`: something that was durable has changed. Every change of a batch that another batch or segment follows is found.
 //   In the last batch a change is found too, unless it looks like that crash: a whole sector (or what the batch has of it)
 //   or the end of the batch is zeros.
@@ -16,6 +19,7 @@ import {
   type BatchHeader,
   batchBytes,
   batchHeaderBytes,
+  formatVersion,
   readBatchHeader,
   readSegmentHeader,
   type SegmentHeader,
@@ -51,57 +55,85 @@ export interface WalDamaged {
   readonly reason: string
 }
 
+export interface WalForeign {
+  readonly verdict: 'foreign'
+  readonly sequence: number
+  readonly reason: string
+}
+
 interface Scan {
   readonly replay: Replay
   readonly segments: { sequence: number; firstIndex: number }[]
   tail: WalTail
 }
-type Stop = 'torn' | WalDamaged
+/** Where the log ends: as it should, or torn. `otherwise`: the verdict if a later segment is not empty. */
+interface End {
+  readonly verdict: 'clean' | 'torn'
+  readonly otherwise: (later: number) => WalDamaged
+}
 
-/** `segments` ascending by sequence. Damaged too if they belong to another cluster or member than `identity`. */
-export function recover(segments: readonly WalSegment[], identity?: WalIdentity): WalRecovered | WalDamaged {
-  const first = segments[0]?.sequence ?? 1
-  const scan: Scan = { replay: new Replay(), segments: [], tail: { sequence: first, length: 0, nextBatch: 1, chain: 0 } }
-  let verdict: 'clean' | 'torn' = 'clean'
-  for (const [place, segment] of segments.entries()) {
-    if (segment.sequence !== first + place) return damaged(segment.sequence, 0, `segment ${first + place} is missing`)
-    // A segment made ahead of its time. What should follow it cannot have been written.
-    const empty = lastNonZero(segment.bytes, 0) < 0
-    const stop = empty ? onlyZerosAfter(segments, place) : readSegment(scan, segments, place, identity)
-    if (stop === undefined && empty) {
-      // The log goes on at the start of it: what precedes the last segment cannot be cut or appended to.
-      scan.tail = { ...scan.tail, sequence: segment.sequence, length: 0 }
-      break
+export class Recovery {
+  readonly #identity: WalIdentity | undefined
+  readonly #scan: Scan = { replay: new Replay(), segments: [], tail: { sequence: 1, length: 0, nextBatch: 1, chain: 0 } }
+  #next = 0 // The sequence that must come next; 0: any.
+  #end: End | undefined
+  #stop: WalDamaged | WalForeign | undefined
+
+  constructor(identity?: WalIdentity) {
+    this.#identity = identity
+  }
+
+  /** Ascending by sequence. Nothing of its bytes is kept. */
+  add({ sequence, bytes }: WalSegment): void {
+    const header = readSegmentHeader(bytes)
+    const foreign = typeof header === 'string' ? undefined : foreignness(header, this.#identity)
+    if (foreign !== undefined && this.#stop?.verdict !== 'foreign') this.#stop = { verdict: 'foreign', sequence, reason: foreign }
+    if (this.#stop === undefined) this.#stop = this.#add(sequence, bytes, header)
+  }
+
+  finish(): WalRecovered | WalDamaged | WalForeign {
+    if (this.#stop !== undefined) return this.#stop
+    const { replay, tail } = this.#scan
+    const wrong = replay.finish()
+    if (wrong !== undefined) return damaged(tail.sequence, tail.length, wrong)
+    const { hardState, snapshot, entries } = replay
+    return { verdict: this.#end?.verdict ?? 'clean', hardState, snapshot, entries, tail, segments: this.#scan.segments }
+  }
+
+  #add(sequence: number, bytes: Uint8Array, header: SegmentHeader | string): WalDamaged | undefined {
+    const scan = this.#scan
+    if (this.#next === 0) scan.tail = { ...scan.tail, sequence }
+    else if (sequence !== this.#next) return damaged(sequence, 0, `segment ${this.#next} is missing`)
+    this.#next = sequence + 1
+    const empty = lastNonZero(bytes, 0) < 0
+    if (this.#end !== undefined) return empty ? undefined : this.#end.otherwise(sequence)
+    if (empty) {
+      // A segment made ahead of its time. What should follow it cannot have been written. The log goes on at the start of
+      // it: what precedes the last segment cannot be cut or appended to.
+      scan.tail = { ...scan.tail, sequence, length: 0 }
+      const otherwise = (later: number): WalDamaged => damaged(sequence, 0, `the segment is empty and segment ${later} is not`)
+      this.#end = { verdict: 'clean', otherwise }
+      return undefined
     }
-    if (stop === undefined) continue
-    if (stop !== 'torn') return stop
-    verdict = 'torn'
-    break
+    const outcome = readSegment(scan, sequence, bytes, header)
+    if (outcome === undefined || 'otherwise' in outcome) this.#end = outcome
+    else return outcome
+    return undefined
   }
-  const { replay, tail } = scan
-  const wrong = replay.finish()
-  if (wrong !== undefined) return damaged(tail.sequence, tail.length, wrong)
-  const { hardState, snapshot, entries } = replay
-  return { verdict, hardState, snapshot, entries, tail, segments: scan.segments }
 }
 
-function onlyZerosAfter(segments: readonly WalSegment[], place: number): WalDamaged | undefined {
-  const later = segments.find((segment, at) => at > place && lastNonZero(segment.bytes, 0) >= 0)
-  const sequence = segments[place]?.sequence ?? 0
-  return later === undefined ? undefined : damaged(sequence, 0, `the segment is empty and segment ${later.sequence} is not`)
-}
+const torn = (sequence: number, offset: number, otherwise: string): End => ({
+  verdict: 'torn',
+  otherwise: () => damaged(sequence, offset, otherwise)
+})
 
-function readSegment(scan: Scan, segments: readonly WalSegment[], place: number, identity: WalIdentity | undefined): Stop | undefined {
-  const { sequence, bytes } = segments[place] as WalSegment
-  const header = readSegmentHeader(bytes)
+function readSegment(scan: Scan, sequence: number, bytes: Uint8Array, header: SegmentHeader | string): End | WalDamaged | undefined {
   if (typeof header === 'string') {
-    const torn =
-      isTornSegmentHeader(bytes) && onlyZerosAfter(segments, place) === undefined && !hasBatch(bytes, 0, sequence, scan.tail.nextBatch)
-    if (!torn) return damaged(sequence, 0, header)
+    if (!isTornSegmentHeader(bytes) || hasBatch(bytes, 0, sequence, scan.tail.nextBatch)) return damaged(sequence, 0, header)
     scan.tail = { ...scan.tail, sequence, length: 0 }
-    return 'torn'
+    return torn(sequence, 0, header)
   }
-  const misfit = misfitOf(scan, header, sequence, identity)
+  const misfit = misfitOf(scan, header, sequence)
   if (misfit !== undefined) return damaged(sequence, 0, misfit)
   scan.segments.push({ sequence, firstIndex: header.firstIndex })
   scan.tail = { sequence, length: segmentHeaderBytes, nextBatch: header.firstBatch, chain: header.chain }
@@ -112,29 +144,33 @@ function readSegment(scan: Scan, segments: readonly WalSegment[], place: number,
     const stop = readBatch(scan, view, bytes, last)
     if (stop === undefined) continue
     if (stop !== 'torn') return stop
-    const later = onlyZerosAfter(segments, place)
-    if (later !== undefined) return damaged(sequence, scan.tail.length, 'a batch is bad and a later segment is not empty')
-    // The segment's header came with its first batch: without the batch, the segment begins anew.
-    if (scan.tail.length === segmentHeaderBytes) {
-      scan.tail = { ...scan.tail, length: 0 }
-      scan.segments.pop()
-    }
-    return 'torn'
+    const end = torn(sequence, scan.tail.length, 'a batch is bad and a later segment is not empty')
+    withoutHeaderAlone(scan)
+    return end
   }
   // The first batch is lost as a whole, sectors and all, while the header of the same save is there.
-  if (scan.tail.length === segmentHeaderBytes) {
-    if (onlyZerosAfter(segments, place) !== undefined) return damaged(sequence, segmentHeaderBytes, 'the segment has lost its batches')
-    scan.tail = { ...scan.tail, length: 0 }
-    scan.segments.pop()
-    return 'torn'
-  }
+  const lost = scan.tail.length === segmentHeaderBytes
+  withoutHeaderAlone(scan)
+  return lost ? torn(sequence, segmentHeaderBytes, 'the segment has lost its batches') : undefined
+}
+
+/** The segment's header came with its first batch: without the batch, the segment begins anew. */
+function withoutHeaderAlone(scan: Scan): void {
+  if (scan.tail.length !== segmentHeaderBytes) return
+  scan.tail = { ...scan.tail, length: 0 }
+  scan.segments.pop()
+}
+
+function foreignness(header: SegmentHeader, identity: WalIdentity | undefined): string | undefined {
+  const { version, clusterId, memberId } = header
+  if (version > formatVersion) return `it has format version ${version}, this program reads versions up to ${formatVersion}`
+  if (identity !== undefined && clusterId !== identity.clusterId) return `it is of cluster ${clusterId}, not of ${identity.clusterId}`
+  if (identity !== undefined && memberId !== identity.memberId) return `it is of member ${memberId}, not of ${identity.memberId}`
   return undefined
 }
 
-function misfitOf(scan: Scan, header: SegmentHeader, sequence: number, identity: WalIdentity | undefined): string | undefined {
+function misfitOf(scan: Scan, header: SegmentHeader, sequence: number): string | undefined {
   if (header.sequence !== sequence) return `the segment says that it is segment ${header.sequence}`
-  if (identity !== undefined && header.clusterId !== identity.clusterId) return `the segment is of cluster ${header.clusterId}`
-  if (identity !== undefined && header.memberId !== identity.memberId) return `the segment is of member ${header.memberId}`
   if (scan.segments.length === 0) return undefined
   const { nextBatch, chain } = scan.tail
   if (header.firstBatch !== nextBatch)
@@ -143,19 +179,19 @@ function misfitOf(scan: Scan, header: SegmentHeader, sequence: number, identity:
 }
 
 /** Reads the batch at the tail and moves the tail behind it. `last` is the segment's last byte that is not zero. */
-function readBatch(scan: Scan, view: DataView, bytes: Uint8Array, last: number): Stop | undefined {
+function readBatch(scan: Scan, view: DataView, bytes: Uint8Array, last: number): 'torn' | WalDamaged | undefined {
   const { sequence, length: at, nextBatch, chain } = scan.tail
   const header = readBatchHeader(view, bytes, at, sequence)
   if (header === undefined) {
-    const torn = isTornBatchHeader(bytes, at, last) && !hasBatch(bytes, at + 8, sequence, nextBatch + 1)
-    return torn ? 'torn' : damaged(sequence, at, `the header of batch ${nextBatch} is bad`)
+    const cut = isTornBatchHeader(bytes, at, last) && !hasBatch(bytes, at + 8, sequence, nextBatch + 1)
+    return cut ? 'torn' : damaged(sequence, at, `the header of batch ${nextBatch} is bad`)
   }
   if (header.number !== nextBatch) return damaged(sequence, at, `batch ${header.number} stands where batch ${nextBatch} belongs`)
   if (header.chain !== chain) return damaged(sequence, at, `batch ${nextBatch} does not continue the one before`)
   const end = at + batchBytes(header.length)
   if (end > bytes.length || crc32c(bytes, at + batchHeaderBytes, end) !== header.bodyChecksum) {
-    const torn = last < end && isTornBody(bytes, at, end)
-    return torn ? 'torn' : damaged(sequence, at, `batch ${nextBatch} has a bad checksum`)
+    const cut = last < end && isTornBody(bytes, at, end)
+    return cut ? 'torn' : damaged(sequence, at, `batch ${nextBatch} has a bad checksum`)
   }
   return accept(scan, bytes, at, end, header)
 }

@@ -197,7 +197,7 @@ t.test('a torn end is found by its owner and cut', async t => {
   journal.close()
   fs.appendFileSync(path.join(directory, 'segment-00000001'), 'torn')
   const next = new Journal(directory, new SharedArrayBuffer(syncedBytes))
-  const found = next.recover().segments[0]?.bytes.length ?? 0
+  const found = next.recover().segments[0]?.length ?? 0
   t.equal(found, (1 << 20) + 4)
   t.notOk(next.repair(1, found + 1))
   t.notOk(next.repair(2, 0))

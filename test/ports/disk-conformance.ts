@@ -2,7 +2,7 @@
 
 import t from 'tap'
 import type { Outcome } from '../../lib/actor/index.js'
-import { type DiskProtocol, invalid, noSpace } from '../../lib/ports/index.js'
+import { type DiskProtocol, filePartBytesMax, invalid, noSpace } from '../../lib/ports/index.js'
 
 /** A keeper (keeper.ts) with a disk of its own, empty at first. */
 export interface DiskHarness {
@@ -29,10 +29,12 @@ async function journal(h: DiskHarness): Promise<Record<number, string>> {
   const { segments } = await must(h.call('recover'))
   const sequences = segments.map(segment => segment.sequence)
   if (sequences.some((sequence, i) => i > 0 && sequence <= (sequences[i - 1] as number))) throw new Error(`not ascending: ${sequences}`)
-  const text = segments.map(segment => {
-    const end = segment.bytes.findLastIndex(byte => byte !== 0) + 1
-    return [segment.sequence, new TextDecoder().decode(segment.bytes.subarray(0, end))] as const
-  })
+  const text: [number, string][] = []
+  for (const { sequence } of segments) {
+    const content = (await must(h.call('readSegment', { sequence }))) as Uint8Array
+    const end = content.findLastIndex(byte => byte !== 0) + 1
+    text.push([sequence, new TextDecoder().decode(content.subarray(0, end))])
+  }
   return Object.fromEntries(text.filter(([, content]) => content !== ''))
 }
 
@@ -138,9 +140,72 @@ const cases: Readonly<Record<string, Case>> = {
     await h.crash(true)
     t.equal(await must(h.call('readFile', { name: 'meta' })), null)
   },
+  async 'a file that comes in parts is seen once it is committed, whole, and durable then'(t, h) {
+    const name = 'snapshot-2'
+    const parts = Array.from({ length: 5 }, (_, i) => new Uint8Array(70_000).map((_, at) => i + at * 7))
+    const begin = (): Promise<void> => must(h.call('beginFile', { name }))
+    const append = (i: number): Promise<Outcome<void>> => h.call('appendFile', { name, offset: i * 70_000, bytes: parts[i] as Uint8Array })
+    await must(h.call('writeFile', { name, bytes: bytes('old') }))
+    t.match(await append(0), { ok: false, error: { code: invalid, definite: true } }, 'it was not begun')
+    await begin()
+    for (let i = 0; i < 3; i++) await must(append(i))
+    t.match(await append(4), { ok: false, error: { code: invalid } }, 'a part was left out')
+    t.match(await append(1), { ok: false, error: { code: invalid } }, 'a part comes twice')
+    t.match(await h.call('commitFile', { name, length: 350_000 }), { ok: false, error: { code: invalid } }, 'parts are missing')
+    t.same(Buffer.from((await must(h.call('readFile', { name }))) as Uint8Array).toString(), 'old')
+    await h.crash(false)
+    t.same((await must(h.call('recover'))).files, [{ name }], 'what was begun is gone')
+    t.match(await append(3), { ok: false, error: { code: invalid } })
+    await begin()
+    await must(append(0))
+    await begin()
+    for (let i = 0; i < 5; i++) await must(append(i))
+    await must(h.call('commitFile', { name, length: 350_000 }))
+    await h.crash(true)
+    await must(h.call('recover'))
+    const whole = Buffer.concat(parts)
+    t.ok(whole.equals(Buffer.from((await must(h.call('readFile', { name }))) as Uint8Array)), 'it replaces the old one')
+    const part = await must(h.call('readPart', { name, offset: 340_000, length: 20_000 }))
+    t.equal(part?.fileBytes, 350_000)
+    t.ok(whole.subarray(340_000).equals(Buffer.from(part?.bytes ?? [])), 'a part ends with the file')
+    t.equal((await must(h.call('readPart', { name, offset: 350_000, length: 10 })))?.bytes.length, 0)
+    t.equal(await must(h.call('readPart', { name: 'none', offset: 0, length: 10 })), null)
+    t.match(await h.call('readPart', { name, offset: 0, length: filePartBytesMax + 1 }), { ok: false, error: { code: invalid } })
+    await begin()
+    await must(append(0))
+    await must(h.call('abandonFile', { name }))
+    await must(h.call('abandonFile', { name }))
+    t.match(await append(1), { ok: false, error: { code: invalid } })
+    t.equal((await must(h.call('readFile', { name })))?.length, 350_000)
+  },
+  async 'what is reserved can be saved, over a new segment and a crash'(t, h) {
+    await reopen(h)
+    await h.save(bytes('a'))
+    const room = 200_000
+    t.same(await must(h.call('reserve', { bytes: room })), { bytes: room })
+    await h.fill?.(true)
+    await h.save(new Uint8Array(room / 4).fill(98))
+    await h.crash(false)
+    t.equal((await reopen(h))[1]?.length, 1 + room / 4)
+    await h.save(new Uint8Array(room / 4).fill(99), 2)
+    await h.save(new Uint8Array(room / 4).fill(100))
+    const left = await must(h.call('reserve', { bytes: room }))
+    if (h.fill !== undefined) {
+      t.equal(left.bytes, room / 4, 'a full disk has what is left of it')
+      await t.rejects(h.save(new Uint8Array(room)))
+      await h.fill(false)
+      await h.crash(false)
+      t.equal((await reopen(h))[2]?.length, room / 2)
+    }
+    t.same(await must(h.call('reserve', { bytes: room })), { bytes: room })
+    await h.crash(true)
+    t.equal((await reopen(h))[2]?.length, room / 2, 'what is set aside is not taken for the journal')
+    t.same((await must(h.call('recover'))).files, [])
+  },
   async 'names that are not plain are refused'(t, h) {
     for (const name of ['', '../x', 'a/b', '.hidden', 'UPPER', 'segment-00000001', 'x.tmp', 'a'.repeat(200)]) {
       t.match(await h.call('writeFile', { name, bytes: bytes('x') }), { ok: false, error: { code: invalid, definite: true } }, name)
+      t.match(await h.call('beginFile', { name }), { ok: false, error: { code: invalid, definite: true } }, name)
     }
     t.same((await must(h.call('recover'))).files, [])
   },

@@ -4,7 +4,11 @@
 
 import {
   type Entry,
+  foundedBy,
   type HardState,
+  type LeaseReads,
+  type Membership,
+  type MembershipChange,
   type Message,
   majority,
   Raft,
@@ -26,6 +30,10 @@ export interface Member {
   raft: Raft | null // Null while crashed.
   saving: Ready | null
   applied: number
+  membership: Membership // As its raft said last.
+  lost: boolean // Its disk forgot what it had synced: it takes no part before it has rejoined.
+  ghost: Disk | null // What that was.
+  commit: number
   reads: Map<number, number> // Context → what was acknowledged when it was asked.
   ledTerm: number
   ledLast: number
@@ -33,6 +41,8 @@ export interface Member {
 
 export interface Options {
   readonly size: number
+  readonly spares?: number // That run, and are no members until they are added.
+  readonly leaseReads?: (id: string) => LeaseReads
   readonly limits?: Partial<RaftLimits>
   readonly random: (id: string) => () => number
   readonly asyncSave?: boolean // The test finishes saves itself.
@@ -50,19 +60,33 @@ export class Cluster {
   /** The oracle: every entry anybody applied, by index. */
   readonly committed: Entry[] = []
   readonly #options: Options
+  readonly #founded: Membership
   readonly #leaders = new Map<number, string>()
   readonly #votes = new Map<string, string>()
   readonly #known = new Map<string, { data: string; prevTerm: number | undefined }>()
+  /** Memberships by what was committed, oldest first, each with the index of its change. */
+  readonly memberships: { readonly index: number; readonly membership: Membership }[]
+  #decided: readonly string[] // The voters by whose majority something was decided last.
+  rejoined = 0
+  #rejoining = new Map<string, { readonly leader: string; readonly term: number; readonly index: number }>()
 
   constructor(options: Options) {
     this.#options = options
-    this.ids = Array.from({ length: options.size }, (_, i) => String.fromCharCode(97 + i))
+    const { size, spares = 0 } = options
+    this.ids = Array.from({ length: size + spares }, (_, i) => String.fromCharCode(97 + i))
+    this.#founded = foundedBy(this.ids.slice(0, size))
+    this.memberships = [{ index: 0, membership: this.#founded }]
+    this.#decided = this.#founded.voters
     this.members = this.ids.map(id => ({
       id,
       disk: { hardState: { term: 0, vote: null, commit: 0 }, entries: [], snapshot: null },
       raft: null,
       saving: null,
       applied: 0,
+      membership: this.#founded,
+      lost: false,
+      ghost: null,
+      commit: 0,
       reads: new Map(),
       ledTerm: 0,
       ledLast: 0
@@ -90,13 +114,75 @@ export class Cluster {
     return this.committed.length
   }
 
+  get membership(): Membership {
+    return (this.memberships.at(-1) as { membership: Membership }).membership
+  }
+
+  /** The index of the last change. */
+  get changedAt(): number {
+    return (this.memberships.at(-1) as { index: number }).index
+  }
+
   restart(id: string): void {
     const member = this.member(id)
+    if (member.lost) return
     const { disk } = member
     const recovered = { hardState: disk.hardState, entries: [...disk.entries], snapshot: disk.snapshot }
     member.applied = disk.snapshot?.index ?? 0
-    const config = { ...this.#options.limits, id, members: this.ids, random: this.#options.random(id) }
-    member.raft = new Raft(config, recovered, member.applied)
+    const { limits, leaseReads, random } = this.#options
+    const config = { ...limits, id, membership: this.#founded, leaseReads: leaseReads?.(id), random: random(id) }
+    const isNew = disk.hardState.term === 0 && disk.entries.length === 0 && disk.snapshot === null
+    member.raft = new Raft(config, isNew ? null : recovered, member.applied)
+    member.membership = member.raft.membership
+    member.commit = 0
+  }
+
+  /** The disk of `id` forgets everything. What it had promised is promised still. */
+  lose(id: string): void {
+    this.crash(id)
+    const member = this.member(id)
+    member.ghost = member.disk
+    member.disk = { hardState: { term: 0, vote: null, commit: 0 }, entries: [], snapshot: null }
+    member.lost = true
+  }
+
+  /** As a store does (docs/adr): asks to be demoted, and once it is, begins anew with its leader's state. To be called again until it has. */
+  rejoin(id: string, leader: string): void {
+    const member = this.member(id)
+    const { raft, applied } = this.member(leader)
+    if (!member.lost || raft === null || !raft.isLeader) return
+    const asked = this.#rejoining.get(id)
+    if (asked === undefined || asked.leader !== leader || asked.term !== raft.term) {
+      this.act(leader, raft => {
+        const proposed = raft.proposeChange({ kind: 'demote', member: id })
+        if (proposed.accepted) this.#rejoining.set(id, { leader, term: proposed.term, index: proposed.index })
+      })
+    } else if (applied >= asked.index && this.member(leader).saving === null) {
+      this.#rejoining.delete(id)
+      const snapshot = raft.snapshotMeta(applied)
+      member.disk = { hardState: { term: raft.term, vote: leader, commit: snapshot.index }, entries: [], snapshot }
+      member.lost = false
+      this.rejoined++
+      this.restart(id)
+    }
+  }
+
+  /** Whether a change may be under way. */
+  get isChanging(): boolean {
+    const open = ({ index, kind }: Entry): boolean => kind === 'config' && index > this.committed.length
+    return (
+      this.members.some(({ disk, raft }) => disk.entries.some(open) || (raft?.entries(this.committed.length + 1, 1e9) ?? []).some(open)) ||
+      this.network.some(message => message.type === 'append' && message.entries.some(open))
+    )
+  }
+
+  /** False if refused. */
+  change(id: string, change: MembershipChange): boolean {
+    let accepted = false
+    this.act(id, raft => {
+      accepted = raft.proposeChange(change).accepted
+    })
+    return accepted
   }
 
   /** `kept`: how many records of the unfinished save reached the disk. */
@@ -214,7 +300,7 @@ export class Cluster {
     const meta = member.raft.snapshotMeta(member.applied)
     member.disk.snapshot = meta
     member.disk.entries = member.disk.entries.filter(entry => entry.index > meta.index)
-    member.raft.compact(meta.index)
+    member.raft.compact(meta)
   }
 
   #finish(member: Member): void {
@@ -227,7 +313,11 @@ export class Cluster {
       const { index, term } = ready.snapshot.meta
       assert(index > member.applied, 'a snapshot moves the state machine forward', { id: member.id, index })
       assert(this.committed[index - 1]?.term === term, 'State machine safety: a snapshot is of what was applied', { index })
+      const { membership } = ready.snapshot.meta
+      const right = this.memberships.findLast(one => one.index <= index)?.membership
+      assert(same(membership, right), 'A snapshot has the membership of its index', { index })
       member.applied = index
+      member.membership = membership
     }
     for (const entry of ready.committed) this.#apply(member, entry)
     for (const { index, contexts } of ready.readStates) for (const context of contexts) this.#answer(member, context, index)
@@ -271,6 +361,7 @@ export class Cluster {
   #apply(member: Member, entry: Entry): void {
     assert(entry.index === member.applied + 1, 'State machine safety: applied in order, without gap', { id: member.id, index: entry.index })
     member.applied = entry.index
+    if (entry.kind === 'config') member.membership = (member.raft as Raft).applyChange(entry).membership
     const before = this.committed[entry.index - 1]
     if (before !== undefined) {
       const same = before.term === entry.term && decoder.decode(before.data) === decoder.decode(entry.data)
@@ -278,8 +369,13 @@ export class Cluster {
       return
     }
     this.committed[entry.index - 1] = entry
-    const holders = this.members.filter(({ disk }) => holds(disk, entry))
-    assert(holders.length >= majority(this.ids.length), 'Durability: what is applied is on the disks of a majority', { index: entry.index })
+    // Decided by the members as of what its leader had applied: that may not have been the last change before it.
+    const held = this.memberships.slice(-2).some(({ membership: { voters } }) => {
+      const holders = voters.filter(id => holds(this.member(id).disk, entry) || holds(this.member(id).ghost, entry))
+      return holders.length >= majority(voters.length)
+    })
+    assert(held, 'Durability: what is applied is on the disks of a majority', { index: entry.index })
+    if (entry.kind === 'config') this.memberships.push({ index: entry.index, membership: member.membership })
   }
 
   #answer(member: Member, context: number, index: number): void {
@@ -304,10 +400,22 @@ export class Cluster {
     }
   }
 
+  /** Who leads, and what is committed, is decided by majorities of which two in a row share a member. */
+  #checkDecision({ id, raft }: Member): void {
+    const { voters } = (raft as Raft).membership
+    assert(voters.includes(id), 'Only a voter decides', { id })
+    const together = new Set([...voters, ...this.#decided]).size
+    const shared = majority(voters.length) + majority(this.#decided.length) > together
+    assert(shared, 'Two disjoint majorities never decide', { id, voters: voters.join(' '), before: this.#decided.join(' ') })
+    this.#decided = voters
+  }
+
   #checkLeader(member: Member): void {
     const { raft } = member
     if (raft === null) return
-    const { term, lastIndex, saved } = raft.status()
+    const { term, lastIndex, saved, commit } = raft.status()
+    const before = member.commit
+    member.commit = commit
     assert(saved <= lastIndex, 'What is saved is in the log', { id: member.id, saved, lastIndex })
     if (!raft.isLeader) return
     if (member.ledTerm !== term) {
@@ -315,9 +423,10 @@ export class Cluster {
       assert(other === undefined || other === member.id, 'Election safety: one leader a term', { term, other, id: member.id })
       this.#leaders.set(term, member.id)
       this.#checkCompleteness(member)
+      this.#checkDecision(member)
       member.ledTerm = term
       member.ledLast = lastIndex
-    }
+    } else if (commit > before) this.#checkDecision(member)
     assert(lastIndex >= member.ledLast, 'Leader append-only: its log does not shrink', { id: member.id })
     member.ledLast = lastIndex
   }
@@ -330,7 +439,10 @@ export class Cluster {
   }
 }
 
-function holds(disk: Disk, entry: Entry): boolean {
+const same = (a: Membership, b: Membership | undefined): boolean => JSON.stringify(a) === JSON.stringify(b)
+
+function holds(disk: Disk | null, entry: Entry): boolean {
+  if (disk === null) return false
   if (disk.snapshot !== null && entry.index <= disk.snapshot.index) return true
   const first = disk.entries[0]?.index
   return first !== undefined && disk.entries[entry.index - first]?.term === entry.term

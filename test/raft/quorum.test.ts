@@ -30,12 +30,16 @@ t.test('the value a majority reached is the greatest that more than half have', 
 t.test('an election is decided exactly when no further vote can change it', async t => {
   for (const size of sizes) {
     for (let code = 0; code < 3 ** size; code++) {
-      const votes = new Map<string, boolean>()
+      const voters = Array.from({ length: size }, (_, i) => `m${i}`)
+      const votes = new Map<string, boolean>([
+        ['learner', true],
+        ['stranger', false]
+      ])
       for (let i = 0, rest = code; i < size; i++, rest = Math.floor(rest / 3)) if (rest % 3 < 2) votes.set(`m${i}`, rest % 3 === 1)
-      const granted = [...votes.values()].filter(vote => vote).length
-      const open = size - votes.size
+      const granted = voters.filter(voter => votes.get(voter) === true).length
+      const open = voters.filter(voter => !votes.has(voter)).length
       const naive: Verdict = granted * 2 > size ? 'won' : (granted + open) * 2 > size ? 'open' : 'lost'
-      if (verdict(votes, size) !== naive) t.fail(`${granted} of ${size}, ${open} open: ${verdict(votes, size)}, not ${naive}`)
+      if (verdict(votes, voters) !== naive) t.fail(`${granted} of ${size}, ${open} open: ${verdict(votes, voters)}, not ${naive}`)
     }
   }
   t.pass('all agree')

@@ -3,17 +3,44 @@
 // a healed cluster must converge.
 
 import t from 'tap'
-import { storm, stuck } from './storm.js'
+import { migration, storm, stuck } from './storm.js'
 
 const seeds = 300
+
+const first = Number(process.env.RAFT_SEED ?? 1)
+const last = process.env.RAFT_SEED === undefined ? seeds : first
+
+t.test('the same while members come, go, learn, lose their disks and hand over', async t => {
+  let committed = 0
+  let answered = 0
+  let changed = 0
+  let rejoined = 0
+  for (let seed = first; seed <= last; seed++) {
+    try {
+      const cluster = storm(seed, migration(seed))
+      committed += cluster.acknowledged
+      answered += cluster.answers.size
+      changed += cluster.memberships.length - 1
+      const problem = stuck(cluster)
+      rejoined += cluster.rejoined
+      if (problem !== undefined) t.fail(`seed ${seed} does not converge: ${problem}`)
+    } catch (error) {
+      t.fail(`seed ${seed}: ${error instanceof Error ? error.message : error}`, { stack: (error instanceof Error && error.stack) || '' })
+    }
+  }
+  t.comment(`${committed} entries committed, ${answered} reads answered, ${changed} changes, ${rejoined} rejoined`)
+  if (process.env.RAFT_SEED !== undefined) return
+  t.ok(committed > seeds * 10, 'entries are committed')
+  t.ok(answered > seeds * 3, 'reads are answered')
+  t.ok(changed > seeds * 3, 'members change')
+  t.ok(rejoined > seeds / 10, 'members rejoin')
+})
 
 t.test('safety under storms, convergence after them', async t => {
   let committed = 0
   let answered = 0
   let terms = 0
   let snapshots = 0
-  const first = Number(process.env.RAFT_SEED ?? 1)
-  const last = process.env.RAFT_SEED === undefined ? seeds : first
   for (let seed = first; seed <= last; seed++) {
     try {
       const cluster = storm(seed)

@@ -1,12 +1,13 @@
 // Storm: a cluster of bare Rafts under everything a network and a power switch can do, as the seed says; and whether it converges once
 // all is healed. Cluster checks the promises after every event: a storm that breaks one throws.
 
-import type { RaftLimits } from '../../lib/raft/index.js'
+import type { MembershipChange, RaftLimits } from '../../lib/raft/index.js'
 import { forkSeed, integerBelow, type Random, seededRandom } from '../../lib/std/index.js'
 import { Cluster } from './cluster.js'
 
 const stepsMax = 4000
 const networkMax = 120
+const moversSalt = 0x5bd1e995 // Who moves draws apart, so that a storm in which nobody does is what it always was.
 
 interface Weather {
   readonly loss: number
@@ -18,6 +19,9 @@ interface Weather {
   readonly hints: number
   readonly tears: number // A save under way dies with its member, and nothing of it was written.
   readonly coups: number // A leader is cut off, or dies, and what it had sent with it.
+  readonly changes: number // A membership change is proposed.
+  readonly losses: number // A disk forgets everything.
+  readonly transfers: number
 }
 
 const pick = <T>(random: Random, list: readonly T[]): T => list[integerBelow(random, list.length)] as T
@@ -32,21 +36,43 @@ function forecast(random: Random): Weather {
     cuts: pick(random, [0, 0.003, 0.01]),
     hints: pick(random, [0, 0.005]),
     tears: 0,
-    coups: 0
+    coups: 0,
+    changes: 0,
+    losses: 0,
+    transfers: 0
+  }
+}
+
+/** What a storm in which members come and go is told. */
+export function migration(seed: number): StormPlan {
+  const random = seededRandom(~seed)
+  return {
+    size: pick(random, [1, 2, 3, 3, 4, 5]),
+    spares: 8,
+    changes: pick(random, [0.01, 0.05, 0.2]),
+    losses: pick(random, [0, 0.01, 0.05]),
+    transfers: pick(random, [0, 0.01]),
+    coups: pick(random, [0, 0.003]),
+    leases: random() < 0.3
   }
 }
 
 /** What a storm may be told beside its seed. */
 export interface StormPlan extends Partial<Weather> {
   readonly size?: number
+  readonly spares?: number
+  readonly leases?: boolean
   readonly limits?: Partial<RaftLimits>
 }
 
-export function storm(seed: number, { size, limits, ...told }: StormPlan = {}): Cluster {
+export function storm(seed: number, { size, spares, leases, limits, ...told }: StormPlan = {}): Cluster {
   const random = seededRandom(seed)
+  const time = { ticks: 0 }
   const cluster = new Cluster({
     size: size ?? pick(random, [3, 3, 5, 1, 2]),
     asyncSave: true,
+    ...(spares === undefined ? {} : { spares }),
+    ...(leases === true ? { leaseReads: () => ({ nowMs: () => time.ticks, leaseMs: 4 }) } : {}),
     random: () => seededRandom(forkSeed(random)),
     limits: {
       heartbeatTicks: 2,
@@ -64,15 +90,20 @@ export function storm(seed: number, { size, limits, ...told }: StormPlan = {}): 
     }
   })
   const weather = { ...forecast(random), ...told }
+  const movers = seededRandom(seed ^ moversSalt)
   let context = 0
   for (let step = 0; step < stepsMax; step++) {
-    const id = pick(random, cluster.ids)
+    const { voters, learners } = cluster.membership
+    const id = pick(random, spares === undefined || movers() < 0.05 ? cluster.ids : [...voters, ...learners])
     fault(cluster, weather, random, id)
+    move(cluster, weather, movers)
     const choice = random()
     if (choice < 0.45) deliverOne(cluster, weather, random)
     else if (choice < 0.66) cluster.finishSave(id)
-    else if (choice < 0.72) for (const each of cluster.ids) random() < 0.8 && cluster.tick(each)
-    else if (choice < 0.88) cluster.propose(id, `p${step}`)
+    else if (choice < 0.72) {
+      time.ticks++
+      for (const each of cluster.ids) if (random() < 0.8 || leases === true) cluster.tick(each)
+    } else if (choice < 0.88) cluster.propose(id, `p${step}`)
     else if (choice < 0.94) cluster.read(id, ++context)
     else if (choice < 0.96) cluster.compact(id)
     else cluster.pump(id)
@@ -108,6 +139,45 @@ function fault(cluster: Cluster, weather: Weather, random: Random, id: string): 
   if (weather.coups > 0 && random() < weather.coups) overthrow(cluster, random)
 }
 
+/** Members come, go, lose their disks and hand over. */
+function move(cluster: Cluster, { changes, losses, transfers }: Weather, random: Random): void {
+  if (changes > 0 && random() < changes) {
+    const leader = pick(random, cluster.leaders.length === 0 ? cluster.ids : cluster.leaders)
+    const change = drawChange(cluster, random)
+    const may = change.kind === 'remove' ? canLose(cluster, change.member) : !cluster.member(change.member).lost
+    if (may) cluster.change(leader, change)
+  }
+  if (transfers > 0 && random() < transfers)
+    cluster.act(pick(random, cluster.ids), raft => raft.transferLeadership(pick(random, cluster.ids)))
+  if (losses === 0) return
+  const id = pick(random, cluster.ids)
+  if (random() < losses && canLose(cluster, id)) cluster.lose(id)
+  for (const member of cluster.members)
+    if (member.lost && random() < 0.05) for (const leader of cluster.leaders) cluster.rejoin(member.id, leader)
+}
+
+/** Mostly one that fits. */
+function drawChange(cluster: Cluster, random: Random): MembershipChange {
+  const { voters, learners } = cluster.membership
+  const member = pick(random, cluster.ids)
+  if (random() < 0.1) return { kind: pick(random, ['addVoter', 'addLearner', 'promote', 'remove']), member }
+  if (learners.includes(member)) return { kind: pick(random, ['promote', 'promote', 'remove']), member }
+  if (voters.includes(member)) return { kind: 'remove', member }
+  return { kind: pick(random, ['addVoter', 'addLearner']), member }
+}
+
+/**
+ * Whether there will be a majority with a past of whatever the members may be by then: more than that no protocol can give. Those that
+ * take no part forgot it, or were removed.
+ */
+function canLose(cluster: Cluster, id: string): boolean {
+  const { voters } = cluster.membership
+  const lost = cluster.members.filter(member => member.lost && member.id !== id).length
+  if (lost > 0 || cluster.member(id).lost || cluster.isChanging) return false
+  if (voters.some(voter => cluster.member(voter).applied < cluster.changedAt)) return false // Who does not know counts by the members before.
+  return voters.length > 2 || !voters.includes(id)
+}
+
 function overthrow(cluster: Cluster, random: Random): void {
   const [leader] = cluster.leaders
   if (leader === undefined) return
@@ -133,9 +203,11 @@ export function stuck(cluster: Cluster): string | undefined {
       cluster.finishSaves(to)
     }
     const [leader] = cluster.leaders
+    if (leader !== undefined) for (const { id, lost } of cluster.members) if (lost) cluster.rejoin(id, leader)
     if (leader !== undefined && round > 30 && !proposed) proposed = cluster.propose(leader, 'the last')
     const last = cluster.committed.at(-1)
-    const caughtUp = cluster.members.every(member => member.applied === cluster.acknowledged)
+    const { voters, learners } = cluster.membership
+    const caughtUp = [...voters, ...learners].every(id => cluster.member(id).applied === cluster.acknowledged)
     if (proposed && caughtUp && last !== undefined && new TextDecoder().decode(last.data) === 'the last') return undefined
   }
   return JSON.stringify(cluster.members.map(member => member.raft?.status()))

@@ -44,12 +44,15 @@ function* recover(ctx: Context<LedgerProtocol>, state: State): Flow<void> {
   const found = yield* ask(port, diskTimeoutMs, 'recover')
   if (!found.ok) return ctx.stop(`recover: ${found.error.detail}`)
   const last = found.value.segments.at(-1)
-  const { numbers, length } = last === undefined ? { numbers: [], length: 0 } : parse(last.bytes)
+  const read = last === undefined ? undefined : yield* ask(port, diskTimeoutMs, 'readSegment', last)
+  if (read?.ok === false) return ctx.stop(`read: ${read.error.detail}`)
+  const bytes = read?.value ?? new Uint8Array(0)
+  const { numbers, length } = parse(bytes)
   if (last !== undefined) {
     const repaired = yield* ask(port, diskTimeoutMs, 'repair', { sequence: last.sequence, length })
     if (!repaired.ok) return ctx.stop(`repair: ${repaired.error.detail}`)
   }
-  ctx.log('recovered', { count: numbers.length, bytes: last?.bytes.length ?? 0, length })
+  ctx.log('recovered', { count: numbers.length, bytes: bytes.length, length })
   state.numbers = numbers
   state.ready = true
 }

@@ -14,8 +14,10 @@ const tickMs = 25
 export class BenchDisk {
   segments: { sequence: number; bytes: Uint8Array }[] = []
   files = new Map<string, Uint8Array>()
+  readonly begun = new Map<string, Uint8Array>()
   readonly calls: string[] = []
   full = false
+  slow = false // A part of a file is written with the next tick.
 
   save(bytes: Uint8Array, segment: number): void {
     let last = this.segments.at(-1)
@@ -33,7 +35,9 @@ export class BenchDisk {
     this.calls.push(type)
     switch (type) {
       case 'recover':
-        return { segments: this.segments.map(({ sequence, bytes }) => ({ sequence, bytes: bytes.slice() })), files: this.#names() }
+        return { segments: this.segments.map(({ sequence, bytes }) => ({ sequence, length: bytes.length })), files: this.#names() }
+      case 'readSegment':
+        return this.segments.find(({ sequence }) => sequence === body.sequence)?.bytes.slice() ?? null
       case 'repair': {
         const last = this.segments.at(-1)
         if (last !== undefined) last.bytes = last.bytes.slice(0, body.length)
@@ -47,6 +51,19 @@ export class BenchDisk {
         return undefined
       case 'writeFile':
         return void this.files.set(body.name, body.bytes)
+      case 'beginFile':
+        return void this.begun.set(body.name, new Uint8Array(0))
+      case 'appendFile':
+        return void this.begun.set(body.name, Buffer.concat([this.begun.get(body.name) as Uint8Array, body.bytes]))
+      case 'commitFile':
+        this.files.set(body.name, this.begun.get(body.name) as Uint8Array)
+        return void this.begun.delete(body.name)
+      case 'abandonFile':
+        return void this.begun.delete(body.name)
+      case 'readPart': {
+        const file = this.files.get(body.name)
+        return file === undefined ? null : { bytes: file.slice(body.offset, body.offset + body.length), fileBytes: file.length }
+      }
       case 'readFile':
         return this.files.get(body.name) ?? null
       case 'removeFile':
@@ -69,6 +86,7 @@ export class Bench {
   /** All effects so far but those of the disk port, in their order. */
   readonly effects: Effect[] = []
   nowMs = 0
+  #waiting: Envelope[] = [] // For a slow disk.
   #idLast = 0
 
   constructor(members: readonly string[], disk = new BenchDisk(), args: Partial<StoreArgs> = {}, life = 1) {
@@ -103,6 +121,7 @@ export class Bench {
   tick(times = 1): void {
     for (let at = 0; at < times; at++) {
       this.nowMs += tickMs
+      for (const waiting of this.#waiting.splice(0)) this.#disk(waiting)
       while (this.cell.wake('real', this.nowMs)) this.#perform()
       this.settle()
     }
@@ -115,6 +134,21 @@ export class Bench {
     this.cell.receive({ kind: 'answer', from: to, to: self, life: ask.life, id: ask.id, type: '', body: value, count: 0 })
     this.#perform()
     return true
+  }
+
+  /** Gives the snapshot of another disk, part by part, to who asks that peer for it. */
+  send(peer: string, from: BenchDisk): void {
+    const file = [...from.files].findLast(([name]) => name.startsWith('snapshot-'))
+    if (file === undefined) throw new Error('there is no snapshot')
+    const index = Number(file[0].slice('snapshot-'.length))
+    for (let asked = 0; ; ) {
+      const at = this.effects.findLastIndex(effect => effect.kind === 'ask' && effect.to === peer && effect.type === 'snapshotPart')
+      if (at < asked) return
+      asked = at + 1
+      const { offset } = (this.effects[at] as Envelope).body as { offset: number }
+      const bytes = file[1].slice(offset, offset + (1 << 20))
+      this.reply(peer, 'snapshotPart', { index, fileBytes: file[1].length, bytes })
+    }
   }
 
   /** Effects from that place on, in a word each: `save`, `append control-1/store`, `answer 3`, `failure 4 no leader`. */
@@ -147,14 +181,20 @@ export class Bench {
     return this.effects.flatMap(effect => (effect.kind === 'log' && effect.event === event ? [effect.fields] : []))
   }
 
+  #disk(asked: Envelope): void {
+    const refused = this.disk.full && ['writeFile', 'beginFile', 'appendFile'].includes(asked.type)
+    const body = refused ? { code: 'no space', definite: true, detail: '' } : this.disk.answer(asked.type, asked.body)
+    this.cell.receive({ ...asked, kind: refused ? 'failure' : 'answer', from: asked.to, to: self, body })
+    this.#perform()
+  }
+
   #perform(): void {
     const { effects } = this.cell
     while (effects.length > 0) {
       const effect = effects.shift() as Effect
       if (effect.kind === 'ask' && effect.to === `${self}:disk`) {
-        const refused = this.disk.full && effect.type === 'writeFile'
-        const body = refused ? { code: 'no space', definite: true, detail: '' } : this.disk.answer(effect.type, effect.body)
-        this.cell.receive({ ...effect, kind: refused ? 'failure' : 'answer', from: effect.to, to: self, body })
+        if (this.disk.slow && effect.type === 'appendFile') this.#waiting.push(effect as Envelope)
+        else this.#disk(effect as Envelope)
         continue
       }
       if (effect.kind === 'save') this.disk.save(effect.bytes, effect.segment)

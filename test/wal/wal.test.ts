@@ -1,19 +1,33 @@
 import t from 'tap'
-import { integerBelow, type Random, seededRandom } from '../../lib/std/index.js'
+import { crc32c, integerBelow, type Random, seededRandom } from '../../lib/std/index.js'
 import {
   emptyTail,
-  recover,
+  Recovery,
   removableSegments,
   sectorBytes,
   type WalBatch,
   type WalDamaged,
   type WalEntry,
+  type WalForeign,
+  type WalIdentity,
   type WalRecovered,
   type WalSegment,
   WalWriter
 } from '../../lib/wal/index.js'
 
 const identity = { clusterId: 'cluster-a', memberId: 'control-0' }
+
+const verdictOf = (segments: readonly WalSegment[], of: WalIdentity = identity): WalRecovered | WalDamaged | WalForeign => {
+  const recovery = new Recovery(of)
+  for (const segment of segments) recovery.add(segment)
+  return recovery.finish()
+}
+/** The segments are its own. */
+const recover = (segments: readonly WalSegment[], of?: WalIdentity): WalRecovered | WalDamaged => {
+  const verdict = verdictOf(segments, of)
+  if (verdict.verdict === 'foreign') throw new Error(verdict.reason)
+  return verdict
+}
 
 /** The disk of the tests: segments of a fixed length, zeros ahead. */
 class Disk {
@@ -343,8 +357,6 @@ t.test('a lost, foreign, swapped or emptied segment is damage', async t => {
     ['of another log', [one, other[1] as WalSegment, three], /does not continue|are missing|end of the segment/]
   ]
   for (const [name, list, reason] of cases) t.match(recover(list, identity), { verdict: 'damaged', reason }, name)
-  t.match(recover(segments, { ...identity, clusterId: 'b' }), { verdict: 'damaged', reason: 'the segment is of cluster cluster-a' })
-  t.match(recover(segments, { ...identity, memberId: 'b' }), { verdict: 'damaged', reason: 'the segment is of member control-0' })
   const lastOfFirst = disk.ends.filter(end => end.sequence === 1).at(-2)?.end as number
   t.match(
     recover(
@@ -353,6 +365,22 @@ t.test('a lost, foreign, swapped or emptied segment is damage', async t => {
     ),
     { verdict: 'damaged', reason: /missing at the end/ }
   )
+})
+
+t.test('segments of another cluster, of another member or of a later program are never taken for damaged ones', async t => {
+  const segments = write(5, 24, 90, 1000, 2048).disk.list()
+  t.match(verdictOf(segments, { ...identity, clusterId: 'b' }), { verdict: 'foreign', reason: 'it is of cluster cluster-a, not of b' })
+  t.match(verdictOf(segments, { ...identity, memberId: 'b' }), { verdict: 'foreign', reason: 'it is of member control-0, not of b' })
+  const later = segments.map(({ sequence, bytes }) => ({ sequence, bytes: bytes.slice() }))
+  const { bytes } = later[2] as WalSegment
+  const view = new DataView(bytes.buffer)
+  view.setUint32(8, 2, true)
+  t.match(verdictOf(later), { verdict: 'damaged', sequence: 3 }, 'a version nobody wrote')
+  view.setUint32(184, crc32c(bytes, 0, 184), true)
+  t.match(verdictOf(later), { verdict: 'foreign', sequence: 3, reason: /format version 2/ })
+  const first = later[0] as WalSegment
+  first.bytes[400] = (first.bytes[400] as number) ^ 1
+  t.match(verdictOf(later), { verdict: 'foreign', sequence: 3 }, 'whatever else is wrong')
 })
 
 t.test('segments that a snapshot made needless can go', async t => {

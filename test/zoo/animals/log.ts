@@ -24,7 +24,7 @@ export const logAnimals: readonly Animal[] = [
     modelledOn:
       'etcd [#6191](https://github.com/etcd-io/etcd/issues/6191), a checksum that does not fit: data was lost, and cutting it off would lose acknowledged entries',
     file: 'lib/wal/recover.ts',
-    replace: [['const torn = last < end && isTornBody(bytes, at, end)', 'const torn = last < bytes.length']],
+    replace: [['const cut = last < end && isTornBody(bytes, at, end)', 'const cut = last < bytes.length']],
     habitat: 'decay',
     caught: { seeds: 4, of: 20 },
     seedsMax: 50,
@@ -36,10 +36,10 @@ export const logAnimals: readonly Animal[] = [
       'etcd [#10219](https://github.com/etcd-io/etcd/issues/10219), a crash between the log and its snapshot; [#11888](https://github.com/etcd-io/etcd/pull/11888) releases last',
     file: 'lib/store/snapshotting.ts',
     replace: [
-      ['  saveBatch(ctx, replica, { snapshot: { index: meta.index, term: meta.term, fileName } })\n', ''],
+      ['  saveBatch(ctx, replica, { snapshot: { index, term, fileName } })\n', ''],
       [
-        '  yield* releaseBefore(ctx, replica, meta.index)\n',
-        '  yield* releaseBefore(ctx, replica, meta.index)\n  saveBatch(ctx, replica, { snapshot: { index: meta.index, term: meta.term, fileName } })\n'
+        '  yield* releaseBefore(ctx, replica, index)\n',
+        '  yield* releaseBefore(ctx, replica, index)\n  saveBatch(ctx, replica, { snapshot: { index, term, fileName } })\n'
       ]
     ],
     habitat: 'disks',

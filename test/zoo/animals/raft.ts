@@ -38,7 +38,7 @@ export const raftAnimals: readonly Animal[] = [
         'hardState: voteChanged || hardState.commit !== this.#commitGiven ? hardState : null,',
         'hardState: hardState.commit !== this.#commitGiven ? hardState : null,'
       ],
-      ['mustSync: voteChanged || entries.length', 'mustSync: entries.length']
+      ['mustSync = voteChanged || entries.length', 'mustSync = entries.length']
     ],
     habitat: 'elections',
     caught: { seeds: 227, of: 300 },
@@ -139,7 +139,7 @@ export const raftAnimals: readonly Animal[] = [
     file: 'lib/raft/leader.ts',
     replace: [
       [
-        '  const confirmed = reachedByMajority([...core.progress.values()].map(progress => progress.round))',
+        '  const confirmed = reachedByMajority(core.membership.voters.map(voter => (core.progress.get(voter) as Progress).round))',
         '  const confirmed = core.reads.round'
       ]
     ],

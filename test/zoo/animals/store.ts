@@ -36,7 +36,7 @@ export const storeAnimals: readonly Animal[] = [
     modelledOn: 'etcd [#14143](https://github.com/etcd-io/etcd/issues/14143), committed writes lost with data that was not synced',
     file: 'lib/raft/raft.ts',
     replace: [
-      ['mustSync: voteChanged || entries.length > 0 || core.installing !== null', 'mustSync: voteChanged || core.installing !== null']
+      ['mustSync = voteChanged || entries.length > 0 || core.installing !== null', 'mustSync = voteChanged || core.installing !== null']
     ],
     habitat: 'outages',
     caught: { seeds: 20, of: 20 },
@@ -53,8 +53,8 @@ export const storeAnimals: readonly Animal[] = [
     file: 'lib/store/processing.ts',
     replace: [
       [
-        '    save(ctx, replica, ready)\n    send(ctx, replica, ready.messagesAfterSave, prepare)\n',
-        '    send(ctx, replica, ready.messagesAfterSave, prepare)\n    save(ctx, replica, ready)\n'
+        '    save(ctx, replica, ready)\n    send(ctx, replica, ready.messagesAfterSave)\n',
+        '    send(ctx, replica, ready.messagesAfterSave)\n    save(ctx, replica, ready)\n'
       ]
     ],
     habitat: 'outages',
@@ -69,8 +69,8 @@ export const storeAnimals: readonly Animal[] = [
     file: 'lib/store/snapshotting.ts',
     replace: [
       [
-        '  const meta = replica.raft.snapshotMeta(replica.applied.index)\n  const fileName',
-        '  const meta = replica.raft.snapshotMeta(Math.max(replica.raft.status().firstIndex - 1, replica.applied.index - 1))\n  const fileName'
+        '  const meta = replica.raft.snapshotMeta(replica.applied.index)\n  const header',
+        '  const meta = replica.raft.snapshotMeta(Math.max(replica.raft.status().firstIndex - 1, replica.applied.index - 1))\n  const header'
       ]
     ],
     habitat: 'disks',
