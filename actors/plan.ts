@@ -94,6 +94,9 @@ const nodeTiming = ({ nodeGraceMs }: ClusterShape): Partial<ControllerOptions> =
   nodeMonitorPeriodMs: Math.min(monitorPeriodMsMax, nodeGraceMs / 8)
 })
 
+/** Of the supervisors of all machines. */
+export const clusterSupervisor = 'root/cluster'
+
 const storesOf = (shape: ClusterShape): string[] =>
   upTo(shape.etcd === undefined ? shape.stores : 0).map(index => `${control(index)}/store`)
 const apiserversOf = (shape: ClusterShape): ApiRef[] =>
@@ -105,7 +108,7 @@ function controlPlane(shape: ClusterShape, ground: ClusterGround, index: number)
   const apiservers = apiserversOf(shape)
   const children: ChildSpec[] = []
   if (index < stores.length) {
-    const args: StoreArgs = { clusterId: ground.clusterId, members: stores }
+    const args: StoreArgs = { clusterId: ground.clusterId, members: stores, supervisor: clusterSupervisor }
     children.push(own(`${machine}/store`, 'store', args))
     if (shape.etcdPort > 0) children.push(own(`${machine}/etcd`, 'etcd', etcdArgs(shape, ground, index)))
   }

@@ -4,7 +4,7 @@ import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
 import { nanoid } from 'nanoid'
-import { type ClusterPlan, type ClusterShape, defaultShape, plan } from '../actors/plan.js'
+import { type ClusterPlan, type ClusterShape, clusterSupervisor, defaultShape, plan } from '../actors/plan.js'
 import {
   Chaos,
   type ClaimedAddresses,
@@ -39,7 +39,6 @@ export interface ClusterOptions extends Partial<ClusterShape> {
 
 const portDefault = 6443
 const readyTimeoutMs = 60_000
-const rootSupervisor = 'root/cluster'
 
 export class Cluster {
   readonly id: string
@@ -146,7 +145,7 @@ export class Cluster {
     })
     cluster.#closeControl = await serveControl(controlSocketPath(dataDir), request => answerControl(cluster, request))
     undo.push(() => cluster.#closeControl())
-    await runtime.startActor(rootSupervisor, 'supervisor', {
+    await runtime.startActor(clusterSupervisor, 'supervisor', {
       children: made.machines.map(machine => ({
         address: `root/${machine.name}`,
         actor: 'supervisor',
@@ -206,7 +205,7 @@ export class Cluster {
   async #stop(): Promise<void> {
     this.chaos.stop()
     this.keepFacts()
-    await this.runtime.stopActor(rootSupervisor, 'the cluster stops')
+    await this.runtime.stopActor(clusterSupervisor, 'the cluster stops')
     await this.runtime.stop()
     await this.#addresses.release()
     await this.#closeControl()

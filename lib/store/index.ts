@@ -3,10 +3,13 @@
 export { compactAnswer, misfitOfTxn, rangeAnswer, txnOf } from './answers.js'
 export type { RecoveryArgs } from './life.js'
 export { logPart } from './log-part.js'
-export { process, sendNews } from './processing.js'
+export { isRemoved, memberHandlers, type StoreMember, type StoreMembers, watchPeers } from './membership.js'
+export { placeMembers, type StorePlace } from './placement.js'
+export { process, sayGoodbye, sendNews } from './processing.js'
 export type { StoreMemberProtocol } from './protocol.js'
 export { addRead } from './reading.js'
 export { begin } from './recovery.js'
+export { rejoinHandlers, removedReason } from './rejoining.js'
 export type { Replica } from './replica.js'
 export {
   isSnapshotFault,

@@ -60,7 +60,7 @@ function statusOf(address: string, { raft, applied, mvcc }: Replica): StoreStatu
     compactRevision: mvcc.compactRevision,
     dbBytes,
     dbBytesInUse: dbBytes,
-    isLearner: false,
+    isLearner: raft.membership.learners.includes(address),
     errors: leader === null ? ['etcdserver: no leader'] : []
   }
 }
