@@ -4,6 +4,7 @@
 import { type Actor, ask, type Context, type Flow, type Ref, refuse, sleep } from '../lib/actor/index.js'
 import { hashOf } from '../lib/mvcc/index.js'
 import { disk } from '../lib/ports/index.js'
+import type { LeaseReads } from '../lib/raft/index.js'
 import {
   addRead,
   alarmHandlers,
@@ -11,11 +12,14 @@ import {
   checkpointEveryMsDefault,
   checkpointLeases,
   enterUnasked,
+  isRemoved,
   leaseHandlers,
   logPart,
+  memberHandlers,
   misfitOfTxn,
   newLeasing,
   notifyProgress,
+  placeMembers,
   process,
   progressEveryMsDefault,
   proposeHandlers,
@@ -23,9 +27,13 @@ import {
   type Replica,
   rangeAnswer,
   receiveSnapshot,
+  rejoinHandlers,
+  removedReason,
   revokeDue,
   type SnapshotLimits,
   type StoreMemberProtocol,
+  type StorePlace,
+  sayGoodbye,
   sendNews,
   sinkChanged,
   snapshotDue,
@@ -37,6 +45,7 @@ import {
   takeSnapshot,
   txnOf,
   watchHandlers,
+  watchPeers,
   write
 } from '../lib/store/index.js'
 
@@ -47,6 +56,10 @@ export type StoreArgs = Omit<RecoveryArgs, 'raft'> & {
   readonly txnBytesMax?: number
   /** Every so often the leader forgets what is older than one such period, as upstream's apiserver has etcd do. */
   readonly compactEveryMs?: number
+  /** Of the whole cluster: starts the stores of members that are added, and ends those of members that are removed. */
+  readonly supervisor?: string
+  /** Linearizable reads without a round of heartbeats while the leader's lease lasts. All members must agree; it rests on clocks: lib/raft/config.ts. */
+  readonly leaseReads?: boolean
   /** Of values in the history: over it the leader forgets all but the newest quarter. */
   readonly historyBytesMax?: number
   /** How often what is left of leases enters the log, so that a new leader does not give all of it again. */
@@ -62,6 +75,8 @@ interface StoreState {
   readonly unmonitored: Set<string> // Peers whose death was told: watched again when they speak.
   revisionToCompact: number
   compactionAsked: number // By excess of history.
+  placed: object | undefined // The membership that the supervisor was told of last.
+  readonly heard: Set<string> // Who spoke to this member while it recovers.
 }
 
 type StoreTimer = 'tick' | 'again' | 'news' | 'compact' | 'hint' | 'checkpoint' | 'progress'
@@ -87,6 +102,7 @@ const historyRevisionsMax = 60_000
 const historyRevisionsKept = 20_000
 /** And over so much of values, all but a quarter of it: a few hundred of the largest would fill the thread. */
 const historyBytesMaxDefault = 256 << 20
+const heardMax = 100
 const firstElectionMs = 300
 const firstElectionRetryMs = 5
 
@@ -102,7 +118,9 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
       isLost: false,
       unmonitored: new Set(),
       revisionToCompact: 0,
-      compactionAsked: 0
+      compactionAsked: 0,
+      placed: undefined,
+      heard: new Set()
     }
     ctx.show({ role: 'recovering', term: 0, leader: '' })
     ctx.run(recoverFlow(ctx, state))
@@ -136,7 +154,11 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     raft(ctx, state, { messages }) {
       const { replica } = state
       if (state.unmonitored.delete(ctx.from)) ctx.monitor(ctx.from)
-      if (replica === undefined) return
+      if (replica === undefined) {
+        if (state.heard.size < heardMax) state.heard.add(ctx.from)
+        return
+      }
+      if (replica.raft.membership.removed.includes(ctx.from)) return ctx.tell(ctx.from as typeof ctx.self, 'removed')
       for (const message of messages) {
         if (message.type === 'snapshot') ctx.run(receiveSnapshot(ctx, replica, message))
         else replica.raft.step(message)
@@ -146,6 +168,12 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
       if (replica !== undefined) return { term: replica.raft.term }
       return isLost ? { term: null } : starting()
     },
+    removed(ctx, { args }) {
+      ctx.log('removed', { toldBy: ctx.from })
+      leave(ctx, args)
+    },
+    ...memberHandlers,
+    ...rejoinHandlers,
     ...statusHandlers,
     log: (_ctx, { replica }, { index }) => (replica === undefined ? starting() : logPart(replica.raft, index)),
     hash(_ctx, { replica }, { revision }) {
@@ -194,20 +222,53 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     compactExcess(replica, state)
     if (process(ctx, replica)) ctx.timer('again', 'real', 0)
     if (snapshotDue(replica, snapshots)) ctx.run(takeSnapshot(ctx, replica))
+    place(ctx, state, replica)
+    if (!isRemoved(ctx.self, replica)) return
+    ctx.log('removed', { index: replica.applied.index })
+    sayGoodbye(ctx, replica)
+    leave(ctx, state.args)
   }
+}
+
+/** So much of the time for which followers stand by their leader that clocks may differ by a quarter, and a tick is lost. */
+const leaseShare = 0.75
+
+function leasesOf(ctx: StoreContext, args: StoreArgs): { leaseReads?: LeaseReads } {
+  if (args.leaseReads !== true) return {}
+  const electionTicks = args.raft?.electionTicks ?? raftTicks.electionTicks
+  const leaseMs = leaseShare * (electionTicks - 1) * (args.tickMs ?? tickMsDefault)
+  return { leaseReads: { nowMs: () => ctx.nowMs, leaseMs } }
+}
+
+/** Whoever leads has the members run that there are, and no others. */
+function place(ctx: StoreContext, state: StoreState, { raft }: Replica): void {
+  const { supervisor, ...args } = state.args
+  if (supervisor === undefined) return
+  if (!raft.isLeader) state.placed = undefined
+  else if (state.placed !== raft.membership) {
+    state.placed = raft.membership
+    placeMembers(ctx, supervisor as Ref<StorePlace>, raft.membership, { ...args, supervisor })
+  }
+}
+
+/** Removed: whoever supervises it is not to start it again. */
+function leave(ctx: StoreContext, { supervisor }: StoreArgs): void {
+  if (supervisor !== undefined) ctx.tell(supervisor as Ref<StorePlace>, 'displace', { address: ctx.self })
+  ctx.stop(removedReason)
 }
 
 function* recoverFlow(ctx: StoreContext, state: StoreState): Flow<void> {
   const { args } = state
-  const raft = { ...raftTicks, ...args.raft, id: ctx.self as string, members: args.members }
+  const raft = { ...raftTicks, ...args.raft, id: ctx.self as string, ...leasesOf(ctx, args) }
   const tickMs = args.tickMs ?? tickMsDefault
   const electionMs = (raft.electionTicks + raft.electionJitterTicks) * tickMs
   const lost = (): void => {
     state.isLost = true
   }
-  const replica = yield* begin(ctx, { ...args, raft }, lost)
+  const replica = yield* begin(ctx, { ...args, raft }, lost, state.heard)
   if (typeof replica === 'string') {
     ctx.log('cannot begin', { reason: replica })
+    if (replica === removedReason) return leave(ctx, args)
     return ctx.stop(replica)
   }
   replica.leasing = newLeasing({
@@ -216,7 +277,7 @@ function* recoverFlow(ctx: StoreContext, state: StoreState): Flow<void> {
     checkpointEveryMs: args.leaseCheckpointEveryMs ?? checkpointEveryMsDefault
   })
   state.replica = replica
-  for (const member of args.members) if (member !== ctx.self) ctx.monitor(member)
+  watchPeers(ctx, replica)
   ctx.timer('tick', 'real', tickMs)
   ctx.timer('compact', 'real', args.compactEveryMs ?? compactEveryMsDefault)
   ctx.timer('checkpoint', 'real', checkpointLeases(ctx, replica))

@@ -4,11 +4,12 @@ import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
 import { nanoid } from 'nanoid'
-import { type ClusterPlan, type ClusterShape, defaultShape, plan } from '../actors/plan.js'
+import { type ClusterPlan, type ClusterShape, clusterSupervisor, defaultShape, plan } from '../actors/plan.js'
 import {
   Chaos,
   type ClaimedAddresses,
   type ClusterFacts,
+  canListen,
   claimAddresses,
   claimDataDir,
   controlSocketPath,
@@ -38,13 +39,14 @@ export interface ClusterOptions extends Partial<ClusterShape> {
 
 const portDefault = 6443
 const readyTimeoutMs = 60_000
-const rootSupervisor = 'root/cluster'
 
 export class Cluster {
   readonly id: string
   readonly dataDir: string
   readonly apiUrl: string
   readonly kubeconfig: string
+  /** Where etcd's API is answered, by store member; none unless asked for. */
+  readonly etcdUrls: readonly string[]
   readonly runtime: Runtime
   readonly chaos: Chaos
   readonly plan: ClusterPlan
@@ -64,6 +66,7 @@ export class Cluster {
     dataDir: string
     ephemeral: boolean
     port: number
+    etcdUrls: readonly string[]
     runtime: Runtime
     plan: ClusterPlan
     addresses: ClaimedAddresses
@@ -71,6 +74,7 @@ export class Cluster {
     this.id = parts.facts.id
     this.dataDir = parts.dataDir
     this.apiUrl = `https://127.0.0.1:${parts.port}`
+    this.etcdUrls = parts.etcdUrls
     this.kubeconfig = path.join(parts.dataDir, 'kubeconfig')
     this.runtime = parts.runtime
     this.plan = parts.plan
@@ -110,6 +114,7 @@ export class Cluster {
     if (port !== (options.port ?? portDefault)) progress(`port ${options.port ?? portDefault} is taken: the API is on ${port}`)
     if (addresses.loopback === 'one')
       progress('this system has no loopback address but 127.0.0.1: pods and services are reached by NodePort only')
+    const etcdUrls = await etcdUrlsOf(shape)
     const apiAddress = `127.${addresses.serviceOctet}.0.1`
     const pki = await ensurePki({ directory: path.join(dataDir, 'pki'), hosts: [apiAddress], nowMs: Date.now() })
     progress('certificates ready')
@@ -130,7 +135,7 @@ export class Cluster {
       ...(options.seed === undefined ? {} : { seed: options.seed })
     })
     undo.push(() => runtime.stop())
-    const cluster = new Cluster({ facts, dataDir, ephemeral, port, runtime, plan: made, addresses })
+    const cluster = new Cluster({ facts, dataDir, ephemeral, port, etcdUrls, runtime, plan: made, addresses })
     writeKubeconfig(cluster.kubeconfig, {
       cluster: 'kabuki',
       user: 'kubernetes-admin',
@@ -140,7 +145,7 @@ export class Cluster {
     })
     cluster.#closeControl = await serveControl(controlSocketPath(dataDir), request => answerControl(cluster, request))
     undo.push(() => cluster.#closeControl())
-    await runtime.startActor(rootSupervisor, 'supervisor', {
+    await runtime.startActor(clusterSupervisor, 'supervisor', {
       children: made.machines.map(machine => ({
         address: `root/${machine.name}`,
         actor: 'supervisor',
@@ -200,7 +205,7 @@ export class Cluster {
   async #stop(): Promise<void> {
     this.chaos.stop()
     this.keepFacts()
-    await this.runtime.stopActor(rootSupervisor, 'the cluster stops')
+    await this.runtime.stopActor(clusterSupervisor, 'the cluster stops')
     await this.runtime.stop()
     await this.#addresses.release()
     await this.#closeControl()
@@ -208,6 +213,18 @@ export class Cluster {
     if (this.#ephemeral) fs.rmSync(this.dataDir, { recursive: true, force: true })
     this.#ended()
   }
+}
+
+/** Clients of etcd are told where to look for it: no other ports will do. */
+async function etcdUrlsOf({ etcdPort, etcdInsecure, stores }: ClusterShape): Promise<string[]> {
+  if (etcdPort === 0) return []
+  const ports = Array.from({ length: stores }, (_, index) => etcdPort + index)
+  for (const port of ports) {
+    const free = port < 65_536 && (await canListen('127.0.0.1', port))
+    const range = stores === 1 ? `port ${etcdPort}` : `ports ${etcdPort} to ${ports.at(-1)}`
+    if (!free) throw new Error(`etcd's API needs ${range} of 127.0.0.1, and ${port} is taken: choose others with --etcd-port`)
+  }
+  return ports.map(port => `${etcdInsecure ? 'http' : 'https'}://127.0.0.1:${port}`)
 }
 
 function definedOf(options: ClusterOptions): Partial<ClusterShape> {

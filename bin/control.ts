@@ -30,7 +30,7 @@ export async function answerControl(cluster: Cluster, { method, params }: Contro
       return moveClock(cluster, params as ClockParams)
     case 'ready':
       await cluster.ready()
-      return { api: cluster.apiUrl, kubeconfig: cluster.kubeconfig }
+      return { api: cluster.apiUrl, kubeconfig: cluster.kubeconfig, etcd: cluster.etcdUrls }
     case 'down':
       setImmediate(() => void cluster.stop())
       return { pid: process.pid }
@@ -77,11 +77,12 @@ async function statusOf(cluster: Cluster): Promise<ClusterStatus> {
     dataDir: cluster.dataDir,
     kubeconfig: cluster.kubeconfig,
     api: cluster.apiUrl,
+    etcd: cluster.etcdUrls,
     uptimeMs: performance.now() - cluster.startedMs,
     clusterTime: new Date(runtime.clock.nowMs()).toISOString(),
     timeScale: runtime.clock.scale,
     memory: { rssBytes: process.memoryUsage.rss() },
-    machines: plan.machines.filter(({ name }) => name !== 'root').map(({ name }) => machineOf(name, threads)),
+    machines: machinesOf(plan, threads).map(name => machineOf(name, threads)),
     threads: threads.map(thread => ({
       name: thread.name,
       threadId: thread.threadId,
@@ -95,6 +96,12 @@ async function statusOf(cluster: Cluster): Promise<ClusterStatus> {
     leaders: leadersOf(actors),
     cuts: runtime.faults.cut
   }
+}
+
+/** Those of the plan, and those that came since. */
+function machinesOf({ machines }: Cluster['plan'], threads: readonly ThreadStatus[]): string[] {
+  const names = [...machines.map(({ name }) => name), ...threads.map(({ name }) => name.split('/')[0] as string)]
+  return [...new Set(names)].filter(name => name !== 'root')
 }
 
 function machineOf(name: string, threads: readonly ThreadStatus[]): MachineStatus {

@@ -3,6 +3,7 @@
 import { type Context, doubt, refuse } from '../actor/index.js'
 import type { Entry, Message, Ready, Snapshot } from '../raft/index.js'
 import { demoteLeasing, noteLease, promoteLeasing } from './leasing.js'
+import { changeApplied, promoteReturning, settleChanges, watchPeers } from './membership.js'
 import { holdNews, takeNews } from './news.js'
 import type { StoreMemberProtocol } from './protocol.js'
 import { answerReads, confirmReads, readsConfirmed, readsLost } from './reading.js'
@@ -16,6 +17,7 @@ type MemberContext = Context<StoreMemberProtocol, any>
 /** Once a batch of messages: proposes what was asked, goes through everything ready. True: another turn should follow. */
 export function process(ctx: MemberContext, replica: Replica): boolean {
   propose(ctx, replica)
+  promoteReturning(replica)
   confirmReads(ctx, replica)
   const { raft } = replica
   while (raft.hasReady()) {
@@ -33,6 +35,7 @@ export function process(ctx: MemberContext, replica: Replica): boolean {
   answerReads(ctx, replica)
   loseLeadership(ctx, replica)
   demoteLeasing(replica)
+  settleChanges(ctx, replica)
   show(ctx, replica)
   return pushEvents(ctx, replica) || replica.commands.count > 0 // What answers of reads proposed.
 }
@@ -44,12 +47,21 @@ function propose(ctx: MemberContext, replica: Replica): void {
   if (count === 0) return
   const proposed = raft.propose(commands.take())
   if (proposed.accepted) return
-  const code = proposed.reason === 'not leader' ? 'no leader' : 'overloaded'
+  const code = proposed.reason === 'too much uncommitted' ? 'overloaded' : 'no leader'
   for (let number = replica.numberLast - count + 1; number <= replica.numberLast; number++) {
     const waiting = pending.get(number)
     pending.delete(number)
     if (waiting?.later !== undefined) ctx.answer(waiting.later, refuse(code, proposed.reason))
   }
+}
+
+/** What a leader that was removed still has to say: nobody else may know yet that its removal is decided. */
+export function sayGoodbye(ctx: MemberContext, replica: Replica): void {
+  const { news, raft } = replica
+  const { term, vote, commit } = raft.status()
+  saveBatch(ctx, replica, { hardState: { term, vote, commit } }) // So that its next life knows.
+  for (const message of [...news.old, ...news.fresh].map(([, message]) => message))
+    ctx.tell(message.to as typeof ctx.self, 'raft', { messages: [message] })
 }
 
 /** What waited for an append that did not come. */
@@ -82,13 +94,15 @@ function install(ctx: MemberContext, replica: Replica, { meta }: Snapshot): void
   replica.mvcc = received.mvcc
   replica.watching.hub.restored(replica.mvcc)
   replica.applied = { index: meta.index, bytesSinceSnapshot: 0, snapshotIndex: meta.index }
+  watchPeers(ctx, replica)
   ctx.log('snapshot installed', { index: meta.index, term: meta.term, revision: replica.mvcc.revision })
 }
 
 function apply(ctx: MemberContext, replica: Replica, entry: Entry): void {
   const { mvcc, pending, life } = replica
   promoteLeasing(ctx, replica, entry.term)
-  if (entry.kind === 'config') replica.raft.applyChange(entry)
+  replica.applied.index = entry.index
+  if (entry.kind === 'config') changeApplied(ctx, replica, entry, replica.raft.applyChange(entry))
   else if (entry.data.length > 0) {
     mvcc.applyEntry(entry.data, (proposer, number, result) => {
       noteLease(ctx, replica, result)
@@ -99,7 +113,6 @@ function apply(ctx: MemberContext, replica: Replica, entry: Entry): void {
       if (waiting.later !== undefined) ctx.answer(waiting.later, waiting.answer(result, mvcc.revision))
     })
   }
-  replica.applied.index = entry.index
   replica.applied.bytesSinceSnapshot += entry.data.length
 }
 
@@ -117,9 +130,10 @@ function loseLeadership(ctx: MemberContext, { raft, pending }: Replica): void {
 function show(ctx: MemberContext, replica: Replica): void {
   const { raft, shown } = replica
   const { term, leader } = raft
-  if (term === shown.term && leader === shown.leader) return
-  replica.shown = { term, leader }
+  const isLearner = !raft.isVoter
+  if (term === shown.term && leader === shown.leader && isLearner === shown.isLearner) return
+  replica.shown = { term, leader, isLearner }
   standingChanged(replica)
-  ctx.show({ role: raft.isLeader ? 'leader' : 'follower', term, leader: leader ?? '' })
+  ctx.show({ role: raft.isLeader ? 'leader' : isLearner ? 'learner' : 'follower', term, leader: leader ?? '' })
   if (raft.isLeader) ctx.log('became leader', { term })
 }

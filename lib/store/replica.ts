@@ -9,6 +9,7 @@ import { type CommandResult, CommandWriter, type Mvcc } from '../mvcc/index.js'
 import { type Message, Raft, type RaftConfig, type Recovered } from '../raft/index.js'
 import type { WalBatch, WalSnapshot, WalWriter } from '../wal/index.js'
 import { type Leasing, newLeasing } from './leasing.js'
+import type { WaitingChange, WaitingTransfer } from './membership.js'
 import { type News, noNews } from './news.js'
 import type { Reads } from './reading.js'
 import type { SnapshotContent } from './snapshot-file.js'
@@ -25,12 +26,15 @@ export interface Replica {
   readonly reads: Reads
   readonly watching: Watching
   readonly news: News
+  readonly monitored: Set<string> // Members whose death is told here.
+  changes: WaitingChange[]
+  transfer: WaitingTransfer | undefined
   readonly standing: StandingSinks
   readonly segments: { sequence: number; firstIndex: number }[]
   leasing: Leasing
   mvcc: Mvcc
   numberLast: number
-  shown: { readonly term: number; readonly leader: string | null }
+  shown: { readonly term: number; readonly leader: string | null; readonly isLearner: boolean }
   applied: { index: number; bytesSinceSnapshot: number; snapshotIndex: number }
   snapshotting: boolean
   readonly sending: Map<number, number> // Indexes of snapshot files, and when a part of each was last asked for.
@@ -68,12 +72,15 @@ export function newReplica({ clusterId, config, recovered, snapshot, mvcc, wal, 
     reads: { queued: [], confirming: new Map(), confirmed: [], contextLast: 0, isCurrent: false },
     watching: newWatching(mvcc),
     news: noNews(),
+    monitored: new Set(),
+    changes: [],
+    transfer: undefined,
     standing: new Set(),
     leasing: newLeasing(),
     segments: [...segments],
     mvcc,
     numberLast: 0,
-    shown: { term: -1, leader: null },
+    shown: { term: -1, leader: null, isLearner: false },
     applied: { index: snapshotIndex, bytesSinceSnapshot: 0, snapshotIndex },
     snapshotting: false,
     sending: new Map(),
