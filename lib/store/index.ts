@@ -8,6 +8,7 @@ export type { StoreMemberProtocol } from './protocol.js'
 export { addRead } from './reading.js'
 export { begin } from './recovery.js'
 export type { Replica } from './replica.js'
+export { isMute, isRoomDue, makeRoom, noSpaceLeft, stepWithin } from './room.js'
 export {
   isSnapshotFault,
   readSnapshot,

@@ -16,17 +16,19 @@
 // damage again. An empty log would be that of a member that never voted.
 
 import { ask, type Context, type Flow, sleep } from '../actor/index.js'
-import { disk } from '../ports/index.js'
+import { disk, noSpace } from '../ports/index.js'
 import { crc32c } from '../std/index.js'
 import { emptyTail, type WalIdentity, WalWriter } from '../wal/index.js'
 import { diskTimeoutMs, lifeOf, optionsOf, type RecoveryArgs, raftConfigOf } from './life.js'
 import type { StoreMemberProtocol } from './protocol.js'
 import { newReplica, type Replica } from './replica.js'
+import { newRoom, roomBytesDefault, waitForRoom } from './room.js'
 import { fetchSnapshot, type ReceivedSnapshot } from './snapshot-receiving.js'
 
 const peerTimeoutMs = 1_000
 const stateTimeoutMs = 10_000 // A snapshot may have to be written first.
 const retryMs = 200
+const fullRetryMs = 1_000 // A full disk stays full for a while.
 const pastTermFile = 'past-term'
 
 type MemberContext = Context<StoreMemberProtocol, any>
@@ -38,17 +40,20 @@ export function* rejoin(ctx: MemberContext, args: RecoveryArgs, identity: WalIde
   const aboveTerm = yield* pastTerm(ctx, others)
   if (typeof aboveTerm === 'string') return aboveTerm
   const state = yield* confirmedState(ctx, others, aboveTerm, args.clusterId)
-  if (typeof state === 'string') return state
   const { header, mvcc, fileName } = state
   const { index, term } = header
   const leaderTerm = Math.max(state.leaderTerm, term) // Its snapshot may be of a later leader's entries by now.
+  const room = newRoom(args.roomBytes ?? roomBytesDefault)
+  yield* waitForRoom(ctx, room) // A new log that cannot be written would be begun again and again.
   const begun = yield* ask(ctx.port(disk), diskTimeoutMs, 'rotate')
   if (!begun.ok) return `no new log can be begun: ${begun.error.detail}`
   const { sequence } = begun.value
   const hardState = { term: leaderTerm, vote: null, commit: index }
   const snapshot = { index, term, fileName }
   const wal = new WalWriter(optionsOf(args, identity), { ...emptyTail, sequence })
-  ctx.save(wal.encode({ snapshot, hardState }).bytes, sequence)
+  const { bytes } = wal.encode({ snapshot, hardState })
+  room.bytes -= bytes.length
+  ctx.save(bytes, sequence)
   const released = yield* ask(ctx.port(disk), diskTimeoutMs, 'release', { before: sequence })
   if (!released.ok) return `the damaged log cannot be removed: ${released.error.detail}`
   const forgotten = yield* forgetPastTerm(ctx)
@@ -62,7 +67,8 @@ export function* rejoin(ctx: MemberContext, args: RecoveryArgs, identity: WalIde
     mvcc,
     wal,
     segments: [{ sequence, firstIndex: index + 1 }],
-    life: lifeOf(ctx)
+    life: lifeOf(ctx),
+    room
   })
 }
 
@@ -73,8 +79,12 @@ function* pastTerm(ctx: MemberContext, others: readonly MemberContext['self'][])
   const known = file.value === null ? undefined : decodeTerm(file.value)
   if (known !== undefined) return known
   const term = yield* termMaxOf(ctx, others)
-  const kept = yield* ask(ctx.port(disk), diskTimeoutMs, 'writeFile', { name: pastTermFile, bytes: encodeTerm(term) })
-  return kept.ok ? term : `the disk cannot be written: ${kept.error.detail}`
+  for (;;) {
+    const kept = yield* ask(ctx.port(disk), diskTimeoutMs, 'writeFile', { name: pastTermFile, bytes: encodeTerm(term) })
+    if (kept.ok) return term
+    if (kept.error.code !== noSpace) return `the disk cannot be written: ${kept.error.detail}`
+    yield* sleep('real', fullRetryMs)
+  }
 }
 
 /** To be done before a member takes part. Gives why it failed. */
@@ -128,13 +138,12 @@ interface ConfirmedState extends ReceivedSnapshot {
   readonly leaderTerm: number
 }
 
-/** A text says why it cannot be kept. */
 function* confirmedState(
   ctx: MemberContext,
   others: readonly MemberContext['self'][],
   aboveTerm: number,
   clusterId: string
-): Flow<ConfirmedState | string> {
+): Flow<ConfirmedState> {
   for (;;) {
     for (const other of others) {
       const answer = yield* ask(other, stateTimeoutMs, 'currentState', { aboveTerm })
@@ -144,7 +153,7 @@ function* confirmedState(
       if (!('failure' in received)) return { ...received, leaderTerm }
       ctx.log('state not received', { from: other, ...received })
       if (received.failure === 'damaged') ctx.tell(other, 'snapshotDamaged', { index: received.index })
-      if (received.failure === 'not written') return `the state cannot be written: ${received.detail}`
+      if (received.failure === 'not written') yield* sleep('real', fullRetryMs)
     }
     yield* sleep('real', retryMs)
   }
