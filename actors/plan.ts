@@ -8,6 +8,7 @@ import type { StoreRef } from '../lib/storage/index.js'
 import type { ApiserverArgs } from './apiserver.js'
 import type { ContainersArgs } from './containers.js'
 import type { ControllerManagerArgs } from './controller-manager.js'
+import type { EtcdStorageArgs } from './etcd-storage.js'
 import type { FabricArgs, FabricProtocol } from './fabric.js'
 import type { KubeProxyArgs, KubeProxyProtocol } from './kube-proxy.js'
 import type { KubeletArgs } from './kubelet.js'
@@ -18,6 +19,8 @@ import type { ChildSpec } from './supervisor.js'
 export interface ClusterShape {
   readonly nodes: number
   readonly stores: number
+  /** A real etcd instead: then there are no stores. */
+  readonly etcd: EtcdStorageArgs | undefined
   readonly apiservers: number
   readonly controllerManagers: number
   readonly schedulers: number
@@ -32,6 +35,7 @@ export interface ClusterShape {
 export const defaultShape: ClusterShape = {
   nodes: 3,
   stores: 3,
+  etcd: undefined,
   apiservers: 1,
   controllerManagers: 1,
   schedulers: 1,
@@ -64,11 +68,12 @@ const leaseRenewMsMax = 10_000
 const monitorPeriodMsMax = 5_000
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index)
 const control = (index: number): string => `control-${index}`
+const etcdStorage = (index: number): string => `${control(index)}/etcd-storage`
 const worker = (index: number): string => `worker-${index + 1}`
 const own = (address: string, actor: string, args: unknown): ChildSpec => ({ address, actor, args, thread: address })
 
 export function plan(shape: ClusterShape, ground: ClusterGround): ClusterPlan {
-  const controls = Math.max(shape.stores, shape.apiservers, shape.controllerManagers, shape.schedulers)
+  const controls = Math.max(storesOf(shape).length, shape.apiservers, shape.controllerManagers, shape.schedulers)
   const machines: MachinePlan[] = [
     ...upTo(controls).map(index => ({ name: control(index), children: controlPlane(shape, ground, index) })),
     ...upTo(shape.nodes).map(index => ({ name: worker(index), children: workerMachine(shape, ground, index) }))
@@ -82,7 +87,11 @@ const nodeTiming = ({ nodeGraceMs }: ClusterShape): Partial<ControllerOptions> =
   nodeMonitorPeriodMs: Math.min(monitorPeriodMsMax, nodeGraceMs / 8)
 })
 
-const storesOf = (shape: ClusterShape): string[] => upTo(shape.stores).map(index => `${control(index)}/store`)
+/** Of the supervisors of all machines. */
+export const clusterSupervisor = 'root/cluster'
+
+const storesOf = (shape: ClusterShape): string[] =>
+  upTo(shape.etcd === undefined ? shape.stores : 0).map(index => `${control(index)}/store`)
 const apiserversOf = (shape: ClusterShape): ApiRef[] =>
   upTo(shape.apiservers).map(index => `${control(index)}/apiserver` as string as ApiRef)
 
@@ -91,10 +100,12 @@ function controlPlane(shape: ClusterShape, ground: ClusterGround, index: number)
   const stores = storesOf(shape)
   const apiservers = apiserversOf(shape)
   const children: ChildSpec[] = []
-  if (index < shape.stores) {
-    const args: StoreArgs = { clusterId: ground.clusterId, members: stores }
+  if (index < stores.length) {
+    const args: StoreArgs = { clusterId: ground.clusterId, members: stores, supervisor: clusterSupervisor }
     children.push(own(`${machine}/store`, 'store', args))
   }
+  // Each apiserver has its own way to a real etcd: what befalls one leaves the others alone.
+  if (shape.etcd !== undefined && index < shape.apiservers) children.push(own(etcdStorage(index), 'etcd-storage', shape.etcd))
   if (index < shape.apiservers) children.push(own(`${machine}/apiserver`, 'apiserver', apiserverArgs(shape, ground, index)))
   if (index < shape.controllerManagers) {
     const args: ControllerManagerArgs = { apiservers, options: nodeTiming(shape) }
@@ -108,7 +119,7 @@ function controlPlane(shape: ClusterShape, ground: ClusterGround, index: number)
 function apiserverArgs(shape: ClusterShape, ground: ClusterGround, index: number): ApiserverArgs {
   const address = shape.apiservers === 1 ? '127.0.0.1' : apiAddress(ground, index)
   return {
-    stores: storesOf(shape).map(store => store as string as StoreRef),
+    stores: (shape.etcd === undefined ? storesOf(shape) : [etcdStorage(index)]).map(store => store as string as StoreRef),
     listen: { address, port: ground.apiPort, tls: ground.tls },
     ranges: { serviceCidr: `127.${ground.serviceOctet}.0.0/16`, nodePortFirst: 30000, nodePortLast: 32767 }
   }

@@ -17,25 +17,33 @@ import {
 } from '../lib/actor/index.js'
 import { hashOf } from '../lib/mvcc/index.js'
 import { disk } from '../lib/ports/index.js'
+import type { LeaseReads } from '../lib/raft/index.js'
 import type { StoreTxn } from '../lib/storage/index.js'
 import {
   addRead,
   addWatch,
   begin,
   isMute,
+  isRemoved,
   isRoomDue,
   logPart,
   makeRoom,
+  memberHandlers,
   misfitOfTxn,
   misfitOfWatch,
   noSpaceLeft,
+  placeMembers,
   process,
   type RecoveryArgs,
   type Replica,
   rangeAnswer,
   receiveSnapshot,
+  rejoinHandlers,
+  removedReason,
   type SnapshotLimits,
   type StoreMemberProtocol,
+  type StorePlace,
+  sayGoodbye,
   sendNews,
   sinkChanged,
   snapshotDue,
@@ -45,7 +53,8 @@ import {
   statusHandlers,
   stepWithin,
   takeSnapshot,
-  txnOf
+  txnOf,
+  watchPeers
 } from '../lib/store/index.js'
 
 export type StoreArgs = Omit<RecoveryArgs, 'raft'> & {
@@ -55,6 +64,10 @@ export type StoreArgs = Omit<RecoveryArgs, 'raft'> & {
   readonly txnBytesMax?: number
   /** Every so often the leader forgets what is older than one such period, as upstream's apiserver has etcd do. */
   readonly compactEveryMs?: number
+  /** Of the whole cluster: starts the stores of members that are added, and ends those of members that are removed. */
+  readonly supervisor?: string
+  /** Linearizable reads without a round of heartbeats while the leader's lease lasts. All members must agree; it rests on clocks: lib/raft/config.ts. */
+  readonly leaseReads?: boolean
   /** Of values in the history: over it the leader forgets all but the newest quarter. */
   readonly historyBytesMax?: number
 }
@@ -67,6 +80,8 @@ interface StoreState {
   readonly unmonitored: Set<string> // Peers whose death was told: watched again when they speak.
   revisionToCompact: number
   compactionAsked: number // By excess of history.
+  placed: object | undefined // The membership that the supervisor was told of last.
+  readonly heard: Set<string> // Who spoke to this member while it recovers.
 }
 
 type StoreTimer = 'tick' | 'again' | 'news' | 'compact' | 'hint'
@@ -93,6 +108,7 @@ const historyRevisionsMax = 60_000
 const historyRevisionsKept = 20_000
 /** And over so much of values, all but a quarter of it: a few hundred of the largest would fill the thread. */
 const historyBytesMaxDefault = 256 << 20
+const heardMax = 100
 const firstElectionMs = 300
 const firstElectionRetryMs = 5
 const starting = (): Refusal => refuse('no leader', 'this member is recovering')
@@ -109,7 +125,9 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
       isLost: false,
       unmonitored: new Set(),
       revisionToCompact: 0,
-      compactionAsked: 0
+      compactionAsked: 0,
+      placed: undefined,
+      heard: new Set()
     }
     ctx.show({ role: 'recovering', term: 0, leader: '' })
     ctx.run(recoverFlow(ctx, state))
@@ -159,7 +177,11 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     raft(ctx, state, { messages }) {
       const { replica } = state
       if (state.unmonitored.delete(ctx.from)) ctx.monitor(ctx.from)
-      if (replica === undefined) return
+      if (replica === undefined) {
+        if (state.heard.size < heardMax) state.heard.add(ctx.from)
+        return
+      }
+      if (replica.raft.membership.removed.includes(ctx.from)) return ctx.tell(ctx.from as typeof ctx.self, 'removed')
       for (const message of messages) {
         if (message.type === 'snapshot') ctx.run(receiveSnapshot(ctx, replica, message))
         else stepWithin(replica, message)
@@ -170,6 +192,12 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
       if (replica !== undefined) return { term: replica.raft.term }
       return isLost ? { term: null } : starting()
     },
+    removed(ctx, { args }) {
+      ctx.log('removed', { toldBy: ctx.from })
+      leave(ctx, args)
+    },
+    ...memberHandlers,
+    ...rejoinHandlers,
     ...statusHandlers,
     log: (_ctx, { replica }, { index }) => (replica === undefined ? starting() : logPart(replica.raft, index)),
     hash(_ctx, { replica }, { revision }) {
@@ -210,22 +238,55 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     if (process(ctx, replica)) ctx.timer('again', 'real', 0)
     if (isRoomDue(replica)) ctx.run(makeRoom(ctx, replica))
     if (snapshotDue(replica, snapshots)) ctx.run(takeSnapshot(ctx, replica))
+    place(ctx, state, replica)
+    if (!isRemoved(ctx.self, replica)) return
+    ctx.log('removed', { index: replica.applied.index })
+    sayGoodbye(ctx, replica)
+    leave(ctx, state.args)
   }
+}
+
+/** So much of the time for which followers stand by their leader that clocks may differ by a quarter, and a tick is lost. */
+const leaseShare = 0.75
+
+function leasesOf(ctx: StoreContext, args: StoreArgs): { leaseReads?: LeaseReads } {
+  if (args.leaseReads !== true) return {}
+  const electionTicks = args.raft?.electionTicks ?? raftTicks.electionTicks
+  const leaseMs = leaseShare * (electionTicks - 1) * (args.tickMs ?? tickMsDefault)
+  return { leaseReads: { nowMs: () => ctx.nowMs, leaseMs } }
+}
+
+/** Whoever leads has the members run that there are, and no others. */
+function place(ctx: StoreContext, state: StoreState, { raft }: Replica): void {
+  const { supervisor, ...args } = state.args
+  if (supervisor === undefined) return
+  if (!raft.isLeader) state.placed = undefined
+  else if (state.placed !== raft.membership) {
+    state.placed = raft.membership
+    placeMembers(ctx, supervisor as Ref<StorePlace>, raft.membership, { ...args, supervisor })
+  }
+}
+
+/** Removed: whoever supervises it is not to start it again. */
+function leave(ctx: StoreContext, { supervisor }: StoreArgs): void {
+  if (supervisor !== undefined) ctx.tell(supervisor as Ref<StorePlace>, 'displace', { address: ctx.self })
+  ctx.stop(removedReason)
 }
 
 function* recoverFlow(ctx: StoreContext, state: StoreState): Flow<void> {
   const { args } = state
-  const raft = { ...raftTicks, ...args.raft, id: ctx.self as string, members: args.members }
+  const raft = { ...raftTicks, ...args.raft, id: ctx.self as string, ...leasesOf(ctx, args) }
   const lost = (): void => {
     state.isLost = true
   }
-  const replica = yield* begin(ctx, { ...args, raft }, lost)
+  const replica = yield* begin(ctx, { ...args, raft }, lost, state.heard)
   if (typeof replica === 'string') {
     ctx.log('cannot begin', { reason: replica })
+    if (replica === removedReason) return leave(ctx, args)
     return ctx.stop(replica)
   }
   state.replica = replica
-  for (const member of args.members) if (member !== ctx.self) ctx.monitor(member)
+  watchPeers(ctx, replica)
   ctx.timer('tick', 'real', args.tickMs ?? tickMsDefault)
   ctx.timer('compact', 'real', args.compactEveryMs ?? compactEveryMsDefault)
   ctx.log('recovered', { term: replica.raft.term, index: replica.applied.index, revision: replica.mvcc.revision })

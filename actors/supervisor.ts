@@ -9,7 +9,9 @@ import {
   afterDeath,
   type Context,
   type Deaths,
+  machineOf,
   noDeaths,
+  type Ref,
   type RestartPolicy,
   restartPolicyDefault
 } from '../lib/actor/index.js'
@@ -35,6 +37,13 @@ export interface SupervisorProtocol {
   children(): readonly ChildStatus[]
   /** Starts a child that is started on demand, if it was not yet. */
   need(child: { readonly address: string }): void
+  /** One more child, unless it is there already. */
+  add(child: ChildSpec): void
+  /** Ends a child for good. */
+  drop(child: { readonly address: string }): void
+  /** Of the supervisor of a whole cluster: that actor is to run on its machine, which is started if need be. */
+  place(child: { readonly address: string; readonly actor: string; readonly args: unknown }): void
+  displace(child: { readonly address: string }): void
 }
 
 export interface ChildStatus {
@@ -62,6 +71,8 @@ interface SupervisorState {
 }
 
 const unneeded = Number.POSITIVE_INFINITY
+const ownThread = 'root/main' // Of all supervisors.
+const supervisorAddress = (address: string): string => `root/${machineOf(address)}`
 
 type SupervisorContext = Context<SupervisorProtocol, 'restart'>
 
@@ -93,9 +104,7 @@ export const supervisorOf = (find: (name: string) => AnyActor): Actor<Supervisor
       return state
     },
     on: {
-      hold(_ctx, state, { addresses }) {
-        for (const child of chosen(state, addresses)) child.held = true
-      },
+      hold: (_ctx, state, { addresses }) => holdAll(chosen(state, addresses)),
       release(ctx, state, { addresses }) {
         for (const child of chosen(state, addresses)) {
           child.held = false
@@ -110,6 +119,7 @@ export const supervisorOf = (find: (name: string) => AnyActor): Actor<Supervisor
         child.dueMs = ctx.nowMs
         startDue(ctx, state)
       },
+      ...growing(start),
       children: (_ctx, state) =>
         [...state.children.values()].map(child => ({
           address: child.spec.address,
@@ -135,6 +145,35 @@ export const supervisorOf = (find: (name: string) => AnyActor): Actor<Supervisor
     }
   }
 }
+
+/** Children that come and go while it runs. */
+const growing = (start: (ctx: SupervisorContext, child: Child) => void) => ({
+  add(ctx: SupervisorContext, state: SupervisorState, spec: ChildSpec): void {
+    if (state.stopping || state.children.has(spec.address)) return
+    const child = newChild(spec)
+    state.children.set(spec.address, child)
+    start(ctx, child)
+  },
+  drop(ctx: SupervisorContext, state: SupervisorState, { address }: { readonly address: string }): void {
+    const child = state.children.get(address)
+    if (child === undefined) return
+    state.children.delete(address)
+    if (child.state === 'up') ctx.stopActor(address, 'no longer wanted')
+  },
+  place(ctx: SupervisorContext, state: SupervisorState, { address, actor, args }: Pick<ChildSpec, 'address' | 'actor' | 'args'>): void {
+    if (state.stopping) return
+    const machine = supervisorAddress(address)
+    const spec = { address, actor, args, thread: address }
+    if (state.children.has(machine)) return ctx.tell(machine as Ref<SupervisorProtocol>, 'add', spec)
+    const child = newChild({ address: machine, actor: 'supervisor', args: { children: [spec] }, thread: ownThread })
+    state.children.set(machine, child)
+    start(ctx, child)
+  },
+  displace(ctx: SupervisorContext, state: SupervisorState, { address }: { readonly address: string }): void {
+    const machine = supervisorAddress(address)
+    if (state.children.has(machine)) ctx.tell(machine as Ref<SupervisorProtocol>, 'drop', { address })
+  }
+})
 
 /** Whether it is to be started again. */
 function died(ctx: SupervisorContext, policy: RestartPolicy, child: Child, reason: string): boolean {
@@ -167,4 +206,8 @@ const newChild = (spec: ChildSpec): Child => ({
 
 function chosen(state: SupervisorState, addresses: readonly string[] | undefined): Child[] {
   return [...state.children.values()].filter(child => addresses === undefined || addresses.includes(child.spec.address))
+}
+
+function holdAll(children: readonly Child[]): void {
+  for (const child of children) child.held = true
 }

@@ -21,6 +21,9 @@ export class RealEtcd {
     this.endpoints = endpoints
     this.#children = children
     this.#dataDir = dataDir
+    process.once('exit', () => {
+      for (const child of children) child.kill('SIGKILL') // Whatever the bench died of.
+    })
   }
 
   /** Undefined: there is no etcd on the PATH. */

@@ -4,7 +4,7 @@ import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
 import { nanoid } from 'nanoid'
-import { type ClusterPlan, type ClusterShape, defaultShape, plan } from '../actors/plan.js'
+import { type ClusterPlan, type ClusterShape, clusterSupervisor, defaultShape, plan } from '../actors/plan.js'
 import {
   Chaos,
   type ClaimedAddresses,
@@ -22,7 +22,7 @@ import {
   writeKubeconfig
 } from '../lib/host/index.js'
 import { answerControl } from './control.js'
-import { missingOf, readinessOf } from './readiness.js'
+import { fatalOf, missingOf, readinessOf } from './readiness.js'
 
 export interface ClusterOptions extends Partial<ClusterShape> {
   /** Undefined: a temporary directory that goes with the cluster. */
@@ -38,7 +38,6 @@ export interface ClusterOptions extends Partial<ClusterShape> {
 
 const portDefault = 6443
 const readyTimeoutMs = 60_000
-const rootSupervisor = 'root/cluster'
 
 export class Cluster {
   readonly id: string
@@ -140,7 +139,7 @@ export class Cluster {
     })
     cluster.#closeControl = await serveControl(controlSocketPath(dataDir), request => answerControl(cluster, request))
     undo.push(() => cluster.#closeControl())
-    await runtime.startActor(rootSupervisor, 'supervisor', {
+    await runtime.startActor(clusterSupervisor, 'supervisor', {
       children: made.machines.map(machine => ({
         address: `root/${machine.name}`,
         actor: 'supervisor',
@@ -165,7 +164,9 @@ export class Cluster {
           told.add(name)
           onProgress(`${name} (${Math.round(performance.now() - startedMs)} ms)`)
         }
+        const fatal = fatalOf(this.plan, address => this.runtime.facts.of(address))
         if (readiness.every(({ ready }) => ready)) finish(resolve)
+        else if (fatal !== undefined) finish(() => reject(new Error(fatal)))
       }
       const finish = (then: () => void): void => {
         clearTimeout(timer)
@@ -198,7 +199,7 @@ export class Cluster {
   async #stop(): Promise<void> {
     this.chaos.stop()
     this.keepFacts()
-    await this.runtime.stopActor(rootSupervisor, 'the cluster stops')
+    await this.runtime.stopActor(clusterSupervisor, 'the cluster stops')
     await this.runtime.stop()
     await this.#addresses.release()
     await this.#closeControl()

@@ -81,7 +81,7 @@ async function statusOf(cluster: Cluster): Promise<ClusterStatus> {
     clusterTime: new Date(runtime.clock.nowMs()).toISOString(),
     timeScale: runtime.clock.scale,
     memory: { rssBytes: process.memoryUsage.rss() },
-    machines: plan.machines.filter(({ name }) => name !== 'root').map(({ name }) => machineOf(name, threads)),
+    machines: machinesOf(plan, threads).map(name => machineOf(name, threads)),
     threads: threads.map(thread => ({
       name: thread.name,
       threadId: thread.threadId,
@@ -95,6 +95,12 @@ async function statusOf(cluster: Cluster): Promise<ClusterStatus> {
     leaders: leadersOf(actors),
     cuts: runtime.faults.cut
   }
+}
+
+/** Those of the plan, and those that came since. */
+function machinesOf({ machines }: Cluster['plan'], threads: readonly ThreadStatus[]): string[] {
+  const names = [...machines.map(({ name }) => name), ...threads.map(({ name }) => name.split('/')[0] as string)]
+  return [...new Set(names)].filter(name => name !== 'root')
 }
 
 function machineOf(name: string, threads: readonly ThreadStatus[]): MachineStatus {

@@ -14,6 +14,7 @@ import { check } from './commands/check.js'
 import { clock } from './commands/clock.js'
 import { demo } from './commands/demo.js'
 import { down } from './commands/down.js'
+import { etcdServers } from './commands/etcd.js'
 import { kubectl } from './commands/kubectl.js'
 import { type SimOptions, sim, workloadNames, workloadOf } from './commands/sim.js'
 import { status } from './commands/status.js'
@@ -79,6 +80,15 @@ program
   .addOption(dataDir())
   .option('--nodes <n>', 'worker machines', count(0, 1000), 3)
   .option('--stores <n>', 'members of the store: an odd number', odd, 3)
+  .addOption(
+    new Option('--etcd-servers <urls>', 'a real etcd instead of stores: http(s)://host:port, with commas between')
+      .argParser(etcdServers)
+      .conflicts('stores')
+  )
+  .option('--etcd-prefix <prefix>', 'where in that etcd the cluster is', '/registry')
+  .option('--etcd-cafile <file>', 'the authority of the certificates of an https etcd; default: those of the system')
+  .option('--etcd-certfile <file>', 'the certificate shown to etcd')
+  .option('--etcd-keyfile <file>', 'its key')
   .option('--apiservers <n>', 'apiservers', count(1, 3), 1)
   .option('--controller-managers <n>', 'controller-managers, one of which leads', count(1, 3), 1)
   .option('--schedulers <n>', 'schedulers, one of which leads', count(1, 3), 1)

@@ -18,12 +18,21 @@ export function readinessOf(plan: ClusterPlan, factsOf: (address: string) => Fac
       .filter(child => child.actor === actor)
       .map(child => ({ name: `${child.address} is ready`, ready: factsOf(child.address)?.ready === true }))
   return [
-    { name: 'the store has a leader', ready: some('store', 'role', 'leader') },
+    ...(children.some(child => child.actor === 'store')
+      ? [{ name: 'the store has a leader', ready: some('store', 'role', 'leader') }]
+      : each('etcd-storage')),
     ...each('apiserver'),
     { name: 'the controller-manager leads', ready: some('controller-manager', 'leader', true) },
     { name: 'the scheduler leads', ready: some('scheduler', 'leader', true) },
     ...each('kubelet')
   ]
+}
+
+/** What no waiting helps against, in the words of who found it. */
+export function fatalOf(plan: ClusterPlan, factsOf: (address: string) => Facts | undefined): string | undefined {
+  const all = plan.machines.flatMap(machine => machine.children.map(child => factsOf(child.address)))
+  const problem = all.find(facts => facts?.fatal === true)?.problem
+  return problem === undefined ? undefined : String(problem)
 }
 
 export const missingOf = (readiness: readonly Readiness[]): string =>

@@ -11,7 +11,7 @@ const root = new URL('../', import.meta.url).pathname
 const actorNames = roster.filter(name => name !== 'supervisor')
 
 /** Loaded only where a cluster needs them, and large: they stay packages. */
-const external = ['just-bash', 'piscina']
+const external = ['just-bash', 'piscina', '@grpc/grpc-js']
 
 const common = {
   bundle: true,

@@ -9,8 +9,9 @@ import type { ModuleImage } from '../../lib/images/index.js'
 import { Cluster } from '../cluster.js'
 import { rosterUrl, workerUrl } from '../modules.js'
 import { type CommandOptions, print } from './call.js'
+import { type EtcdOptions, etcdOf } from './etcd.js'
 
-export interface UpOptions extends CommandOptions {
+export interface UpOptions extends CommandOptions, EtcdOptions {
   readonly nodes: number
   readonly stores: number
   readonly apiservers: number
@@ -37,6 +38,7 @@ export async function up(options: UpOptions): Promise<void> {
   const cluster = await Cluster.start({
     nodes: options.nodes,
     stores: options.stores,
+    etcd: etcdOf(options),
     apiservers: options.apiservers,
     controllerManagers: options.controllerManagers,
     schedulers: options.schedulers,
@@ -58,20 +60,21 @@ export async function up(options: UpOptions): Promise<void> {
     throw error
   })
   const where = { api: cluster.apiUrl, kubeconfig: cluster.kubeconfig, logs: path.join(cluster.dataDir, 'logs'), pid: process.pid }
-  print(options, where, summary(where, Math.round(performance.now() - startedMs), options.dataDir))
+  print(options, where, summary(where, Math.round(performance.now() - startedMs), options))
   await cluster.ended
   process.exit(0)
 }
 
-function summary(where: { api: string; kubeconfig: string; logs: string }, ms: number, dataDir: string): string {
+function summary(where: { api: string; kubeconfig: string; logs: string }, ms: number, { dataDir, etcdServers }: UpOptions): string {
   const here = dataDir === './.kabuki' ? '' : ` --data-dir ${dataDir}`
+  const victim = etcdServers === undefined ? 'control-0/store' : 'control-0/etcd-storage'
   return [
     `kabuki is up (${ms} ms)`,
     `  api         ${where.api}`,
     `  kubeconfig  ${where.kubeconfig}`,
     `  logs        ${where.logs}`,
     `  try         export KUBECONFIG=${where.kubeconfig}; kubectl get nodes`,
-    `              kabuki status${here}; kabuki chaos kill control-0/store${here}; kabuki down${here}`
+    `              kabuki status${here}; kabuki chaos kill ${victim}${here}; kabuki down${here}`
   ].join('\n')
 }
 

@@ -25,6 +25,17 @@ export {
   writeFrameHeader
 } from './grpc.js'
 export {
+  type GrpcClientProtocol,
+  type GrpcConnectionState,
+  type GrpcConnectOptions,
+  type GrpcStreamCall,
+  type GrpcUnaryCall,
+  grpcCallsMax,
+  grpcClientPort,
+  grpcStreamMessagesMax,
+  grpcStreamsMax
+} from './grpc-client.js'
+export {
   bufferedBytesMax,
   type HttpListenOptions,
   type HttpOwner,

@@ -51,6 +51,7 @@ export function hearAppendResponse(core: Core, response: AppendResponse): void {
   const progress = core.progress.get(response.from)
   if (core.role !== 'leader' || progress === undefined) return
   progress.active = true
+  progress.heardTicks = core.ticks
   if (response.rejected) {
     const { index } = core.log.agreementBefore(response.hintIndex, response.hintTerm)
     progress.reject(response.index, index)
@@ -72,6 +73,7 @@ export function hearHeartbeatResponse(core: Core, response: HeartbeatResponse): 
   const progress = core.progress.get(response.from)
   if (core.role !== 'leader' || progress === undefined) return
   progress.active = true
+  progress.heardTicks = core.ticks
   progress.probeSent = false
   // Something sent may be lost, or its acknowledgement.
   progress.recheck = progress.state === 'replicate' && progress.match < core.log.lastIndex

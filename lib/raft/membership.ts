@@ -12,6 +12,8 @@ export interface Membership {
   readonly learners: readonly string[]
   /** Names of those that were members. */
   readonly removed: readonly string[]
+  /** Of the learners, those that were voters and lost their past: voters again once they have caught up. Absent: none. */
+  readonly returning?: readonly string[]
 }
 
 /** `demote` is for a voter that lost its past: whatever its leader knew of it is forgotten. */
@@ -58,6 +60,14 @@ export function changedBy(membership: Membership, change: MembershipChange): Mem
   const misfit = misfitOfChange(membership, change)
   assert(misfit === undefined, 'a change fits the membership it was proposed on', { ...change, misfit: misfit ?? '' })
   const { kind, member } = change
+  const { returning = [], ...others } = membership
+  const still = returning.filter(other => other !== member)
+  if (kind === 'demote' && (membership.voters.includes(member) || returning.includes(member))) still.push(member)
+  const next = shifted(others, change)
+  return still.length === 0 ? next : { ...next, returning: still }
+}
+
+function shifted(membership: Membership, { kind, member }: MembershipChange): Membership {
   const voters = membership.voters.filter(other => other !== member)
   const learners = membership.learners.filter(other => other !== member)
   switch (kind) {

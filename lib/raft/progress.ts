@@ -14,6 +14,7 @@ export class Progress {
   match = 0
   next = 1
   active = false // Heard since the last quorum check.
+  heardTicks: number | null = null // When it was heard last, in this term.
   probeSent = false // probe: the one append is out.
   recheck = false // replicate: something sent may be lost; an empty append asks.
   commitSent = 0

@@ -68,6 +68,7 @@ export interface PeerStatus {
   readonly next: number
   readonly inflight: number
   readonly active: boolean
+  readonly silentTicks: number | null // Since it was heard last; null: not in this term.
 }
 
 export interface RaftStatus {
@@ -78,6 +79,7 @@ export interface RaftStatus {
   readonly leader: string | null
   readonly membership: Membership // As of what is applied.
   readonly transferringTo: string | null
+  readonly silentTicksMax: number // A member that is silent for longer may be dead.
   readonly commit: number
   readonly applied: number
   readonly saved: number
@@ -176,11 +178,6 @@ export class Raft {
   /** Starts an election now, if this is a voter. For tests and operators; the clocks do it otherwise. */
   campaign(): void {
     if (mayCampaign(this.#core)) campaign(this.#core)
-  }
-
-  /** Takes part in no term before this one any more. For a member that lost its past: see the store's recovery. */
-  enterTerm(term: number): void {
-    if (term > this.#core.term) this.#core.becomeFollower(term, null)
   }
 
   hasReady(): boolean {
@@ -295,7 +292,7 @@ export class Raft {
   }
 
   status(): RaftStatus {
-    const { id, role, term, vote, leader, log, uncommittedBytes, progress, peers, membership } = this.#core
+    const { id, role, term, vote, leader, log, uncommittedBytes, progress, peers, membership, ticks, settings } = this.#core
     return {
       id,
       role,
@@ -304,6 +301,7 @@ export class Raft {
       leader,
       membership,
       transferringTo: this.#core.transfer?.to ?? null,
+      silentTicksMax: settings.electionTicks,
       commit: log.commit,
       applied: log.applied,
       saved: log.saved,
@@ -323,7 +321,8 @@ export class Raft {
                 match: one.match,
                 next: one.next,
                 inflight: one.inflight,
-                active: one.active
+                active: one.active,
+                silentTicks: one.heardTicks === null ? null : ticks - one.heardTicks
               }
             ]
       })

@@ -7,7 +7,10 @@ import { ask, type Failure, type Flow, type Outcome, sleep } from '../actor/inde
 import type { StoreRange, StoreRangeAnswer, StoreRef, StoreTxn, StoreTxnAnswer } from '../storage/index.js'
 
 /** Failures that say something of the request; any member would answer the same. */
-const final = new Set(['compacted', 'future revision', 'no space', 'invalid', 'unknown message'])
+const final = new Set([
+  ...['compacted', 'future revision', 'no space', 'corrupt', 'invalid', 'unknown message'],
+  ...['request too large', 'too many ops', 'duplicate key', 'empty key', 'key not found', 'lease not found']
+])
 
 /** A member that holds still is passed over after this; by then the others have elected a leader. Twice as long in each round: all may be slow. */
 const attemptTimeoutMs = 1_000

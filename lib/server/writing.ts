@@ -40,7 +40,7 @@ export function* write(serving: Serving, call: Call, request: Write): Flow<Writt
     call.deadlineMs
   )
   if (!outcome.ok) {
-    if (outcome.error.code === 'invalid') throw errors.requestEntityTooLarge(outcome.error.detail)
+    if (outcome.error.code === 'request too large') throw errors.requestEntityTooLarge(outcome.error.detail)
     if (outcome.error.definite && !uncertain) throw errors.serviceUnavailable(`the store is not available: ${failureText(outcome.error)}`)
     throw errors.timeout('request did not complete within the allotted timeout')
   }

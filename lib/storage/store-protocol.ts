@@ -12,7 +12,7 @@ export interface StoreProtocol {
   compact(request: { readonly revision: number }): { readonly revision: number }
   /** The newest revision acknowledged to anyone before this was asked (linearizable; batched by the store). */
   revision(): { readonly revision: number }
-  /** Refused with `compacted` when the revisions since `startRevision` are gone. An item is one batch, in order of revision. */
+  /** Refused, or ended before any event, with `compacted` when the revisions since `startRevision` are gone. An item is one batch, in order of revision. */
   watch(watch: StoreWatch): Stream<StoreWatchBatch>
 }
 export type StoreRef = Ref<StoreProtocol>

@@ -4,10 +4,22 @@ import { type Refusal, refuse } from '../actor/index.js'
 import type { CommandResult, Compare, FailureCode, Mvcc, Op, OpResult, Txn } from '../mvcc/index.js'
 import type { StoreCompare, StoreOp, StoreOpResult, StoreRange, StoreRangeAnswer, StoreTxn, StoreTxnAnswer } from '../storage/index.js'
 
-/** Codes that clients tell apart have a name of their own in the protocol. */
-const codes: Partial<Record<FailureCode, string>> = { compacted: 'compacted', future: 'future revision' }
+/** The code of a refusal is the protocol's word; its detail is etcd's text, which clients of etcd compare. */
+const codes: Readonly<Record<FailureCode, string>> = {
+  compacted: 'compacted',
+  future: 'future revision',
+  emptyKey: 'empty key',
+  keyNotFound: 'key not found',
+  valueProvided: 'value provided',
+  leaseProvided: 'lease provided',
+  tooManyOps: 'too many ops',
+  duplicateKey: 'duplicate key',
+  leaseNotFound: 'lease not found',
+  leaseExists: 'lease exists',
+  leaseTtlTooLarge: 'lease ttl too large'
+}
 
-const refusalOf = ({ code, message }: { code: FailureCode; message: string }): Refusal => refuse(codes[code] ?? 'invalid', message)
+const refusalOf = ({ code, message }: { code: FailureCode; message: string }): Refusal => refuse(codes[code], message)
 
 export function rangeAnswer(mvcc: Mvcc, query: StoreRange): StoreRangeAnswer | Refusal {
   const result = mvcc.range(query)
@@ -58,5 +70,5 @@ export function misfitOfTxn(txn: StoreTxn, bytesMax: number): Refusal | undefine
   txn.success.forEach(visit)
   txn.failure.forEach(visit)
   for (const compare of txn.compares) bytes += compare.key.length
-  return bytes > bytesMax ? refuse('invalid', 'etcdserver: request is too large') : undefined
+  return bytes > bytesMax ? refuse('request too large', 'etcdserver: request is too large') : undefined
 }

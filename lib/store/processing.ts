@@ -3,6 +3,7 @@
 import { type Context, doubt, type Refusal, refuse } from '../actor/index.js'
 import type { Entry, Message, Ready, Snapshot } from '../raft/index.js'
 import { compactAnswer, txnAnswer } from './answers.js'
+import { changeApplied, promoteReturning, settleChanges, watchPeers } from './membership.js'
 import { holdNews, takeNews } from './news.js'
 import type { StoreMemberProtocol } from './protocol.js'
 import { answerReads, confirmReads, readsConfirmed, readsLost } from './reading.js'
@@ -17,6 +18,7 @@ type MemberContext = Context<StoreMemberProtocol, any>
 /** Once a batch of messages: proposes what was asked, goes through everything ready. True: another turn should follow. */
 export function process(ctx: MemberContext, replica: Replica): boolean {
   propose(ctx, replica)
+  promoteReturning(replica)
   confirmReads(ctx, replica)
   const { raft } = replica
   while (raft.hasReady()) {
@@ -34,6 +36,7 @@ export function process(ctx: MemberContext, replica: Replica): boolean {
   replica.received = undefined // Installed, or not wanted any more.
   answerReads(ctx, replica)
   loseLeadership(ctx, replica)
+  settleChanges(ctx, replica)
   show(ctx, replica)
   return pushEvents(ctx, replica)
 }
@@ -58,7 +61,16 @@ function propose(ctx: MemberContext, replica: Replica): void {
   }
 }
 
-const refusalOf = (reason: string): Refusal => refuse(reason === 'not leader' ? 'no leader' : 'overloaded', reason)
+const refusalOf = (reason: string): Refusal => refuse(reason === 'too much uncommitted' ? 'overloaded' : 'no leader', reason)
+
+/** What a leader that was removed still has to say: nobody else may know yet that its removal is decided. */
+export function sayGoodbye(ctx: MemberContext, replica: Replica): void {
+  const { news, raft } = replica
+  const { term, vote, commit } = raft.status()
+  saveBatch(ctx, replica, { hardState: { term, vote, commit } }) // So that its next life knows.
+  for (const message of [...news.old, ...news.fresh].map(([, message]) => message))
+    ctx.tell(message.to as typeof ctx.self, 'raft', { messages: [message] })
+}
 
 /** What waited for an append that did not come. */
 export function sendNews(ctx: MemberContext, replica: Replica): void {
@@ -90,12 +102,14 @@ function install(ctx: MemberContext, replica: Replica, { meta }: Snapshot): void
   replica.mvcc = received.mvcc
   replica.watching.hub.restored(replica.mvcc)
   replica.applied = { index: meta.index, bytesSinceSnapshot: 0, snapshotIndex: meta.index }
+  watchPeers(ctx, replica)
   ctx.log('snapshot installed', { index: meta.index, term: meta.term, revision: replica.mvcc.revision })
 }
 
 function apply(ctx: MemberContext, replica: Replica, entry: Entry): void {
   const { mvcc, pending, life } = replica
-  if (entry.kind === 'config') replica.raft.applyChange(entry)
+  replica.applied.index = entry.index
+  if (entry.kind === 'config') changeApplied(ctx, replica, entry, replica.raft.applyChange(entry))
   else if (entry.data.length > 0) {
     mvcc.applyEntry(entry.data, (proposer, number, result) => {
       if (proposer !== life) return
@@ -106,7 +120,6 @@ function apply(ctx: MemberContext, replica: Replica, entry: Entry): void {
       else if (waiting.later !== undefined) ctx.answer(waiting.later, compactAnswer(result, mvcc.revision))
     })
   }
-  replica.applied.index = entry.index
   replica.applied.bytesSinceSnapshot += entry.data.length
 }
 
@@ -125,10 +138,12 @@ function show(ctx: MemberContext, replica: Replica): void {
   const { raft, shown, room } = replica
   const { term, leader } = raft
   const { isFull } = room
-  const isSame = term === shown.term && leader === shown.leader
+  const isLearner = !raft.isVoter
+  const isSame = term === shown.term && leader === shown.leader && isLearner === shown.isLearner
   if (isSame && isFull === shown.isFull) return
-  replica.shown = { term, leader, isFull }
-  ctx.show({ role: raft.isLeader ? 'leader' : 'follower', term, leader: leader ?? '', ...(isFull ? { noSpace: true } : {}) })
+  replica.shown = { term, leader, isLearner, isFull }
+  const role = raft.isLeader ? 'leader' : isLearner ? 'learner' : 'follower'
+  ctx.show({ role, term, leader: leader ?? '', ...(isFull ? { noSpace: true } : {}) })
   if (isSame) return
   standingChanged(replica)
   if (raft.isLeader) ctx.log('became leader', { term })

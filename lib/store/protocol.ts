@@ -3,6 +3,7 @@
 import type { Stream } from '../actor/index.js'
 import type { Message } from '../raft/index.js'
 import type { StoreProtocol, StoreTxn, StoreTxnAnswer } from '../storage/index.js'
+import type { StoreMembers } from './membership.js'
 import type { SnapshotPart } from './snapshot-sending.js'
 import type { StoreStanding, StoreStatus } from './status.js'
 
@@ -24,13 +25,27 @@ export interface StoreMemberProtocol extends StoreProtocol {
   /** A write passed on by a member that does not lead; never passed on again. */
   propose(txn: StoreTxn): StoreTxnAnswer
   proposeCompact(request: { readonly revision: number }): { readonly revision: number }
-  /** This member's term, for one that lost its past; null of a member that lost its own as well. */
+  /** This member's term: whether it has company, asks who begins. Null of a member that lost its past. */
   currentTerm(): { readonly term: number | null }
+  /** All members, as the leader sees them. Linearizable. */
+  members(): StoreMembers
+  addMember(member: { readonly address: string; readonly isLearner: boolean }): StoreMembers
+  removeMember(member: { readonly address: string }): StoreMembers
+  promoteMember(member: { readonly address: string }): StoreMembers
+  /** One of the four above, passed on by a member that does not lead; never passed on again. */
+  decideMembers(asked: {
+    readonly request: 'members' | 'addMember' | 'removeMember' | 'promoteMember'
+    readonly body: unknown
+  }): StoreMembers
+  /** Of the leader only. Answered when the other leads. */
+  transferLeadership(to: { readonly to: string }): object
+  /** That member was removed: it is to stop. */
+  removed(): void
   /**
-   * The leader's state, confirmed by a majority after this was asked, is in its snapshot at that index. Whoever is asked leaves all
-   * terms up to `aboveTerm`.
+   * Of the leader, by a member that lost its past: it is a learner from then on, and begins with the leader's snapshot at that index or
+   * later, which has that in it.
    */
-  currentState(request: { readonly aboveTerm: number }): { readonly index: number; readonly leaderTerm: number }
+  rejoin(): { readonly index: number; readonly leaderTerm: number }
   /** A part of this member's log from that index on, for who compares logs: no entry itself, only the hash of its kind and bytes. */
   log(from: { readonly index: number }): {
     readonly term: number

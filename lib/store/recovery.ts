@@ -7,8 +7,9 @@ import type { SnapshotMeta } from '../raft/index.js'
 import { Recovery, type WalIdentity, type WalRecovered, WalWriter } from '../wal/index.js'
 import { readInParts } from './file-parts.js'
 import { diskTimeoutMs, lifeOf, optionsOf, type RecoveryArgs, raftConfigOf } from './life.js'
+import { isRemoved } from './membership.js'
 import type { StoreMemberProtocol } from './protocol.js'
-import { forgetPastTerm, isPastTerm, rejoin } from './rejoining.js'
+import { rejoin, removedReason } from './rejoining.js'
 import { newReplica, type Replica } from './replica.js'
 import { askForRoom, newRoom, roomBytesDefault } from './room.js'
 import { isSnapshotFault, type SnapshotFault, type SnapshotHeader } from './snapshot-file.js'
@@ -16,8 +17,8 @@ import { removeOldFiles } from './snapshotting.js'
 
 type MemberContext = Context<StoreMemberProtocol, any>
 
-/** `lost` is called if this member has to rejoin: it has no past to speak of. A text says why it cannot begin. */
-export function* begin(ctx: MemberContext, args: RecoveryArgs, lost: () => void): Flow<Replica | string> {
+/** `lost` is called if this member has to rejoin: it has no past to speak of. `heard`: who spoke to it meanwhile. A text says why it cannot begin. */
+export function* begin(ctx: MemberContext, args: RecoveryArgs, lost: () => void, heard: ReadonlySet<string>): Flow<Replica | string> {
   const found = yield* ask(ctx.port(disk), diskTimeoutMs, 'recover')
   if (!found.ok) return `the disk cannot be read: ${found.error.detail}`
   const { segments, files } = found.value
@@ -30,19 +31,17 @@ export function* begin(ctx: MemberContext, args: RecoveryArgs, lost: () => void)
     const { sequence, offset, reason } = log
     ctx.log('log damaged', { segment: sequence, offset, reason, next: 'rejoins from the other members' })
     lost()
-    return yield* rejoin(ctx, args, identity)
+    return yield* rejoin(ctx, args, identity, heard)
   }
   if (log.verdict === 'torn') ctx.log('torn tail cut', { segment: log.tail.sequence, length: log.tail.length })
   const replica = yield* fromLog(ctx, args, identity, segments, log)
   if (replica === 'snapshot lost') {
     lost()
-    return yield* rejoin(ctx, args, identity)
+    return yield* rejoin(ctx, args, identity, heard)
   }
-  if (files.some(isPastTerm)) {
-    const wrong = yield* forgetPastTerm(ctx) // Of a life that died as it had rejoined.
-    if (wrong !== undefined) return wrong
-  }
-  if (typeof replica !== 'string') yield* removeOldFiles(ctx, files, replica.applied.snapshotIndex)
+  if (typeof replica === 'string') return replica
+  if (isRemoved(ctx.self, replica)) return removedReason
+  yield* removeOldFiles(ctx, files, replica.applied.snapshotIndex)
   return replica
 }
 

@@ -9,6 +9,7 @@ import { CommandWriter, type Mvcc, WatchHub } from '../mvcc/index.js'
 import { type Message, Raft, type RaftConfig, type Recovered } from '../raft/index.js'
 import type { StoreTxnAnswer } from '../storage/index.js'
 import type { WalBatch, WalSnapshot, WalWriter } from '../wal/index.js'
+import type { WaitingChange, WaitingTransfer } from './membership.js'
 import { type News, noNews } from './news.js'
 import type { Reads } from './reading.js'
 import { type Room, spend } from './room.js'
@@ -26,11 +27,14 @@ export interface Replica {
   readonly reads: Reads
   readonly watching: Watching
   readonly news: News
+  readonly monitored: Set<string> // Members whose death is told here.
+  changes: WaitingChange[]
+  transfer: WaitingTransfer | undefined
   readonly standing: StandingSinks
   readonly segments: { sequence: number; firstIndex: number }[]
   mvcc: Mvcc
   numberLast: number
-  shown: { readonly term: number; readonly leader: string | null; readonly isFull: boolean }
+  shown: { readonly term: number; readonly leader: string | null; readonly isLearner: boolean; readonly isFull: boolean }
   applied: { index: number; bytesSinceSnapshot: number; snapshotIndex: number }
   snapshotting: boolean
   readonly room: Room
@@ -67,11 +71,14 @@ export function newReplica({ clusterId, config, recovered, snapshot, mvcc, wal, 
     reads: { queued: [], confirming: new Map(), confirmed: [], contextLast: 0, isCurrent: false },
     watching: { hub: new WatchHub(mvcc), sinks: new Map(), idLast: 0 },
     news: noNews(),
+    monitored: new Set(),
+    changes: [],
+    transfer: undefined,
     standing: new Set(),
     segments: [...segments],
     mvcc,
     numberLast: 0,
-    shown: { term: -1, leader: null, isFull: false },
+    shown: { term: -1, leader: null, isLearner: false, isFull: false },
     applied: { index: snapshotIndex, bytesSinceSnapshot: 0, snapshotIndex },
     snapshotting: false,
     room,

@@ -6,7 +6,7 @@
 // compares the header.
 // file      preamble of 16 bytes, the same in every version: 8 bytes magic, u32 format version, u32 CRC-32C of the 12 bytes before;
 //           then chunks: u32 length of the body, u32 CRC-32C of the body, body: u8 kind, then
-//   header  index, term, cluster id, and three lists of members: voters, learners, removed
+//   header  index, term, cluster id, and lists of members: voters, learners, removed, returning
 //   state   the chunks of lib/mvcc
 //   end     number of chunks before it, CRC-32C of their frames (length and checksum) in order, zeros up to a multiple of 512 bytes:
 //           as a database of etcd, whose client wants to tell a file from the SHA-256 that follows it.
@@ -84,7 +84,7 @@ function headerChunk({ clusterId, index, term, membership }: SnapshotHeader): Ui
   writer.number(index)
   writer.number(term)
   writer.value(encoder.encode(clusterId))
-  for (const members of [membership.voters, membership.learners, membership.removed]) {
+  for (const members of [membership.voters, membership.learners, membership.removed, membership.returning ?? []]) {
     writer.number(members.length)
     for (const member of members) writer.value(encoder.encode(member))
   }
@@ -217,7 +217,9 @@ function readHeader(reader: ByteReader): SnapshotHeader {
   const term = reader.number()
   const clusterId = decoder.decode(reader.value())
   const members = (): string[] => Array.from({ length: reader.number() }, () => decoder.decode(reader.value()))
-  return { clusterId, index, term, membership: { voters: members(), learners: members(), removed: members() } }
+  const membership = { voters: members(), learners: members(), removed: members() }
+  const returning = members()
+  return { clusterId, index, term, membership: returning.length === 0 ? membership : { ...membership, returning } }
 }
 
 export function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {

@@ -31,18 +31,6 @@ export const snapshotHandlers = {
     const later = ctx.defer()
     onceConfirmed(ctx, replica, later, fresh => fresh)
     return later
-  },
-  currentState(
-    ctx: Turn<StoreMemberProtocol, any, { readonly index: number; readonly leaderTerm: number }>,
-    { replica }: Owner,
-    { aboveTerm }: { readonly aboveTerm: number }
-  ) {
-    replica?.raft.enterTerm(aboveTerm + 1)
-    if (replica === undefined || !replica.raft.isLeader) return refuse('no leader', 'it does not lead')
-    const later = ctx.defer()
-    const leaderTerm = replica.raft.term
-    onceConfirmed(ctx, replica, later, ({ index }) => ({ index, leaderTerm }))
-    return later
   }
 }
 

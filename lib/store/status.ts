@@ -58,7 +58,7 @@ function statusOf(address: string, { raft, applied, mvcc }: Replica): StoreStatu
     revision: mvcc.revision,
     dbBytes,
     dbBytesInUse: dbBytes,
-    isLearner: false,
+    isLearner: raft.membership.learners.includes(address),
     errors: leader === null ? ['etcdserver: no leader'] : []
   }
 }

@@ -2,9 +2,11 @@
 
 import { type StoreArgs, store } from '../../actors/store.js'
 import { Cell, type Effect, type Envelope } from '../../lib/actor/index.js'
-import type { Message } from '../../lib/raft/index.js'
+import { Mvcc } from '../../lib/mvcc/index.js'
+import { foundedBy, type Membership, type Message } from '../../lib/raft/index.js'
 import { seededRandom } from '../../lib/std/index.js'
 import type { StoreOp } from '../../lib/storage/index.js'
+import { snapshotFile } from '../../lib/store/index.js'
 
 export const self = 'control-0/store'
 export const peers = ['control-1/store', 'control-2/store'] as const
@@ -238,5 +240,20 @@ export function acknowledge(bench: Bench): void {
   if (append?.type !== 'append') throw new Error('no append')
   const index = append.prevIndex + append.entries.length
   bench.raft({ type: 'appendResponse', from: peers[0], to: self, term: append.term, index, rejected: false, hintIndex: 0, hintTerm: 0 })
+  bench.settle()
+}
+
+/** A disk with the snapshot of an empty state. */
+export function snapshotOf(voters: readonly string[], index: number, term: number, more: Partial<Membership> = {}): BenchDisk {
+  const pieces = [...snapshotFile({ clusterId: 'c', index, term, membership: { ...foundedBy(voters), ...more } }, new Mvcc())]
+  const disk = new BenchDisk()
+  disk.files.set(`snapshot-${String(index).padStart(16, '0')}`, new Uint8Array(Buffer.concat(pieces)))
+  return disk
+}
+
+/** The peer says what it has. */
+export function heardFrom(bench: Bench, from: string, index: number): void {
+  const { term } = bench.answer(bench.put('currentTerm', undefined))
+  bench.raft({ type: 'appendResponse', from, to: self, term, index, rejected: false, hintIndex: 0, hintTerm: 0 })
   bench.settle()
 }

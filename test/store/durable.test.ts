@@ -351,6 +351,7 @@ t.test('a leader whose disk is full hands over to a member whose disk is not', a
   for (let i = 0; i < 20; i++) other.write(`k${i}`, 'x'.repeat(2000))
   other.settle()
   for (const peer of peers) other.reply(peer, 'hasRoom', false)
+  other.settle()
   t.same(other.logs('hands over'), [], 'if none has space it goes on to serve reads')
   t.match(facts(other), { role: 'leader', noSpace: true })
 })

@@ -5,6 +5,7 @@ import type { PortLoader } from '../thread.js'
 export const ports: Readonly<Record<string, PortLoader>> = {
   disk: async () => (await import('./disk.js')).disk,
   grpc: async () => (await import('./grpc.js')).grpc,
+  'grpc-client': async () => (await import('./grpc-client.js')).grpcClient,
   http: async () => (await import('./http.js')).http,
   module: async () => (await import('./module.js')).module,
   resources: async () => (await import('./resources.js')).resources,

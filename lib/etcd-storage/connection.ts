@@ -1,0 +1,188 @@
+// Connection: the members of an etcd cluster, and calls to whichever of them answers.
+//
+// Guarantee: a member is asked for its cluster and version before it is used, and again after it failed; one of another cluster, or too
+// old, gets nothing from us. A call goes to the next member when it is known that nothing happened, a read after any failure of a
+// member. A write that may have happened is told so, and never sent twice.
+
+import { ask, type Context, doubt, type Failure, type Flow, type Outcome, Refusal, sleep } from '../actor/index.js'
+import { type GrpcConnectOptions, grpcClientPort } from '../ports/index.js'
+import { Codec, type Descriptor } from '../protobuf/index.js'
+import type { StoreProtocol } from '../storage/index.js'
+import { isOfMember, isOfTls, refusalOf } from './failures.js'
+import { type EtcdHeader, type EtcdStatusResponse, etcdMethods, isKey } from './messages.js'
+import { misfitOfVersion, progressIsReliable } from './version.js'
+
+export interface EtcdConfig {
+  readonly servers: readonly string[]
+  readonly prefix: string
+  readonly tls?: NonNullable<GrpcConnectOptions['tls']>
+}
+export type EtcdContext = Context<StoreProtocol>
+
+export interface EtcdMember {
+  readonly endpoint: string
+  /** Asked, and fit to be used; until it fails. */
+  isVerified: boolean
+  /** What it says when asked for progress is true. */
+  hasProgress: boolean
+}
+
+const connectTimeoutMs = 5_000
+const verifyTimeoutMs = 2_000
+const retryMs = 200
+/** A cluster that is being started with us may not be there yet. */
+const startPatienceMs = 10_000
+/** A member that holds still is passed over after this, if the read can wait for another. */
+const readPatienceMs = 1_000
+
+/** Why a member cannot be used. `permanent`: waiting does not help. */
+interface Trouble {
+  readonly error: Failure
+  readonly problem: string
+  readonly permanent: boolean
+}
+
+export class EtcdConnection {
+  readonly codec: Codec
+  readonly #ctx: EtcdContext
+  readonly #config: EtcdConfig
+  readonly #methods: Descriptor['methods']
+  readonly #members: readonly EtcdMember[]
+  #at = 0
+  #clusterId: bigint | undefined
+  #version = ''
+
+  constructor(ctx: EtcdContext, config: EtcdConfig, descriptor: Descriptor) {
+    this.codec = new Codec(descriptor, { isKey })
+    this.#ctx = ctx
+    this.#config = config
+    this.#methods = descriptor.methods
+    this.#members = config.servers.map(endpoint => ({ endpoint, isVerified: false, hasProgress: false }))
+  }
+
+  /** Returns once a member may be used; says meanwhile why none may. False: never. */
+  *start(): Flow<boolean> {
+    const { servers, tls } = this.#config
+    const connected = yield* ask(this.#port, connectTimeoutMs, 'connect', { endpoints: servers, ...(tls === undefined ? {} : { tls }) })
+    if (!connected.ok) {
+      this.#ctx.show({ ready: false, fatal: true, problem: `etcd: ${connected.error.detail}` })
+      return false
+    }
+    const startedMs = this.#ctx.nowMs
+    for (;;) {
+      const troubles: Trouble[] = []
+      for (const member of this.#members) {
+        const trouble = yield* this.#verify(member, verifyTimeoutMs)
+        if (trouble !== undefined) {
+          troubles.push(trouble)
+          continue
+        }
+        this.#at = this.#members.indexOf(member)
+        this.#show()
+        return true
+      }
+      const isOver = this.#ctx.nowMs - startedMs >= startPatienceMs || troubles.every(({ permanent }) => permanent)
+      const problem = troubles.map(({ problem }) => problem).join('; ')
+      this.#ctx.show({ ready: false, problem, ...(isOver ? { fatal: true } : {}) })
+      yield* sleep('real', retryMs)
+    }
+  }
+
+  /** One request and its answer, decoded. A read may be sent again. */
+  *call<T>(method: string, request: object, timeoutMs: number, isRead: boolean): Flow<T | Refusal> {
+    const { request: name, response } = this.#methods[method] as Descriptor['methods'][string]
+    const message = this.codec.encode(name, request)
+    const deadlineMs = this.#ctx.nowMs + timeoutMs
+    for (let tries = 1; ; tries++) {
+      const member = this.current
+      const isLast = tries >= this.#members.length
+      const leftMs = Math.max(1, deadlineMs - this.#ctx.nowMs)
+      const answer: Outcome<Uint8Array> = yield* this.#ask(
+        member,
+        method,
+        message,
+        isRead && !isLast ? Math.min(leftMs, readPatienceMs) : leftMs
+      )
+      if (answer.ok) return this.decoded(response, answer.value)
+      if (!isOfMember(answer.error)) return refusalOf(answer.error)
+      this.leave(member)
+      if (isLast || this.#ctx.nowMs >= deadlineMs || !(isRead || answer.error.definite)) return refusalOf(answer.error)
+    }
+  }
+
+  decoded<T>(name: string, bytes: Uint8Array): T | Refusal {
+    try {
+      return this.codec.decode<T & object>(name, bytes)
+    } catch (error) {
+      return doubt('unavailable', `what etcd answered cannot be read: ${String(error)}`)
+    }
+  }
+
+  get current(): EtcdMember {
+    return this.#members[this.#at] as EtcdMember
+  }
+
+  /** Turns to the next member, if that one is still in use. */
+  leave(member: EtcdMember): void {
+    member.isVerified = false
+    if (this.current !== member) return
+    this.#at = (this.#at + 1) % this.#members.length
+    if (this.#members.length > 1) this.#ctx.log('turned to another member of etcd', { from: member.endpoint, to: this.current.endpoint })
+    this.#show()
+  }
+
+  /** Fit to be used, or why not. */
+  *verified(member: EtcdMember): Flow<Refusal | undefined> {
+    const trouble = member.isVerified ? undefined : yield* this.#verify(member, verifyTimeoutMs)
+    return trouble === undefined ? undefined : refusalOf(trouble.error)
+  }
+
+  get #port() {
+    return this.#ctx.port(grpcClientPort)
+  }
+
+  *#ask(member: EtcdMember, method: string, message: Uint8Array, timeoutMs: number): Flow<Outcome<Uint8Array>> {
+    if (!member.isVerified) {
+      const trouble = yield* this.#verify(member, Math.min(timeoutMs, verifyTimeoutMs))
+      // What was asked for was not sent.
+      if (trouble !== undefined) return { ok: false, error: { ...trouble.error, definite: true } }
+    }
+    return yield* ask(this.#port, timeoutMs, 'unary', { endpoint: member.endpoint, method, message })
+  }
+
+  *#verify(member: EtcdMember, timeoutMs: number): Flow<Trouble | undefined> {
+    const { endpoint } = member
+    const { request, response } = this.#methods[etcdMethods.status] as Descriptor['methods'][string]
+    const message = this.codec.encode(request, {})
+    const answer = yield* ask(this.#port, timeoutMs, 'unary', { endpoint, method: etcdMethods.status, message })
+    if (!answer.ok) {
+      const ofTls = isOfTls(answer.error)
+      const what = ofTls ? 'the certificates and etcd do not fit' : 'cannot reach etcd'
+      return { error: answer.error, problem: `${what} at ${endpoint}: ${answer.error.code} ${answer.error.detail}`, permanent: ofTls }
+    }
+    const status = this.decoded<EtcdStatusResponse>(response, answer.value)
+    const misfit = status instanceof Refusal ? status.detail : this.#misfitOf(status)
+    if (misfit !== undefined || status instanceof Refusal) {
+      const problem = `etcd at ${endpoint} cannot be used: ${misfit}`
+      return { error: { code: 'UNAVAILABLE', detail: problem, definite: true }, problem, permanent: true }
+    }
+    this.#clusterId = (status.header as EtcdHeader).clusterId
+    this.#version = status.version
+    member.hasProgress = progressIsReliable(status.version)
+    member.isVerified = true
+    if (member === this.current) this.#show()
+    return undefined
+  }
+
+  #misfitOf({ header, version, leader }: EtcdStatusResponse): string | undefined {
+    const misfit = misfitOfVersion(version)
+    if (misfit !== undefined) return misfit
+    if (header === undefined) return 'it does not say which cluster it is of'
+    if (this.#clusterId !== undefined && header.clusterId !== this.#clusterId) return 'it is of another cluster'
+    return leader === 0n ? 'it knows no leader' : undefined
+  }
+
+  #show(): void {
+    this.#ctx.show({ ready: true, endpoint: this.current.endpoint, version: this.#version })
+  }
+}

@@ -1,0 +1,23 @@
+// Placement: who starts the store of a member that was added, and ends that of one that was removed: the supervisor of the whole
+// cluster, asked by whoever leads the store. By level: each leader tells once what there should be, and what there is already stays.
+
+import type { Context, Ref } from '../actor/index.js'
+import type { Membership } from '../raft/index.js'
+
+/** What the supervisor of a cluster understands of this. */
+export interface StorePlace {
+  place(child: { readonly address: string; readonly actor: string; readonly args: unknown }): void
+  displace(child: { readonly address: string }): void
+}
+
+const removedToldMax = 100 // The last ones; those before were told by leaders before.
+
+export function placeMembers(
+  ctx: Context<any, any>,
+  supervisor: Ref<StorePlace>,
+  { voters, learners, removed }: Membership,
+  args: unknown
+): void {
+  for (const address of [...voters, ...learners]) ctx.tell(supervisor, 'place', { address, actor: 'store', args })
+  for (const address of removed.slice(-removedToldMax)) ctx.tell(supervisor, 'displace', { address })
+}

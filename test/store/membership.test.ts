@@ -1,0 +1,247 @@
+// Members that come, go and lose their past, at one member by itself.
+
+import t from 'tap'
+import { alone, Bench, BenchDisk, heardFrom, leading, peers, self, snapshotOf } from './bench.js'
+
+const fourth = 'control-3/store'
+const addresses = (answer: { members: { address: string; isLearner: boolean }[] }): string[] =>
+  answer.members.map(({ address, isLearner }) => (isLearner ? `${address} (learner)` : address))
+
+/** Three members, both others heard, everything committed. */
+function healthy(args = {}): Bench {
+  const bench = leading(args)
+  for (const peer of peers) heardFrom(bench, peer, lastOf(bench))
+  return bench
+}
+
+const lastOf = (bench: Bench): number => bench.answer(bench.put('log', { index: 1 })).lastIndex
+
+/** Both peers have all. */
+function commit(bench: Bench): void {
+  bench.settle()
+  for (const peer of peers) heardFrom(bench, peer, lastOf(bench))
+}
+
+t.test('a learner is added, promoted when in sync, and removed for ever', async t => {
+  const bench = healthy()
+  const add = bench.put('addMember', { address: fourth, isLearner: true })
+  bench.settle()
+  t.notOk(bench.answer(add), 'not before it is committed')
+  commit(bench)
+  t.same(addresses(bench.answer(add)), [self, ...peers, `${fourth} (learner)`])
+  t.ok(
+    bench.messages().some(message => message.type === 'append' && message.to === fourth),
+    'it is sent the log'
+  )
+  const early = bench.put('promoteMember', { address: fourth })
+  t.match(bench.failure(early), { code: 'learner not ready', definite: true })
+  const second = bench.put('addMember', { address: 'control-4/store', isLearner: true })
+  t.match(bench.failure(second), { code: 'too many learners' })
+  heardFrom(bench, fourth, lastOf(bench))
+  const promote = bench.put('promoteMember', { address: fourth })
+  const again = bench.put('promoteMember', { address: fourth })
+  t.match(bench.failure(again), { code: 'overloaded', detail: 'a change is pending' })
+  commit(bench)
+  t.same(addresses(bench.answer(promote)), [self, ...peers, fourth])
+  const write = bench.write('a')
+  bench.settle()
+  heardFrom(bench, peers[0], lastOf(bench))
+  t.notOk(bench.answer(write), 'two of four are no majority')
+  heardFrom(bench, fourth, lastOf(bench))
+  t.ok(bench.answer(write))
+  const remove = bench.put('removeMember', { address: fourth })
+  commit(bench)
+  t.same(addresses(bench.answer(remove)), [self, ...peers])
+  t.match(bench.failure(bench.put('addMember', { address: fourth, isLearner: false })), {
+    code: 'member exists',
+    detail: 'an address that was removed is never used again'
+  })
+  bench.raft({ type: 'preVote', from: fourth, to: self, term: 99, campaign: 1, lastIndex: 99, lastTerm: 98 })
+  t.match(bench.effects.at(-1), { kind: 'tell', to: fourth, type: 'removed' }, 'it is told')
+})
+
+t.test("etcd's strict checks: what could leave too few is refused", async t => {
+  const bench = healthy()
+  const list = bench.put('members', undefined)
+  bench.settle()
+  const beat = bench.messages().findLast(message => message.type === 'heartbeat' && message.round > 0)
+  if (beat?.type !== 'heartbeat') return t.fail('no round')
+  bench.raft({ type: 'heartbeatResponse', from: peers[0], to: self, term: beat.term, round: beat.round })
+  bench.settle()
+  t.same(
+    bench.answer(list).members,
+    [self, ...peers].map(address => ({ address, isLearner: false, isStarted: true }))
+  )
+  t.match(bench.failure(bench.put('addMember', { address: self, isLearner: false })), { code: 'member exists' })
+  t.match(bench.failure(bench.put('addMember', { address: 'no address', isLearner: false })), { code: 'invalid' })
+  t.match(bench.failure(bench.put('removeMember', { address: fourth })), { code: 'member not found' })
+  t.match(bench.failure(bench.put('promoteMember', { address: fourth })), { code: 'member not found' })
+  t.match(bench.failure(bench.put('promoteMember', { address: peers[0] })), { code: 'not learner' })
+  t.match(bench.failure(bench.put('transferLeadership', { to: fourth })), { code: 'bad leader transferee' })
+  t.match(bench.answer(bench.put('transferLeadership', { to: self })), {})
+
+  const half = leading() // The second peer was never heard.
+  t.match(half.failure(half.put('addMember', { address: fourth, isLearner: true })), { code: 'unhealthy' })
+  t.match(half.failure(half.put('addMember', { address: fourth, isLearner: false })), { code: 'not enough started members' })
+  t.match(half.failure(half.put('removeMember', { address: peers[0] })), { code: 'not enough started members' })
+  const dead = half.put('removeMember', { address: peers[1] })
+  half.settle()
+  heardFrom(half, peers[0], lastOf(half))
+  t.same(addresses(half.answer(dead)), [self, peers[0]], 'one that is down takes nothing with it')
+
+  const lone = alone()
+  t.match(lone.failure(lone.put('removeMember', { address: self })), { code: 'not enough started members' })
+  const grown = lone.put('addMember', { address: fourth, isLearner: false })
+  lone.settle()
+  t.same(addresses(lone.answer(grown)), [self, fourth])
+  const write = lone.write('a')
+  lone.settle()
+  t.notOk(lone.answer(write), 'it needs the other from now on')
+})
+
+t.test('members outlive a restart, in the log and in a snapshot', async t => {
+  for (const entriesMax of [1, 1000]) {
+    const disk = new BenchDisk()
+    const args = { snapshots: { entriesMax, bytesMax: 1 << 20 } }
+    const bench = alone(disk, args)
+    bench.put('addMember', { address: fourth, isLearner: true })
+    bench.settle()
+    bench.write('a')
+    bench.settle()
+    bench.settle()
+    const next = alone(disk, args, 2)
+    const list = next.put('members', undefined)
+    next.settle()
+    t.same(addresses(next.answer(list)), [self, `${fourth} (learner)`])
+    t.match(next.answer(next.put('status', undefined)), { isLearner: false })
+  }
+})
+
+t.test('a leader that was removed answers, says what is committed, and stops; its next life does not begin', async t => {
+  const disk = new BenchDisk()
+  const bench = new Bench([self, ...peers], disk, { supervisor: 'root/cluster' })
+  bench.tick(60)
+  for (const type of ['preVote', 'vote'] as const) {
+    const request = bench.messages().findLast(message => message.type === type)
+    if (request?.type !== type) return t.fail('no campaign')
+    const { term, campaign } = request
+    bench.raft({ type: `${type}Response`, from: peers[0], to: self, term, campaign, granted: true })
+    bench.settle()
+  }
+  commit(bench)
+  t.ok(
+    bench.effects.some(effect => effect.kind === 'tell' && effect.type === 'place'),
+    'who leads has its members run'
+  )
+  const remove = bench.put('removeMember', { address: self })
+  bench.settle()
+  const at = lastOf(bench)
+  for (const peer of peers) heardFrom(bench, peer, at)
+  t.same(addresses(bench.answer(remove)), [...peers])
+  t.ok(
+    bench.messages().some(message => message.type === 'heartbeat' && message.to === peers[0] && message.commit === at),
+    'to who can use it'
+  )
+  t.match(
+    bench.effects.findLast(effect => effect.kind === 'tell' && effect.type === 'displace'),
+    { to: 'root/cluster', body: { address: self } }
+  )
+  t.match(bench.effects.at(-1), { kind: 'exit' })
+  const next = new Bench([self, ...peers], disk, {}, 2)
+  next.settle()
+  t.same([next.messages(), next.logs('removed').length], [[], 1])
+  t.match(next.effects.at(-1), { kind: 'exit', reason: /removed from the store/ })
+})
+
+t.test('leadership moves to who is asked for, or the answer is that it did not', async t => {
+  const bench = healthy()
+  const moved = bench.put('transferLeadership', { to: peers[1] })
+  bench.settle()
+  t.match(bench.messages().at(-1), { type: 'timeoutNow', to: peers[1] })
+  const write = bench.write('a')
+  bench.settle()
+  t.match(bench.failure(write), { code: 'no leader', definite: true }, 'no writes meanwhile')
+  const { term } = bench.answer(bench.put('currentTerm', undefined))
+  bench.raft({ type: 'heartbeat', from: peers[1], to: self, term: term + 1, commit: 0, round: 1 })
+  bench.settle()
+  t.same(bench.answer(moved), {})
+
+  const other = healthy()
+  const late = other.put('transferLeadership', { to: peers[1] })
+  other.settle()
+  other.tick(1)
+  heardFrom(other, peers[0], lastOf(other))
+  other.tick(20)
+  t.match(other.failure(late), { code: 'transfer timeout' })
+})
+
+// A member that lost its past -------------------------------------------------------------------------------
+
+function damaged(): BenchDisk {
+  const disk = new BenchDisk()
+  const former = alone(disk)
+  former.write('a')
+  former.settle()
+  const bytes = disk.segments[0]?.bytes as Uint8Array
+  bytes[100] = (bytes[100] as number) ^ 1
+  return disk
+}
+
+t.test('a member whose log is damaged takes no part until its leader has made it a learner, and only then drops the log', async t => {
+  const disk = damaged()
+  const bench = new Bench([self, ...peers], disk, {}, 2)
+  t.match(bench.logs('log damaged'), [{}])
+  const term = bench.put('currentTerm', undefined)
+  t.same(bench.answer(term), { term: null }, 'it says that it knows nothing')
+  bench.raft({ type: 'vote', from: peers[0], to: self, term: 50, campaign: 1, lastIndex: 99, lastTerm: 49 })
+  bench.settle()
+  t.same(bench.messages(), [], 'and takes no part')
+  const before = disk.segments.length
+  t.ok(bench.reply(peers[0], 'rejoin', { index: 39, leaderTerm: 9 }))
+  t.same(disk.segments.length, before, 'the log is kept until a new one is durable')
+  bench.send(peers[0], snapshotOf(peers, 40, 8, { learners: [self], returning: [self] }))
+  t.match(bench.logs('rejoined'), [{ index: 40, term: 9 }])
+  t.same(disk.segments.length, 1)
+  t.equal(disk.segments[0]?.sequence, before + 1)
+  bench.settle()
+  bench.tick(100)
+  t.same(bench.messages(), [], 'a learner does not campaign')
+  bench.raft({ type: 'append', from: peers[0], to: self, term: 9, prevIndex: 40, prevTerm: 8, entries: [], commit: 40 })
+  bench.settle()
+  t.match(bench.messages(), [{ type: 'appendResponse', index: 40 }])
+  const after = new Bench([self, ...peers], disk, {}, 3)
+  t.match(after.logs('recovered'), [{ term: 9, index: 40 }], 'its next life knows the term')
+})
+
+t.test("who leads makes it a learner by the others' majority, and a voter again once it has caught up", async t => {
+  const bench = healthy()
+  const asked = bench.put('rejoin', undefined, peers[1])
+  bench.settle()
+  const at = lastOf(bench)
+  t.notOk(bench.answer(asked))
+  heardFrom(bench, peers[0], at)
+  t.match(bench.answer(asked), { index: at, leaderTerm: 1 }, 'this one and the other are two of three')
+  const list = (): string[] => bench.logs('membership changed').map(({ kind, voters }) => `${kind}: ${voters}`)
+  t.same(list(), [`demote: ${self} ${peers[0]}`])
+  heardFrom(bench, peers[1], 1) // An acknowledgement of its former life.
+  bench.settle()
+  t.equal(lastOf(bench), at, 'promotes nobody')
+  heardFrom(bench, peers[1], at)
+  bench.settle()
+  t.equal(lastOf(bench), at + 1)
+  heardFrom(bench, peers[0], at + 1)
+  t.same(list().at(-1), `promote: ${self} ${peers[0]} ${peers[1]}`)
+  t.match(bench.failure(bench.put('rejoin', undefined, fourth)), { code: 'member not found' })
+})
+
+t.test('a member of one that lost its past stops and says why, unless somebody speaks to it', async t => {
+  const bench = new Bench([self], damaged(), {}, 2)
+  bench.tick(200)
+  t.match(bench.logs('cannot begin'), [{ reason: /no other member to rejoin from: restore a backup/ }])
+  const grown = new Bench([self], damaged(), {}, 2)
+  grown.raft({ type: 'heartbeat', from: fourth, to: self, term: 4, commit: 0, round: 1 })
+  grown.tick(200)
+  t.ok(grown.reply(fourth, 'rejoin', { index: 40, leaderTerm: 4 }))
+  grown.send(fourth, snapshotOf([fourth], 40, 4, { learners: [self], returning: [self] }))
+  t.match(grown.logs('rejoined'), [{ index: 40 }])
+})
