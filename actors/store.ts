@@ -12,9 +12,12 @@ import {
   checkpointEveryMsDefault,
   checkpointLeases,
   enterUnasked,
+  isMute,
   isRemoved,
+  isRoomDue,
   leaseHandlers,
   logPart,
+  makeRoom,
   memberHandlers,
   misfitOfTxn,
   newLeasing,
@@ -42,7 +45,9 @@ import {
   standingSinkChanged,
   starting,
   statusHandlers,
+  stepWithin,
   takeSnapshot,
+  toLeader,
   txnOf,
   watchHandlers,
   watchPeers,
@@ -131,12 +136,14 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     range(ctx, { replica }, query) {
       if (replica === undefined) return starting()
       if (query.serializable === true && replica.reads.isCurrent) return rangeAnswer(replica.mvcc, query)
+      if (isBehind(replica, ctx.from)) return toLeader(replica, leader => ask(leader, ctx.leftMs, 'range', query))
       const later = ctx.defer()
       if (!addRead(replica, { kind: 'range', query, later })) ctx.answer(later, refuse('overloaded', 'too many reads wait'))
       return later
     },
     revision(ctx, { replica }) {
       if (replica === undefined) return starting()
+      if (isBehind(replica, ctx.from)) return toLeader(replica, leader => ask(leader, ctx.leftMs, 'revision'))
       const later = ctx.defer()
       if (!addRead(replica, { kind: 'revision', later })) ctx.answer(later, refuse('overloaded', 'too many reads wait'))
       return later
@@ -161,9 +168,10 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
       if (replica.raft.membership.removed.includes(ctx.from)) return ctx.tell(ctx.from as typeof ctx.self, 'removed')
       for (const message of messages) {
         if (message.type === 'snapshot') ctx.run(receiveSnapshot(ctx, replica, message))
-        else replica.raft.step(message)
+        else stepWithin(replica, message)
       }
     },
+    hasRoom: (_ctx, { replica }) => (replica === undefined ? starting() : !replica.room.isFull),
     currentTerm(_ctx, { replica, isLost }) {
       if (replica !== undefined) return { term: replica.raft.term }
       return isLost ? { term: null } : starting()
@@ -187,7 +195,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
       ctx.timer('tick', 'real', state.args.tickMs ?? tickMsDefault) // From now: missed ticks are never caught up.
       const { replica } = state
       if (replica === undefined) return
-      replica.raft.tick()
+      if (!isMute(replica.room)) replica.raft.tick()
       revokeDue(ctx, replica)
     },
     again: () => undefined, // Its turn is followed by `settled`.
@@ -221,6 +229,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     if (replica === undefined) return
     compactExcess(replica, state)
     if (process(ctx, replica)) ctx.timer('again', 'real', 0)
+    if (isRoomDue(replica)) ctx.run(makeRoom(ctx, replica))
     if (snapshotDue(replica, snapshots)) ctx.run(takeSnapshot(ctx, replica))
     place(ctx, state, replica)
     if (!isRemoved(ctx.self, replica)) return
@@ -299,6 +308,10 @@ function* firstElection(ctx: StoreContext, replica: Replica, members: readonly s
   }
   if (replica.raft.leader === null && ctx.nowMs < untilMs) replica.raft.campaign() // With pre-vote: a leader we have not heard of stays.
 }
+
+/** Without room it takes no entries: a linearizable read would wait for those it lacks. Who asks for another member is not passed on again. */
+const isBehind = ({ raft, room }: Replica, from: string): boolean =>
+  room.isFull && !raft.isLeader && raft.leader !== null && !raft.membership.voters.includes(from)
 
 function compactOld(ctx: StoreContext, state: StoreState): void {
   const { replica, args } = state

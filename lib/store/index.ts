@@ -8,12 +8,13 @@ export { logPart } from './log-part.js'
 export { isRemoved, memberHandlers, type StoreMember, type StoreMembers, watchPeers } from './membership.js'
 export { placeMembers, type StorePlace } from './placement.js'
 export { process, sayGoodbye, sendNews } from './processing.js'
-export { enterUnasked, proposeHandlers, starting, write } from './proposing.js'
+export { enterUnasked, proposeHandlers, starting, toLeader, write } from './proposing.js'
 export type { StoreMemberProtocol } from './protocol.js'
 export { addRead } from './reading.js'
 export { begin } from './recovery.js'
 export { rejoinHandlers, removedReason } from './rejoining.js'
 export type { Replica } from './replica.js'
+export { isMute, isRoomDue, makeRoom, stepWithin } from './room.js'
 export {
   isSnapshotFault,
   readSnapshot,

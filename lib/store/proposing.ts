@@ -6,6 +6,7 @@ import type { Command } from '../mvcc/index.js'
 import { answerOf } from './answers.js'
 import type { StoreMemberProtocol } from './protocol.js'
 import type { Pending, Replica } from './replica.js'
+import { noSpaceLeft } from './room.js'
 
 export type MemberTurn = Turn<StoreMemberProtocol, any, any>
 
@@ -14,6 +15,8 @@ export interface HasReplica {
 }
 
 const pendingMax = 100_000
+/** What a member over a full disk still takes of clients. */
+const makesRoom: ReadonlySet<Command['type']> = new Set(['compact', 'alarm'])
 
 export const starting = (): Refusal => refuse('no leader', 'this member is recovering')
 
@@ -30,6 +33,7 @@ export const proposeHandlers = {
 
 /** Of a leader. */
 export function propose(ctx: MemberTurn, replica: Replica, command: Command): any {
+  if (replica.room.isFull && !makesRoom.has(command.type)) return noSpaceLeft()
   if (replica.pending.size >= pendingMax) return refuse('overloaded', `${pendingMax} writes wait`)
   const later = ctx.defer()
   try {
