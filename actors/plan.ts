@@ -8,6 +8,7 @@ import type { StoreRef } from '../lib/storage/index.js'
 import type { ApiserverArgs } from './apiserver.js'
 import type { ContainersArgs } from './containers.js'
 import type { ControllerManagerArgs } from './controller-manager.js'
+import type { EtcdArgs } from './etcd.js'
 import type { EtcdStorageArgs } from './etcd-storage.js'
 import type { FabricArgs, FabricProtocol } from './fabric.js'
 import type { KubeProxyArgs, KubeProxyProtocol } from './kube-proxy.js'
@@ -30,6 +31,10 @@ export interface ClusterShape {
   readonly images: readonly ModuleImage[]
   /** How long a node may be silent before it counts as NotReady; cluster clock. */
   readonly nodeGraceMs: number
+  /** Each store member answers etcd's API, the first on this port, the others on those after it. 0: none does. */
+  readonly etcdPort: number
+  /** In plain text, to everybody on this machine. */
+  readonly etcdInsecure: boolean
 }
 
 export const defaultShape: ClusterShape = {
@@ -42,7 +47,9 @@ export const defaultShape: ClusterShape = {
   runtime: 'stand-in',
   unknownImages: 'fail',
   images: [],
-  nodeGraceMs: 40_000
+  nodeGraceMs: 40_000,
+  etcdPort: 0,
+  etcdInsecure: false
 }
 
 /** What the process provides. */
@@ -103,6 +110,7 @@ function controlPlane(shape: ClusterShape, ground: ClusterGround, index: number)
   if (index < stores.length) {
     const args: StoreArgs = { clusterId: ground.clusterId, members: stores, supervisor: clusterSupervisor }
     children.push(own(`${machine}/store`, 'store', args))
+    if (shape.etcdPort > 0) children.push(own(`${machine}/etcd`, 'etcd', etcdArgs(shape, ground, index)))
   }
   // Each apiserver has its own way to a real etcd: what befalls one leaves the others alone.
   if (shape.etcd !== undefined && index < shape.apiservers) children.push(own(etcdStorage(index), 'etcd-storage', shape.etcd))
@@ -113,6 +121,15 @@ function controlPlane(shape: ClusterShape, ground: ClusterGround, index: number)
   }
   if (index < shape.schedulers) children.push(own(`${machine}/scheduler`, 'scheduler', { apiservers }))
   return children
+}
+
+function etcdArgs({ etcdPort, etcdInsecure }: ClusterShape, { clusterId, tls }: ClusterGround, index: number): EtcdArgs {
+  return {
+    cluster: clusterId,
+    store: `${control(index)}/store`,
+    listen: { address: '127.0.0.1', port: etcdPort + index, ...(etcdInsecure ? {} : { tls }) },
+    firstPort: etcdPort
+  }
 }
 
 /** One apiserver listens where clients look for it; several have an address each, and the fabric passes connections on. */

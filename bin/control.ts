@@ -30,7 +30,7 @@ export async function answerControl(cluster: Cluster, { method, params }: Contro
       return moveClock(cluster, params as ClockParams)
     case 'ready':
       await cluster.ready()
-      return { api: cluster.apiUrl, kubeconfig: cluster.kubeconfig }
+      return { api: cluster.apiUrl, kubeconfig: cluster.kubeconfig, etcd: cluster.etcdUrls }
     case 'down':
       setImmediate(() => void cluster.stop())
       return { pid: process.pid }
@@ -77,6 +77,7 @@ async function statusOf(cluster: Cluster): Promise<ClusterStatus> {
     dataDir: cluster.dataDir,
     kubeconfig: cluster.kubeconfig,
     api: cluster.apiUrl,
+    etcd: cluster.etcdUrls,
     uptimeMs: performance.now() - cluster.startedMs,
     clusterTime: new Date(runtime.clock.nowMs()).toISOString(),
     timeScale: runtime.clock.scale,

@@ -26,6 +26,7 @@ export const storeEvents = [
   'member demoted',
   'leadership moved',
   'full disk',
+  'hand-over',
   'failed disk',
   'snapshot',
   'compaction',

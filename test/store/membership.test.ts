@@ -155,7 +155,6 @@ t.test('a leader that was removed answers, says what is committed, and stops; it
   later.settle()
   t.same([later.messages(), later.logs('removed').length], [[], 1], 'its log says so, too')
 })
-})
 
 t.test('leadership moves to who is asked for, or the answer is that it did not', async t => {
   const bench = healthy()
