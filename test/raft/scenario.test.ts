@@ -1,4 +1,5 @@
-// Scenarios: one promise each, with the network moved by hand. Cluster checks safety after every event besides.
+// Scenarios: one promise each, with the network moved by hand. Cluster checks safety after every event besides. More of them, as texts, are in
+// test/raft/scenarios.
 
 import t from 'tap'
 import { type Append, defaultLimits, foundedBy, type Message, Raft, type RaftLimits } from '../../lib/raft/index.js'
@@ -57,17 +58,6 @@ t.test('without messages from a leader one is elected, and without faults it sta
     made.members.map(member => member.applied),
     [301, 301, 301]
   )
-})
-
-t.test('pre-vote: one that was cut off does not disturb on its return', async t => {
-  const made = led(3)
-  made.isolate('c')
-  made.pass(500)
-  t.equal(termOf(made, 'c'), 1, 'it could not win, so it began no term')
-  made.heal()
-  made.pass(100)
-  t.same(made.leaders, ['a'])
-  t.equal(termOf(made, 'a'), 1)
 })
 
 t.test('lease: who hears the leader supports nobody else', async t => {
@@ -154,23 +144,6 @@ function win(made: Cluster, id: string): void {
     }
   }
 }
-
-t.test('a follower far behind gets a snapshot, and what came after it', async t => {
-  const made = led(3, { tailEntriesMax: 0, snapshotTicksMax: 50 })
-  made.isolate('c')
-  made.pass(50) // The leader no longer counts on c.
-  proposeMany(made, 'a', 20)
-  made.settle()
-  made.compact('a')
-  proposeMany(made, 'a', 5)
-  made.settle()
-  t.equal(made.raft('a').status().firstIndex, 22)
-  made.heal()
-  made.pass(10)
-  t.equal(made.member('c').disk.snapshot?.index, 21)
-  t.equal(made.member('c').applied, 26)
-  t.equal(made.raft('a').status().peers[1]?.state, 'replicate')
-})
 
 t.test('a snapshot that is lost is sent again, by report or by timeout', async t => {
   for (const report of [true, false]) {
