@@ -23,11 +23,15 @@ import {
   addRead,
   addWatch,
   begin,
+  isMute,
   isRemoved,
+  isRoomDue,
   logPart,
+  makeRoom,
   memberHandlers,
   misfitOfTxn,
   misfitOfWatch,
+  noSpaceLeft,
   placeMembers,
   process,
   type RecoveryArgs,
@@ -47,6 +51,7 @@ import {
   snapshotLimits,
   standingSinkChanged,
   statusHandlers,
+  stepWithin,
   takeSnapshot,
   txnOf,
   watchPeers
@@ -133,12 +138,14 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     range(ctx, { replica }, query) {
       if (replica === undefined) return starting()
       if (query.serializable === true && replica.reads.isCurrent) return rangeAnswer(replica.mvcc, query)
+      if (isBehind(replica, ctx.from)) return toLeader(ctx, replica, leader => ask(leader, ctx.leftMs, 'range', query))
       const later = ctx.defer()
       if (!addRead(replica, { kind: 'range', query, later })) ctx.answer(later, refuse('overloaded', 'too many reads wait'))
       return later
     },
     revision(ctx, { replica }) {
       if (replica === undefined) return starting()
+      if (isBehind(replica, ctx.from)) return toLeader(ctx, replica, leader => ask(leader, ctx.leftMs, 'revision'))
       const later = ctx.defer()
       if (!addRead(replica, { kind: 'revision', later })) ctx.answer(later, refuse('overloaded', 'too many reads wait'))
       return later
@@ -177,9 +184,10 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
       if (replica.raft.membership.removed.includes(ctx.from)) return ctx.tell(ctx.from as typeof ctx.self, 'removed')
       for (const message of messages) {
         if (message.type === 'snapshot') ctx.run(receiveSnapshot(ctx, replica, message))
-        else replica.raft.step(message)
+        else stepWithin(replica, message)
       }
     },
+    hasRoom: (_ctx, { replica }) => (replica === undefined ? starting() : !replica.room.isFull),
     currentTerm(_ctx, { replica, isLost }) {
       if (replica !== undefined) return { term: replica.raft.term }
       return isLost ? { term: null } : starting()
@@ -201,7 +209,8 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
   timers: {
     tick(ctx, state) {
       ctx.timer('tick', 'real', state.args.tickMs ?? tickMsDefault) // From now: missed ticks are never caught up.
-      state.replica?.raft.tick()
+      const { replica } = state
+      if (replica !== undefined && !isMute(replica.room)) replica.raft.tick()
     },
     again: () => undefined, // Its turn is followed by `settled`.
     hint(_ctx, { replica }) {
@@ -227,6 +236,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     if (replica === undefined) return
     compactExcess(replica, state)
     if (process(ctx, replica)) ctx.timer('again', 'real', 0)
+    if (isRoomDue(replica)) ctx.run(makeRoom(ctx, replica))
     if (snapshotDue(replica, snapshots)) ctx.run(takeSnapshot(ctx, replica))
     place(ctx, state, replica)
     if (!isRemoved(ctx.self, replica)) return
@@ -298,6 +308,7 @@ function* firstElection(ctx: StoreContext, replica: Replica, members: readonly s
 }
 
 function propose(ctx: Turn<StoreMemberProtocol, StoreTimer, any>, replica: Replica, txn: StoreTxn): any {
+  if (replica.room.isFull) return noSpaceLeft()
   if (replica.pending.size >= pendingMax) return refuse('overloaded', `${pendingMax} writes wait`)
   const number = replica.numberLast + 1
   try {
@@ -318,6 +329,10 @@ function proposeCompact(ctx: Turn<StoreMemberProtocol, StoreTimer, any>, replica
   replica.pending.set(number, { kind: 'compact', term: replica.raft.term, later })
   return later
 }
+
+/** Without room it takes no entries: a linearizable read would wait for those it lacks. Who asks for another member is not passed on again. */
+const isBehind = ({ raft, room }: Replica, from: string): boolean =>
+  room.isFull && !raft.isLeader && raft.leader !== null && !raft.membership.voters.includes(from)
 
 /** A write is passed on once: whoever receives it leads, or says so. */
 function* toLeader<V>(

@@ -11,6 +11,7 @@ export { addRead } from './reading.js'
 export { begin } from './recovery.js'
 export { rejoinHandlers, removedReason } from './rejoining.js'
 export type { Replica } from './replica.js'
+export { isMute, isRoomDue, makeRoom, noSpaceLeft, stepWithin } from './room.js'
 export {
   isSnapshotFault,
   readSnapshot,

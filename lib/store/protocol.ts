@@ -20,6 +20,8 @@ export interface StoreMemberProtocol extends StoreProtocol {
   snapshotPart(request: { readonly index: number; readonly offset: number }): SnapshotPart
   /** Linearizable: a snapshot file is there with all that was answered before this was asked. */
   freshSnapshot(): { readonly index: number }
+  /** Whether its disk has room for writes. */
+  hasRoom(): boolean
   /** A write passed on by a member that does not lead; never passed on again. */
   propose(txn: StoreTxn): StoreTxnAnswer
   proposeCompact(request: { readonly revision: number }): { readonly revision: number }

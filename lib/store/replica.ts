@@ -12,6 +12,7 @@ import type { WalBatch, WalSnapshot, WalWriter } from '../wal/index.js'
 import type { WaitingChange, WaitingTransfer } from './membership.js'
 import { type News, noNews } from './news.js'
 import type { Reads } from './reading.js'
+import { type Room, spend } from './room.js'
 import type { SnapshotContent } from './snapshot-file.js'
 import type { StandingSinks } from './status.js'
 import type { Watching } from './watching.js'
@@ -33,9 +34,10 @@ export interface Replica {
   readonly segments: { sequence: number; firstIndex: number }[]
   mvcc: Mvcc
   numberLast: number
-  shown: { readonly term: number; readonly leader: string | null; readonly isLearner: boolean }
+  shown: { readonly term: number; readonly leader: string | null; readonly isLearner: boolean; readonly isFull: boolean }
   applied: { index: number; bytesSinceSnapshot: number; snapshotIndex: number }
   snapshotting: boolean
+  readonly room: Room
   readonly sending: Map<number, number> // Indexes of snapshot files, and when a part of each was last asked for.
   receiving: { message: Extract<Message, { type: 'snapshot' }> } | undefined
   received: SnapshotContent | undefined // Durable in its file, for Raft to install in the next batch.
@@ -54,9 +56,10 @@ export interface ReplicaParts {
   readonly wal: WalWriter
   readonly segments: readonly { readonly sequence: number; readonly firstIndex: number }[]
   readonly life: string
+  readonly room: Room
 }
 
-export function newReplica({ clusterId, config, recovered, snapshot, mvcc, wal, segments, life }: ReplicaParts): Replica {
+export function newReplica({ clusterId, config, recovered, snapshot, mvcc, wal, segments, life, room }: ReplicaParts): Replica {
   const snapshotIndex = snapshot?.index ?? 0
   return {
     clusterId,
@@ -75,9 +78,10 @@ export function newReplica({ clusterId, config, recovered, snapshot, mvcc, wal, 
     segments: [...segments],
     mvcc,
     numberLast: 0,
-    shown: { term: -1, leader: null, isLearner: false },
+    shown: { term: -1, leader: null, isLearner: false, isFull: false },
     applied: { index: snapshotIndex, bytesSinceSnapshot: 0, snapshotIndex },
     snapshotting: false,
+    room,
     sending: new Map(),
     receiving: undefined,
     received: undefined
@@ -85,8 +89,10 @@ export function newReplica({ clusterId, config, recovered, snapshot, mvcc, wal, 
 }
 
 /** Every save of a member's log goes through here, so that each segment it begins is known and can be released one day. */
-export function saveBatch(ctx: Context<any, any>, { wal, segments, raft }: Replica, batch: WalBatch): void {
+export function saveBatch(ctx: Context<any, any>, replica: Replica, batch: WalBatch): void {
+  const { wal, segments, raft } = replica
   const { sequence, offset, bytes } = wal.encode(batch)
   if (offset === 0) segments.push({ sequence, firstIndex: batch.entries?.[0]?.index ?? raft.status().lastIndex + 1 })
+  spend(replica, bytes.length)
   ctx.save(bytes, sequence)
 }
