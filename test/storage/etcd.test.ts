@@ -119,6 +119,15 @@ else {
       t.match(await one.ask('range', { key: '/two/a' }), { ok: false, error: { code: 'invalid', definite: true } })
     })
 
+    await t.test('what is larger than etcd takes is refused', async t => {
+      for (const bytes of [1.6e6, 4e6]) {
+        const large = { type: 'put', key: '/registry/large', value: new Uint8Array(bytes) }
+        const outcome = await one.ask('txn', { compares: [], success: [large], failure: [] })
+        t.match(outcome, { ok: false, error: { code: 'request too large', definite: true } }, `${bytes} bytes`)
+      }
+      t.match(await one.ask('range', { key: '/registry/large' }), { ok: true, value: { count: 0 } })
+    })
+
     await t.test('what is older than a period is compacted, while two take turns', async t => {
       const first = await commit(one, '/registry/b', '1')
       await one.until('compacted', async () => !(await one.ask('range', { key: '/registry/b', revision: first - 1 })).ok)
