@@ -1,4 +1,4 @@
-// Failures: what etcd says when it cannot (api/v3rpc/rpctypes/error.go), in the words of StoreProtocol.
+// Failures: what etcd says when it cannot (api/v3rpc/rpctypes/error.go), in the words of StorageProtocol.
 //
 // Of a write the port tells whether it may have happened; that is kept, but where etcd's text says more than its code.
 
