@@ -1,8 +1,11 @@
-// Our own store under the conformance suite: on threads, where the first member leads, and in the simulator, by a follower.
+// Our own store under the conformance suite: on threads, where the first member leads; in the simulator, by a follower; and as an etcd: through
+// its gateways, by the actor that speaks for a real one.
 
+import type { EtcdArgs } from '../../actors/etcd.js'
 import { load } from '../../actors/roster.js'
 import { storageConformance } from './conformance.js'
 import { hostStorage } from './host-storage.js'
+import { freePorts } from './real-etcd.js'
 import { simStorage } from './sim-storage.js'
 
 const members = ['control-0/store', 'control-1/store', 'control-2/store']
@@ -11,3 +14,20 @@ const args = { clusterId: 'conformance', members }
 
 storageConformance('our store, on threads', () => hostStorage(members.map(address => ({ address, actor: 'store', args }))))
 storageConformance('our store, simulated', () => simStorage(2, store, members, members[1] as string))
+storageConformance('our store, by etcd’s API', async () => {
+  const ports = await freePorts(members.length)
+  const servers = ports.map(port => `http://127.0.0.1:${port}`)
+  const gateway = (at: number): EtcdArgs => ({
+    cluster: 'conformance',
+    store: members[at] as string,
+    listen: { address: '127.0.0.1', port: ports[at] as number },
+    firstPort: ports[0] as number
+  })
+  const to = 'client-0/etcd-storage'
+  const actors = [
+    ...members.map(address => ({ address, actor: 'store', args })),
+    ...members.map((_, at) => ({ address: `control-${at}/etcd`, actor: 'etcd', args: gateway(at) })),
+    { address: to, actor: 'etcd-storage', args: { servers, prefix: '/registry', compactEveryMs: 0 } }
+  ]
+  return hostStorage(actors, to)
+})
