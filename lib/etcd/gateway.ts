@@ -39,7 +39,7 @@ import type { EtcdStore, EtcdStoreRef, EtcdWatch } from './store.js'
 import { WatchGroups } from './watch.js'
 
 export type EtcdProtocol = GrpcOwner
-export type EtcdTimer = 'progress' | 'leader'
+export type EtcdTimer = 'leader'
 export type EtcdContext = Context<EtcdProtocol, EtcdTimer>
 
 export interface GatewayOptions {
@@ -160,10 +160,6 @@ export class Gateway {
 
   drained(id: number): void {
     this.#streams.get(id)?.stream.drained()
-  }
-
-  notifyProgress(): void {
-    for (const { stream } of this.#streams.values()) stream.notifyProgress?.()
   }
 
   /** Nobody has led for too long: streams that asked for a leader end. */

@@ -11,6 +11,7 @@ export interface EtcdStore {
   txn(txn: EtcdTxn): EtcdTxnAnswer
   compact(request: { readonly revision: number }): { readonly revision: number }
   watch(watch: EtcdWatch): Stream<StoreWatchBatch>
+  requestProgress(request: { readonly group: string }): { readonly watches: number }
   status(): StoreStatus
   standing(): Stream<StoreStanding>
   hash(at: { readonly revision: number }): { readonly hash: number; readonly revision: number; readonly compactRevision: number }
@@ -120,4 +121,6 @@ export interface EtcdWatch {
   readonly prevKv?: boolean
   readonly noPut?: boolean
   readonly noDelete?: boolean
+  readonly progressNotify?: boolean
+  readonly group?: string
 }

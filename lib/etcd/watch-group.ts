@@ -19,8 +19,9 @@ export interface WatchMember {
   readonly fragment: boolean
   /** The store ended it. */
   ended(end: { readonly compactRevision: number; readonly reason: string }): void
-  /** It was sent something. */
-  sent(): void
+  readonly progressNotify: boolean
+  /** The store says that up to the group's revision there is nothing more. */
+  progressed(): void
 }
 
 export type WatchWants = Omit<EtcdWatch, 'startRevision'>
@@ -63,7 +64,7 @@ export class WatchGroup {
 
   *#follow(): Flow<void> {
     while (!this.#isOver) {
-      const opened = yield* this.#gateway.openWatch({ ...this.#wants, startRevision: this.revision + 1 })
+      const opened = yield* this.#gateway.openWatch({ ...this.#wants, startRevision: this.revision + 1, group: this.#gateway.ctx.self })
       const error = opened.ok ? yield* this.#read(opened.value) : opened.error
       if (this.#isOver) return
       if (error.code === 'compacted') return yield* this.#compacted()
@@ -103,7 +104,6 @@ export class WatchGroup {
     if (events.length > 0) {
       const shared = new Map<number, number[]>()
       for (const member of this.members) {
-        member.sent()
         if (member.from > first || member.fragment) this.#sendOne(member, revision, events)
         else {
           const calls = shared.get(member.watchId)
@@ -115,6 +115,15 @@ export class WatchGroup {
       for (const [watchId, calls] of shared) this.#send(calls, { watchId, revision, events: messages })
     }
     if (revision > this.revision) this.revision = revision
+    if (events.length === 0) this.#progressed()
+  }
+
+  #progressed(): void {
+    for (const member of this.members) {
+      const { call, watchId, from, progressNotify } = member
+      if (progressNotify) this.#send([call], { watchId, revision: Math.max(this.revision, from - 1) })
+      member.progressed()
+    }
   }
 
   /** To one that joined in the middle of this, or that wants large responses in parts. */
