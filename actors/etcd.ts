@@ -6,7 +6,6 @@
 import { type Actor, ask, type Flow, machineOf, open, type Ref, sleep } from '../lib/actor/index.js'
 import {
   type EtcdProtocol,
-  type EtcdStore,
   type EtcdTimer,
   Gateway,
   indexOfMachine,
@@ -16,6 +15,7 @@ import {
 } from '../lib/etcd/index.js'
 import { grpcPort, resourcesPort } from '../lib/ports/index.js'
 import { type Descriptor, descriptorOf } from '../lib/protobuf/index.js'
+import type { StoreMemberProtocol } from '../lib/store/index.js'
 
 export interface EtcdArgs {
   readonly cluster: string
@@ -72,7 +72,7 @@ function* start(ctx: EtcdContext, state: State, args: EtcdArgs): Flow<void> {
   const descriptor = descriptorOf(file.value)
   const scheme = args.listen.tls === undefined ? 'http' : 'https'
   const gateway = new Gateway(ctx, {
-    store: `${machineOf(ctx.self)}/store` as string as Ref<EtcdStore>,
+    store: `${machineOf(ctx.self)}/store` as string as Ref<StoreMemberProtocol>,
     cluster: args.cluster,
     descriptor,
     clientUrlsOf: address => [`${scheme}://${args.listen.address}:${portOf(address, args)}`]

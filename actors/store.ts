@@ -1,42 +1,39 @@
 // Store: one member of the replicated store. Handlers only note what is asked; `settled` decides for the whole batch:
 // one Raft entry for all its writes, one round for all its reads, one sync.
 
-import {
-  type Actor,
-  ask,
-  type Context,
-  doubt,
-  type Flow,
-  type Outcome,
-  passOn,
-  type Ref,
-  type Refusal,
-  refuse,
-  sleep,
-  type Turn
-} from '../lib/actor/index.js'
+import { type Actor, ask, type Context, type Flow, type Ref, refuse, sleep } from '../lib/actor/index.js'
 import { hashOf } from '../lib/mvcc/index.js'
 import { disk } from '../lib/ports/index.js'
 import type { LeaseReads } from '../lib/raft/index.js'
-import type { StoreTxn } from '../lib/storage/index.js'
 import {
   addRead,
-  addWatch,
+  alarmHandlers,
   type Beside,
   begin,
+  checkpointEveryMsDefault,
+  checkpointLeases,
+  enterUnasked,
+  isMute,
   isRemoved,
+  isRoomDue,
+  leaseHandlers,
   logPart,
+  makeRoom,
   memberHandlers,
   misfitOfTxn,
-  misfitOfWatch,
+  newLeasing,
+  notifyProgress,
   placeMembers,
   process,
+  progressEveryMsDefault,
+  proposeHandlers,
   type RecoveryArgs,
   type Replica,
   rangeAnswer,
   receiveSnapshot,
   rejoinHandlers,
   removedReason,
+  revokeDue,
   type SnapshotLimits,
   type StoreMemberProtocol,
   type StorePlace,
@@ -47,10 +44,15 @@ import {
   snapshotHandlers,
   snapshotLimits,
   standingSinkChanged,
+  starting,
   statusHandlers,
+  stepWithin,
   takeSnapshot,
+  toLeader,
   txnOf,
-  watchPeers
+  watchHandlers,
+  watchPeers,
+  write
 } from '../lib/store/index.js'
 
 export type StoreArgs = Omit<RecoveryArgs, 'raft'> & {
@@ -68,6 +70,9 @@ export type StoreArgs = Omit<RecoveryArgs, 'raft'> & {
   readonly leaseReads?: boolean
   /** Of values in the history: over it the leader forgets all but the newest quarter. */
   readonly historyBytesMax?: number
+  /** How often what is left of leases enters the log, so that a new leader does not give all of it again. */
+  readonly leaseCheckpointEveryMs?: number
+  readonly watchProgressEveryMs?: number
 }
 
 interface StoreState {
@@ -82,7 +87,7 @@ interface StoreState {
   readonly heard: Set<string> // Who spoke to this member while it recovers.
 }
 
-type StoreTimer = 'tick' | 'again' | 'news' | 'compact' | 'hint'
+type StoreTimer = 'tick' | 'again' | 'news' | 'compact' | 'hint' | 'checkpoint' | 'progress'
 type StoreContext = Context<StoreMemberProtocol, StoreTimer>
 
 /** Raft's own defaults are for ticks of 10 ms; with 50 ms, and etcd's 100 ms between heartbeats, an idle store costs a quarter. */
@@ -100,7 +105,6 @@ const raftTicks = {
 const hintJitterMsMax = 40
 const txnBytesMaxDefault = 4 << 20 // Above the apiserver's own limit of 3 MiB a body.
 const compactEveryMsDefault = 5 * 60_000
-const pendingMax = 100_000
 /** Under load history does not wait for the clock: over this many revisions the leader forgets all but the newest. */
 const historyRevisionsMax = 60_000
 const historyRevisionsKept = 20_000
@@ -109,7 +113,6 @@ const historyBytesMaxDefault = 256 << 20
 const heardMax = 100
 const firstElectionMs = 300
 const firstElectionRetryMs = 5
-const starting = (): Refusal => refuse('no leader', 'this member is recovering')
 
 export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer> = {
   name: 'store',
@@ -136,40 +139,28 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     range(ctx, { replica }, query) {
       if (replica === undefined) return starting()
       if (query.serializable === true && replica.reads.isCurrent) return rangeAnswer(replica.mvcc, query)
+      if (isBehind(replica, ctx.from)) return toLeader(replica, leader => ask(leader, ctx.leftMs, 'range', query))
       const later = ctx.defer()
       if (!addRead(replica, { kind: 'range', query, later })) ctx.answer(later, refuse('overloaded', 'too many reads wait'))
       return later
     },
     revision(ctx, { replica }) {
       if (replica === undefined) return starting()
+      if (isBehind(replica, ctx.from)) return toLeader(replica, leader => ask(leader, ctx.leftMs, 'revision'))
       const later = ctx.defer()
       if (!addRead(replica, { kind: 'revision', later })) ctx.answer(later, refuse('overloaded', 'too many reads wait'))
       return later
     },
-    txn(ctx, { args, replica }, txn) {
+    txn(ctx, { args, replica }, request) {
       if (replica === undefined) return starting()
-      const misfit = misfitOfTxn(txn, args.txnBytesMax ?? txnBytesMaxDefault)
-      if (misfit !== undefined) return misfit
-      if (replica.raft.isLeader) return propose(ctx, replica, txn)
-      return toLeader(ctx, replica, leader => ask(leader, ctx.leftMs, 'propose', txn))
+      const txn = txnOf(request)
+      return misfitOfTxn(txn, args.txnBytesMax ?? txnBytesMaxDefault) ?? write(ctx, replica, txn)
     },
-    propose: (ctx, { replica }, txn) =>
-      replica?.raft.isLeader === true ? propose(ctx, replica, txn) : refuse('no leader', 'it leads no more'),
-    compact(ctx, { replica }, request) {
-      if (replica === undefined) return starting()
-      if (replica.raft.isLeader) return proposeCompact(ctx, replica, request.revision)
-      return toLeader(ctx, replica, leader => ask(leader, ctx.leftMs, 'proposeCompact', request))
-    },
-    proposeCompact: (ctx, { replica }, { revision }) =>
-      replica?.raft.isLeader === true ? proposeCompact(ctx, replica, revision) : refuse('no leader', 'it leads no more'),
-    watch(ctx, { replica }, watch) {
-      if (replica === undefined) return starting()
-      const misfit = misfitOfWatch(replica, watch)
-      if (misfit !== undefined) return misfit
-      const sink = ctx.stream()
-      addWatch(replica, watch, sink)
-      return sink
-    },
+    compact: (ctx, { replica }, { revision }) => (replica === undefined ? starting() : write(ctx, replica, { type: 'compact', revision })),
+    ...proposeHandlers,
+    ...watchHandlers,
+    ...leaseHandlers,
+    ...alarmHandlers,
     raft(ctx, state, { messages }) {
       const { replica } = state
       if (state.unmonitored.delete(ctx.from)) ctx.monitor(ctx.from)
@@ -180,9 +171,10 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
       if (replica.raft.membership.removed.includes(ctx.from)) return ctx.tell(ctx.from as typeof ctx.self, 'removed')
       for (const message of messages) {
         if (message.type === 'snapshot') ctx.run(receiveSnapshot(ctx, replica, message))
-        else replica.raft.step(message)
+        else stepWithin(replica, message)
       }
     },
+    hasRoom: (_ctx, { replica }) => (replica === undefined ? starting() : !replica.room.isFull),
     currentTerm(_ctx, { replica, isLost }) {
       if (replica !== undefined) return { term: replica.raft.term }
       return isLost ? { term: null } : starting()
@@ -204,7 +196,10 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
   timers: {
     tick(ctx, state) {
       ctx.timer('tick', 'real', state.args.tickMs ?? tickMsDefault) // From now: missed ticks are never caught up.
-      state.replica?.raft.tick()
+      const { replica } = state
+      if (replica === undefined) return
+      if (!isMute(replica.room)) replica.raft.tick()
+      revokeDue(ctx, replica)
     },
     again: () => undefined, // Its turn is followed by `settled`.
     hint(_ctx, { replica }) {
@@ -213,6 +208,13 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     news: (ctx, { replica }) => void (replica !== undefined && sendNews(ctx, replica)),
     compact(ctx, state) {
       compactOld(ctx, state)
+    },
+    checkpoint(ctx, { replica }) {
+      if (replica !== undefined) ctx.timer('checkpoint', 'real', checkpointLeases(ctx, replica))
+    },
+    progress(ctx, { args, replica }) {
+      ctx.timer('progress', 'real', args.watchProgressEveryMs ?? progressEveryMsDefault)
+      if (replica !== undefined) notifyProgress(replica)
     }
   },
   sink(_ctx, { replica }, sink, event) {
@@ -230,6 +232,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     if (replica === undefined) return
     compactExcess(replica, state)
     if (process(ctx, replica)) ctx.timer('again', 'real', 0)
+    if (isRoomDue(replica)) ctx.run(makeRoom(ctx, replica))
     if (snapshotDue(replica, snapshots)) ctx.run(takeSnapshot(ctx, replica))
     place(ctx, state, replica)
     if (!isRemoved(ctx.self, replica)) return
@@ -269,6 +272,8 @@ function leave(ctx: StoreContext, { supervisor }: StoreArgs): void {
 function* recoverFlow(ctx: StoreContext, state: StoreState): Flow<void> {
   const { args } = state
   const raft = { ...raftTicks, ...args.raft, id: ctx.self as string, ...leasesOf(ctx, args) }
+  const tickMs = args.tickMs ?? tickMsDefault
+  const electionMs = (raft.electionTicks + raft.electionJitterTicks) * tickMs
   const lost = (): void => {
     state.isLost = true
   }
@@ -278,10 +283,17 @@ function* recoverFlow(ctx: StoreContext, state: StoreState): Flow<void> {
     if (replica === removedReason) return leave(ctx, args)
     return ctx.stop(replica)
   }
+  replica.leasing = newLeasing({
+    ttlSecondsMin: Math.ceil((1.5 * electionMs) / 1000),
+    extensionMs: electionMs,
+    checkpointEveryMs: args.leaseCheckpointEveryMs ?? checkpointEveryMsDefault
+  })
   state.replica = replica
   watchPeers(ctx, replica)
-  ctx.timer('tick', 'real', args.tickMs ?? tickMsDefault)
+  ctx.timer('tick', 'real', tickMs)
   ctx.timer('compact', 'real', args.compactEveryMs ?? compactEveryMsDefault)
+  ctx.timer('checkpoint', 'real', checkpointLeases(ctx, replica))
+  ctx.timer('progress', 'real', args.watchProgressEveryMs ?? progressEveryMsDefault)
   ctx.log('recovered', { term: replica.raft.term, index: replica.applied.index, revision: replica.mvcc.revision })
   if (args.members[0] === ctx.self) yield* firstElection(ctx, replica, args.members)
 }
@@ -300,47 +312,17 @@ function* firstElection(ctx: StoreContext, replica: Replica, members: readonly s
   if (replica.raft.leader === null && ctx.nowMs < untilMs) replica.raft.campaign() // With pre-vote: a leader we have not heard of stays.
 }
 
-function propose(ctx: Turn<StoreMemberProtocol, StoreTimer, any>, replica: Replica, txn: StoreTxn): any {
-  if (replica.pending.size >= pendingMax) return refuse('overloaded', `${pendingMax} writes wait`)
-  const number = replica.numberLast + 1
-  try {
-    replica.commands.add(number, txnOf(txn))
-  } catch (error) {
-    return refuse('invalid', String(error))
-  }
-  replica.numberLast = number
-  const later = ctx.defer()
-  replica.pending.set(number, { kind: 'txn', term: replica.raft.term, later })
-  return later
-}
-
-function proposeCompact(ctx: Turn<StoreMemberProtocol, StoreTimer, any>, replica: Replica, revision: number): any {
-  const number = ++replica.numberLast
-  replica.commands.add(number, { type: 'compact', revision })
-  const later = ctx.defer()
-  replica.pending.set(number, { kind: 'compact', term: replica.raft.term, later })
-  return later
-}
-
-/** A write is passed on once: whoever receives it leads, or says so. */
-function* toLeader<V>(
-  _ctx: StoreContext,
-  replica: Replica,
-  pass: (leader: Ref<StoreMemberProtocol>) => Flow<Outcome<V>>
-): Flow<V | Refusal> {
-  const { leader } = replica.raft
-  if (leader === null) return refuse('no leader', 'no leader is known here')
-  const outcome = yield* pass(leader as Ref<StoreMemberProtocol>)
-  if (outcome.ok) return outcome.value
-  return outcome.error.definite ? passOn(outcome.error) : doubt(outcome.error.code, outcome.error.detail)
-}
+/** Without room it takes no entries: a linearizable read would wait for those it lacks. Who asks for another member is not passed on again. */
+const isBehind = ({ raft, room }: Replica, from: string): boolean =>
+  room.isFull && !raft.isLeader && raft.leader !== null && !raft.membership.voters.includes(from)
 
 function compactOld(ctx: StoreContext, state: StoreState): void {
   const { replica, args } = state
   ctx.timer('compact', 'real', args.compactEveryMs ?? compactEveryMsDefault)
   if (replica === undefined) return
   const { mvcc, raft } = replica
-  if (raft.isLeader && state.revisionToCompact > mvcc.compactRevision) forget(replica, state.revisionToCompact)
+  if (raft.isLeader && state.revisionToCompact > mvcc.compactRevision)
+    enterUnasked(replica, { type: 'compact', revision: state.revisionToCompact })
   state.revisionToCompact = mvcc.revision
 }
 
@@ -354,11 +336,5 @@ function compactExcess(replica: Replica, state: StoreState): void {
     revision = Math.max(revision, Math.min(mvcc.revision, mvcc.keyspace.revisionWithin(bytesMax / 4)))
   if (revision <= known) return
   state.compactionAsked = revision
-  forget(replica, revision)
-}
-
-function forget(replica: Replica, revision: number): void {
-  const number = ++replica.numberLast
-  replica.commands.add(number, { type: 'compact', revision })
-  replica.pending.set(number, { kind: 'compact', term: replica.raft.term, later: undefined })
+  enterUnasked(replica, { type: 'compact', revision })
 }

@@ -21,6 +21,7 @@ export const storeEvents = [
   'damaged log',
   'rejoin',
   'full disk',
+  'hand-over',
   'failed disk',
   'snapshot',
   'compaction',

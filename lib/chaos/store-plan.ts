@@ -151,6 +151,7 @@ function drawArgs(random: Random): Record<string, unknown> {
       ...(random() < 0.3 ? { heartbeatTicks: 1, electionTicks: 4, electionJitterTicks: 4, retryTicks: 2 } : {}),
       committedBytesMax: pick(random, [100, 8 << 20])
     },
-    ...(random() < 0.3 ? { compactEveryMs: pick(random, [500, 2000]) } : {})
+    ...(random() < 0.3 ? { compactEveryMs: pick(random, [500, 2000]) } : {}),
+    roomBytes: pick(random, [8 << 10, 64 << 10, 2 << 20]) // The smaller it is, the sooner a full disk is felt.
   }
 }

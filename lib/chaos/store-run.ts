@@ -229,6 +229,10 @@ export class StoreRun {
         if (!this.#decayed.has(machineOf(address)))
           this.#violations.push(violation(guarantees.noDamage, `${address} at ${atUs} us: ${event} ${JSON.stringify(fields)}`))
         return this.#count('damaged log')
+      case 'disk full':
+        return this.#count('full disk')
+      case 'hands over':
+        return this.#count('hand-over')
       case 'rejoined':
         return this.#count('rejoin')
       case 'failed':
@@ -236,7 +240,8 @@ export class StoreRun {
         return
       case 'ended': {
         const reason = String(fields.reason)
-        if (reason.includes('no space left')) this.#count('full disk')
+        // A member has room for what it saves, set aside before: it outlives a full disk.
+        if (reason.includes('no space left')) this.#violations.push(violation(guarantees.noFailure, `${address} at ${atUs} us: ${reason}`))
         else if (reason.includes('input/output error')) this.#count('failed disk')
         return
       }

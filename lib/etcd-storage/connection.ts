@@ -7,7 +7,7 @@
 import { ask, type Context, doubt, type Failure, type Flow, type Outcome, Refusal, sleep } from '../actor/index.js'
 import { type GrpcConnectOptions, grpcClientPort } from '../ports/index.js'
 import { Codec, type Descriptor } from '../protobuf/index.js'
-import type { StoreProtocol } from '../storage/index.js'
+import type { StorageProtocol } from '../storage/index.js'
 import { isOfMember, isOfTls, refusalOf } from './failures.js'
 import { type EtcdHeader, type EtcdStatusResponse, etcdMethods, isKey } from './messages.js'
 import { misfitOfVersion, progressIsReliable } from './version.js'
@@ -17,7 +17,7 @@ export interface EtcdConfig {
   readonly prefix: string
   readonly tls?: NonNullable<GrpcConnectOptions['tls']>
 }
-export type EtcdContext = Context<StoreProtocol>
+export type EtcdContext = Context<StorageProtocol>
 
 export interface EtcdMember {
   readonly endpoint: string

@@ -7,7 +7,7 @@
 import { credit, type Flow, open, Refusal, refuse, type Source, type Stream, type Turn } from '../actor/index.js'
 import { grpcClientPort } from '../ports/index.js'
 import type { Descriptor } from '../protobuf/index.js'
-import type { StoreProtocol, StoreWatch, StoreWatchBatch } from '../storage/index.js'
+import type { StorageProtocol, StoreWatch, StoreWatchBatch } from '../storage/index.js'
 import type { EtcdConnection, EtcdContext } from './connection.js'
 import { refusalOf } from './failures.js'
 import { type EtcdWatchResponse, etcdMethods } from './messages.js'
@@ -50,7 +50,7 @@ export class EtcdWatches {
     for (const one of this.#open) if (one.isFollowed && one.told < revision) this.#askProgress(one)
   }
 
-  *serve(ctx: Turn<StoreProtocol, never, Stream<StoreWatchBatch>>, watch: StoreWatch): Flow<Refusal | undefined> {
+  *serve(ctx: Turn<StorageProtocol, never, Stream<StoreWatchBatch>>, watch: StoreWatch): Flow<Refusal | undefined> {
     const connection = this.#connection
     const member = connection.current
     const misfit = yield* connection.verified(member)
@@ -96,7 +96,7 @@ export class EtcdWatches {
 
   /** Until the consumer or etcd ends it. */
   *#tell(
-    ctx: Turn<StoreProtocol, never, Stream<StoreWatchBatch>>,
+    ctx: Turn<StorageProtocol, never, Stream<StoreWatchBatch>>,
     one: Open,
     source: Source<Uint8Array>,
     first: readonly Uint8Array[]

@@ -2,4 +2,3 @@
 
 export { type EtcdProtocol, type EtcdTimer, Gateway, leaderlessMs, requestBytesMax, requestOverheadBytes } from './gateway.js'
 export { clusterIdOf, indexOfMachine, memberIdOf } from './identity.js'
-export type { EtcdStore } from './store.js'

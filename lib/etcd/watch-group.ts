@@ -5,11 +5,10 @@
 // group goes on from where it was.
 
 import { type Failure, type Flow, type Running, type Source, sleep } from '../actor/index.js'
-import type { StoreEvent, StoreWatchBatch } from '../storage/index.js'
+import type { StoreEvent, StoreWatch, StoreWatchBatch } from '../storage/index.js'
 import { statusOf } from './errors.js'
 import type { Gateway } from './gateway.js'
 import type { EventMessage, WatchResponse } from './messages.js'
-import type { EtcdWatch } from './store.js'
 
 export interface WatchMember {
   readonly call: number
@@ -24,7 +23,7 @@ export interface WatchMember {
   progressed(): void
 }
 
-export type WatchWants = Omit<EtcdWatch, 'startRevision'>
+export type WatchWants = Omit<StoreWatch, 'startRevision'>
 
 const retryMs = 50
 const idleMs = 10_000 // Then the store is asked whether it still knows the stream.

@@ -12,8 +12,10 @@ const aheadBytes = 1 << 20
 const zeros = new Uint8Array(aheadBytes)
 const segmentName = (sequence: number): string => `segment-${String(sequence).padStart(8, '0')}`
 const segmentPattern = /^segment-(\d{8})$/
-/** Zeros, to become the next segment: what `reserve` has set aside for it. */
+/** Zeros, to become the next segment if there is no other space: what `reserve` has set aside for it. */
 const spareName = 'segment-spare'
+/** A segment this long has a while to go before the next: see segmentBytesMax of lib/wal. */
+const youngBytes = 32 << 20
 const temporaryOf = (file: string): string => `${file}.tmp`
 
 /** Two 32-bit numbers: the segment being written and how much of it is synced. */
@@ -87,7 +89,10 @@ export class Journal {
     this.#removeSegments(sequence => sequence < before && sequence !== this.#sequence)
   }
 
-  /** See the port. A segment is longer than what is ever reserved, so that the saves that rest on it begin one at most. */
+  /**
+   * See the port. A segment is longer than what is ever reserved, so that the saves that rest on it begin one at most. What is ahead
+   * counts alone once the spare has become a segment, which is young then.
+   */
   reserve(bytes: number): number {
     if (this.#descriptor < 0) this.recover()
     if (this.#spare < 0) this.#spare = sizeOf(path.join(this.directory, spareName))
@@ -98,7 +103,8 @@ export class Journal {
     } catch (error) {
       if (!isFull(error)) throw error
     }
-    return Math.min(bytes, ahead(), this.#spare)
+    const next = this.#spare === 0 && this.#position < youngBytes ? ahead() : this.#spare
+    return Math.min(bytes, ahead(), next)
   }
 
   beginFile(name: string): void {
@@ -203,23 +209,32 @@ export class Journal {
     this.#syncDirectory()
   }
 
+  /** The spare is for when there is no other space. */
   #create(sequence: number): void {
     const file = this.#pathOf(sequence)
-    const spareBytes = sizeOf(path.join(this.directory, spareName))
-    if (spareBytes > 0) {
-      if (fs.existsSync(file)) throw new Error(`segment ${sequence} is there already`)
-      fs.renameSync(path.join(this.directory, spareName), file)
-    }
-    const descriptor = fs.openSync(file, spareBytes > 0 ? 'r+' : 'wx+', 0o600)
+    const descriptor = fs.openSync(file, 'wx+', 0o600)
     this.#closeSegment()
+    this.#begin(descriptor, sequence, 0)
+    try {
+      this.#allocate(0)
+    } catch (error) {
+      this.#closeSegment()
+      fs.rmSync(file)
+      const spareBytes = sizeOf(path.join(this.directory, spareName))
+      if (!isFull(error) || spareBytes === 0) throw error
+      fs.renameSync(path.join(this.directory, spareName), file)
+      this.#spare = 0
+      this.#begin(fs.openSync(file, 'r+'), sequence, spareBytes)
+    }
+    this.#sync()
+    this.#syncDirectory()
+  }
+
+  #begin(descriptor: number, sequence: number, allocated: number): void {
     this.#descriptor = descriptor
     this.#sequence = sequence
     this.#position = 0
-    this.#allocated = spareBytes
-    this.#spare = 0
-    if (spareBytes === 0) this.#allocate(0)
-    this.#sync()
-    this.#syncDirectory()
+    this.#allocated = allocated
   }
 
   #open(sequence: number, length: number): void {

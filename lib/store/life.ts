@@ -11,6 +11,8 @@ export interface RecoveryArgs {
   readonly members: readonly string[]
   readonly raft: Omit<RaftConfig, 'random' | 'membership'>
   readonly segmentBytesMax?: number
+  /** What is set aside on the disk for the log to grow. */
+  readonly roomBytes?: number
 }
 
 export const diskTimeoutMs = 60_000

@@ -1,13 +1,14 @@
 // Processing: what a member does with what Raft has ready: tell, save, tell, apply, answer; in this order, in one turn.
 
-import { type Context, doubt, refuse } from '../actor/index.js'
+import { type Context, doubt, type Refusal, refuse } from '../actor/index.js'
 import type { Entry, Message, Ready, Snapshot } from '../raft/index.js'
-import { compactAnswer, txnAnswer } from './answers.js'
+import { demoteLeasing, noteLease, promoteLeasing } from './leasing.js'
 import { changeApplied, promoteReturning, settleChanges, watchPeers } from './membership.js'
 import { holdNews, takeNews } from './news.js'
 import type { StoreMemberProtocol } from './protocol.js'
 import { answerReads, confirmReads, readsConfirmed, readsLost } from './reading.js'
 import { type Replica, saveBatch } from './replica.js'
+import { batchSaved, hasRoomFor, noSpaceLeft } from './room.js'
 import { snapshotFileName } from './snapshotting.js'
 import { standingChanged } from './status.js'
 import { pushEvents } from './watching.js'
@@ -31,28 +32,37 @@ export function process(ctx: MemberContext, replica: Replica): boolean {
     if (ready.readsLost.length > 0) readsLost(ctx, replica, ready.readsLost)
     raft.saved()
   }
+  batchSaved(replica)
   replica.received = undefined // Installed, or not wanted any more.
   answerReads(ctx, replica)
   loseLeadership(ctx, replica)
+  demoteLeasing(replica)
   settleChanges(ctx, replica)
   show(ctx, replica)
-  return pushEvents(ctx, replica)
+  return pushEvents(ctx, replica) || replica.commands.count > 0 // What answers of reads proposed.
 }
 
-/** All commands of this batch are one entry. */
+/** All commands of this batch are one entry. They wait if there is no room for it yet. */
 function propose(ctx: MemberContext, replica: Replica): void {
-  const { commands, raft, pending } = replica
+  const { commands, raft, pending, room } = replica
   const count = commands.count
   if (count === 0) return
-  const proposed = raft.propose(commands.take())
-  if (proposed.accepted) return
-  const code = proposed.reason === 'too much uncommitted' ? 'overloaded' : 'no leader'
+  const fits = hasRoomFor(room, commands.bytes)
+  if (!fits && !room.isFull) return
+  const bytes = commands.take()
+  const proposed = fits ? raft.propose(bytes) : undefined
+  if (proposed?.accepted === true) {
+    room.takenBytes += bytes.length
+    return
+  }
   for (let number = replica.numberLast - count + 1; number <= replica.numberLast; number++) {
     const waiting = pending.get(number)
     pending.delete(number)
-    if (waiting?.later !== undefined) ctx.answer(waiting.later, refuse(code, proposed.reason))
+    if (waiting?.later !== undefined) ctx.answer(waiting.later, proposed === undefined ? noSpaceLeft() : refusalOf(proposed.reason))
   }
 }
+
+const refusalOf = (reason: string): Refusal => refuse(reason === 'too much uncommitted' ? 'overloaded' : 'no leader', reason)
 
 /** What a leader that was removed still has to say: nobody else may know yet that its removal is decided. */
 export function sayGoodbye(ctx: MemberContext, replica: Replica): void {
@@ -99,16 +109,17 @@ function install(ctx: MemberContext, replica: Replica, { meta }: Snapshot): void
 
 function apply(ctx: MemberContext, replica: Replica, entry: Entry): void {
   const { mvcc, pending, life } = replica
+  promoteLeasing(ctx, replica, entry.term)
   replica.applied.index = entry.index
   if (entry.kind === 'config') changeApplied(ctx, replica, entry, replica.raft.applyChange(entry))
   else if (entry.data.length > 0) {
     mvcc.applyEntry(entry.data, (proposer, number, result) => {
+      noteLease(ctx, replica, result)
       if (proposer !== life) return
       const waiting = pending.get(number)
       if (waiting === undefined) return
       pending.delete(number)
-      if (waiting.kind === 'txn') ctx.answer(waiting.later, txnAnswer(result, mvcc.revision))
-      else if (waiting.later !== undefined) ctx.answer(waiting.later, compactAnswer(result, mvcc.revision))
+      if (waiting.later !== undefined) ctx.answer(waiting.later, waiting.answer(result, mvcc.revision))
     })
   }
   replica.applied.bytesSinceSnapshot += entry.data.length
@@ -126,12 +137,16 @@ function loseLeadership(ctx: MemberContext, { raft, pending }: Replica): void {
 }
 
 function show(ctx: MemberContext, replica: Replica): void {
-  const { raft, shown } = replica
+  const { raft, shown, room } = replica
   const { term, leader } = raft
+  const { isFull } = room
   const isLearner = !raft.isVoter
-  if (term === shown.term && leader === shown.leader && isLearner === shown.isLearner) return
-  replica.shown = { term, leader, isLearner }
+  const isSame = term === shown.term && leader === shown.leader && isLearner === shown.isLearner
+  if (isSame && isFull === shown.isFull) return
+  replica.shown = { term, leader, isLearner, isFull }
+  const role = raft.isLeader ? 'leader' : isLearner ? 'learner' : 'follower'
+  ctx.show({ role, term, leader: leader ?? '', ...(isFull ? { noSpace: true } : {}) })
+  if (isSame) return
   standingChanged(replica)
-  ctx.show({ role: raft.isLeader ? 'leader' : isLearner ? 'learner' : 'follower', term, leader: leader ?? '' })
   if (raft.isLeader) ctx.log('became leader', { term })
 }

@@ -11,6 +11,7 @@ import { isRemoved } from './membership.js'
 import type { StoreMemberProtocol } from './protocol.js'
 import { rejoin, removedReason } from './rejoining.js'
 import { newReplica, type Replica } from './replica.js'
+import { askForRoom, newRoom, roomBytesDefault } from './room.js'
 import { isSnapshotFault, type SnapshotFault, type SnapshotHeader } from './snapshot-file.js'
 import { removeOldFiles } from './snapshotting.js'
 
@@ -83,6 +84,8 @@ function* fromLog(
       snapshotMeta = { index: log.snapshot.index, term: log.snapshot.term, membership: content.header.membership }
     }
   }
+  const room = newRoom(args.roomBytes ?? roomBytesDefault)
+  yield* askForRoom(ctx, room)
   const hardState = log.hardState ?? { term: 0, vote: null, commit: log.snapshot?.index ?? 0 }
   const fresh = log.hardState === undefined && log.snapshot === undefined && log.entries.length === 0
   return newReplica({
@@ -93,7 +96,8 @@ function* fromLog(
     mvcc,
     wal: new WalWriter(optionsOf(args, identity), log.tail, { hardState: log.hardState, snapshot: log.snapshot, entries: log.entries }),
     segments: log.segments,
-    life: lifeOf(ctx)
+    life: lifeOf(ctx),
+    room
   })
 }
 

@@ -21,11 +21,13 @@ import { diskTimeoutMs, lifeOf, optionsOf, type RecoveryArgs, raftConfigOf } fro
 import { change } from './membership.js'
 import type { StoreMemberProtocol } from './protocol.js'
 import { newReplica, type Replica } from './replica.js'
+import { newRoom, roomBytesDefault, waitForRoom } from './room.js'
 import { fetchSnapshot, type ReceivedSnapshot } from './snapshot-receiving.js'
 import { freshSnapshot } from './snapshotting.js'
 
 const answerTimeoutMs = 10_000 // A snapshot has to be written first.
 const retryMs = 200
+const fullRetryMs = 1_000 // A full disk stays full for a while.
 const companyTimeoutMs = 3_000 // For another member to be heard, where none is known.
 const notesEvery = 50 // Rounds of asking.
 
@@ -58,6 +60,8 @@ export function* rejoin(ctx: MemberContext, args: RecoveryArgs, identity: WalIde
     for (let waitedMs = 0; heard.size === 0 && waitedMs < companyTimeoutMs; waitedMs += retryMs) yield* sleep('real', retryMs)
     if (heard.size === 0) return 'the log is damaged and there is no other member to rejoin from: restore a backup'
   }
+  const room = newRoom(args.roomBytes ?? roomBytesDefault)
+  yield* waitForRoom(ctx, room) // A new log that cannot be written would be begun again and again.
   const state = yield* askLeader(ctx, others, heard, args.clusterId)
   if (typeof state === 'string') return state
   const { header, mvcc, fileName } = state
@@ -70,7 +74,9 @@ export function* rejoin(ctx: MemberContext, args: RecoveryArgs, identity: WalIde
     term > state.leaderTerm ? { term, vote: null, commit: index } : { term: state.leaderTerm, vote: state.leader, commit: index }
   const snapshot = { index, term, fileName }
   const wal = new WalWriter(optionsOf(args, identity), { ...emptyTail, sequence })
-  ctx.save(wal.encode({ snapshot, hardState }).bytes, sequence)
+  const { bytes } = wal.encode({ snapshot, hardState })
+  room.bytes -= bytes.length
+  ctx.save(bytes, sequence)
   const released = yield* ask(ctx.port(disk), diskTimeoutMs, 'release', { before: sequence })
   if (!released.ok) return `the damaged log cannot be removed: ${released.error.detail}`
   ctx.log('rejoined', { index, term: hardState.term, revision: mvcc.revision })
@@ -82,7 +88,8 @@ export function* rejoin(ctx: MemberContext, args: RecoveryArgs, identity: WalIde
     mvcc,
     wal,
     segments: [{ sequence, firstIndex: index + 1 }],
-    life: lifeOf(ctx)
+    life: lifeOf(ctx),
+    room
   })
 }
 
@@ -108,7 +115,7 @@ function* askLeader(
         if (!('failure' in received)) return { ...received, leader, leaderTerm: answer.value.leaderTerm }
         ctx.log('state not received', { from: other, ...received })
         if (received.failure === 'damaged') ctx.tell(other, 'snapshotDamaged', { index: received.index })
-        if (received.failure === 'not written') return `the state cannot be written: ${received.detail}`
+        if (received.failure === 'not written') yield* sleep('real', fullRetryMs)
       } else if (answer.error.code === 'member not found') return removedReason
       else last = `${other}: ${answer.error.detail}`
     }

@@ -5,16 +5,17 @@
 // to others that rests on this member's disk is recorded after the save it rests on.
 
 import type { Context, Later } from '../actor/index.js'
-import { CommandWriter, type Mvcc, WatchHub } from '../mvcc/index.js'
+import { type CommandResult, CommandWriter, type Mvcc } from '../mvcc/index.js'
 import { type Message, Raft, type RaftConfig, type Recovered } from '../raft/index.js'
-import type { StoreTxnAnswer } from '../storage/index.js'
 import type { WalBatch, WalSnapshot, WalWriter } from '../wal/index.js'
+import { type Leasing, newLeasing } from './leasing.js'
 import type { WaitingChange, WaitingTransfer } from './membership.js'
 import { type News, noNews } from './news.js'
 import type { Reads } from './reading.js'
+import { type Room, spend } from './room.js'
 import type { SnapshotContent } from './snapshot-file.js'
 import type { StandingSinks } from './status.js'
-import type { Watching } from './watching.js'
+import { newWatching, type Watching } from './watching.js'
 
 export interface Replica {
   readonly clusterId: string
@@ -31,19 +32,24 @@ export interface Replica {
   transfer: WaitingTransfer | undefined
   readonly standing: StandingSinks
   readonly segments: { sequence: number; firstIndex: number }[]
+  leasing: Leasing
   mvcc: Mvcc
   numberLast: number
-  shown: { readonly term: number; readonly leader: string | null; readonly isLearner: boolean }
+  shown: { readonly term: number; readonly leader: string | null; readonly isLearner: boolean; readonly isFull: boolean }
   applied: { index: number; bytesSinceSnapshot: number; snapshotIndex: number }
   snapshotting: boolean
+  readonly room: Room
   readonly sending: Map<number, number> // Indexes of snapshot files, and when a part of each was last asked for.
   receiving: { message: Extract<Message, { type: 'snapshot' }> } | undefined
   received: SnapshotContent | undefined // Durable in its file, for Raft to install in the next batch.
 }
 
-export type Pending =
-  | { readonly kind: 'txn'; readonly term: number; readonly later: Later<StoreTxnAnswer> }
-  | { readonly kind: 'compact'; readonly term: number; readonly later: Later<{ readonly revision: number }> | undefined }
+export interface Pending {
+  readonly term: number
+  readonly later: Later<any> | undefined // Undefined: nobody waits.
+  /** What the result is to whoever waits: an answer of the protocol, or a refusal. */
+  readonly answer: (result: CommandResult, revision: number) => unknown
+}
 
 export interface ReplicaParts {
   readonly clusterId: string
@@ -54,9 +60,10 @@ export interface ReplicaParts {
   readonly wal: WalWriter
   readonly segments: readonly { readonly sequence: number; readonly firstIndex: number }[]
   readonly life: string
+  readonly room: Room
 }
 
-export function newReplica({ clusterId, config, recovered, snapshot, mvcc, wal, segments, life }: ReplicaParts): Replica {
+export function newReplica({ clusterId, config, recovered, snapshot, mvcc, wal, segments, life, room }: ReplicaParts): Replica {
   const snapshotIndex = snapshot?.index ?? 0
   return {
     clusterId,
@@ -66,18 +73,20 @@ export function newReplica({ clusterId, config, recovered, snapshot, mvcc, wal, 
     commands: new CommandWriter(life),
     pending: new Map(),
     reads: { queued: [], confirming: new Map(), confirmed: [], contextLast: 0, isCurrent: false },
-    watching: { hub: new WatchHub(mvcc), sinks: new Map(), idLast: 0 },
+    watching: newWatching(mvcc),
     news: noNews(),
     monitored: new Set(),
     changes: [],
     transfer: undefined,
     standing: new Set(),
+    leasing: newLeasing(),
     segments: [...segments],
     mvcc,
     numberLast: 0,
-    shown: { term: -1, leader: null, isLearner: false },
+    shown: { term: -1, leader: null, isLearner: false, isFull: false },
     applied: { index: snapshotIndex, bytesSinceSnapshot: 0, snapshotIndex },
     snapshotting: false,
+    room,
     sending: new Map(),
     receiving: undefined,
     received: undefined
@@ -85,8 +94,10 @@ export function newReplica({ clusterId, config, recovered, snapshot, mvcc, wal, 
 }
 
 /** Every save of a member's log goes through here, so that each segment it begins is known and can be released one day. */
-export function saveBatch(ctx: Context<any, any>, { wal, segments, raft }: Replica, batch: WalBatch): void {
+export function saveBatch(ctx: Context<any, any>, replica: Replica, batch: WalBatch): void {
+  const { wal, segments, raft } = replica
   const { sequence, offset, bytes } = wal.encode(batch)
   if (offset === 0) segments.push({ sequence, firstIndex: batch.entries?.[0]?.index ?? raft.status().lastIndex + 1 })
+  spend(replica, bytes.length)
   ctx.save(bytes, sequence)
 }

@@ -2,6 +2,7 @@ import type { Outcome, Ref } from '../../lib/actor/index.js'
 import { Runtime } from '../../lib/host/index.js'
 import type { DiskProtocol } from '../../lib/ports/index.js'
 import { bundle } from '../host/bundle.js'
+import { SmallDisk } from '../host/small-disk.js'
 import { type DiskHarness, diskConformance } from './disk-conformance.js'
 import type { KeeperProtocol } from './keeper.js'
 
@@ -11,9 +12,13 @@ const timeoutMs = 10_000
 /** A keeper in a worker thread, with a directory of a real disk. */
 class HostDisk implements DiskHarness {
   readonly #runtime: Runtime
+  readonly #small: SmallDisk | undefined
+  readonly fill?: (full: boolean) => Promise<void>
 
-  constructor(runtime: Runtime) {
+  constructor(runtime: Runtime, small: SmallDisk | undefined) {
     this.#runtime = runtime
+    this.#small = small
+    if (small !== undefined) this.fill = async full => small.fill(full)
   }
 
   async call<K extends keyof DiskProtocol>(type: K, body?: unknown): Promise<Outcome<ReturnType<DiskProtocol[K]>>> {
@@ -39,15 +44,18 @@ class HostDisk implements DiskHarness {
     return this.#runtime.startActor(address, 'keeper', undefined, address)
   }
 
-  close(): Promise<void> {
-    return this.#runtime.stop()
+  async close(): Promise<void> {
+    await this.#runtime.stop()
+    this.#small?.unmount()
   }
 }
 
 const bundled = bundle('../ports/host-roster.js')
 
 diskConformance('the real disk', async () => {
-  const disk = new HostDisk(await Runtime.start(await bundled))
+  const small = SmallDisk.mount(16)
+  const dataDir = small === undefined ? {} : { dataDir: small.directory }
+  const disk = new HostDisk(await Runtime.start({ ...(await bundled), ...dataDir }), small)
   await disk.start()
   return disk
 })

@@ -19,9 +19,12 @@ export class BenchDisk {
   readonly begun = new Map<string, Uint8Array>()
   readonly calls: string[] = []
   full = false
+  reservedBytes = 0
   slow = false // A part of a file is written with the next tick.
 
   save(bytes: Uint8Array, segment: number): void {
+    if (this.full && bytes.length > this.reservedBytes) throw new Error('no space left on device')
+    this.reservedBytes = Math.max(0, this.reservedBytes - bytes.length)
     let last = this.segments.at(-1)
     if (last === undefined || segment > last.sequence) {
       last = { sequence: Math.max(1, segment), bytes: new Uint8Array(0) }
@@ -53,6 +56,9 @@ export class BenchDisk {
         return undefined
       case 'writeFile':
         return void this.files.set(body.name, body.bytes)
+      case 'reserve':
+        if (!this.full) this.reservedBytes = Math.max(this.reservedBytes, body.bytes)
+        return { bytes: Math.min(this.reservedBytes, body.bytes) }
       case 'beginFile':
         return void this.begun.set(body.name, new Uint8Array(0))
       case 'appendFile':

@@ -11,7 +11,7 @@ import {
   SnapshotReader,
   snapshotFile
 } from '../../lib/store/index.js'
-import { alone, Bench, BenchDisk, peers, self } from './bench.js'
+import { alone, Bench, BenchDisk, leading, peers, self } from './bench.js'
 
 const header: SnapshotHeader = {
   clusterId: 'c',
@@ -225,4 +225,133 @@ t.test('a member with a log of another cluster, of another member or of a later 
   const older = new Bench([self, ...peers], disk, {}, 3)
   t.match(older.logs('cannot begin'), [{ reason: /format version 9.*use the kabuki that wrote it/ }])
   t.equal(disk.files.size, 1)
+})
+
+/** Room small enough that a test uses it up. */
+const small = { roomBytes: 16 << 10 }
+const facts = (bench: Bench): unknown => bench.effects.findLast(effect => effect.kind === 'show')?.facts
+
+t.test('over a full disk a member refuses writes, definitely, serves reads, and takes writes again once there is space', async t => {
+  const disk = new BenchDisk()
+  const bench = alone(disk, small)
+  disk.full = true
+  const ids: number[] = []
+  for (let i = 0; i < 40; i++) {
+    ids.push(bench.write(`k${i}`, 'x'.repeat(1000)))
+    bench.settle()
+  }
+  bench.settle()
+  const taken = ids.filter(id => bench.answer(id) !== undefined)
+  t.ok(taken.length > 2 && taken.length < 20, `${taken.length} were taken`)
+  for (const id of ids.slice(taken.length))
+    t.match(bench.failure(id), { code: 'no space', definite: true, detail: 'etcdserver: mvcc: database space exceeded' })
+  t.match(facts(bench), { role: 'leader', noSpace: true })
+  t.equal(bench.logs('disk full').length, 1)
+  const read = bench.put('range', { key: 'k', end: 'l' })
+  bench.settle()
+  t.equal(bench.answer(read).kvs.length, taken.length)
+  const compaction = bench.put('compact', { revision: 3 })
+  bench.settle()
+  t.match(bench.answer(compaction), {}, 'what makes space again finds room')
+  bench.tick(200)
+  t.equal(bench.logs('disk full').length, 1, 'said once')
+
+  const second = alone(disk, small, 2)
+  const again = second.put('range', { key: 'k', end: 'l' })
+  second.settle()
+  t.equal(second.answer(again)?.kvs.length, taken.length, 'its next life begins over a full disk, with all that was answered')
+  t.match(second.failure(second.write('a')), { code: 'no space' })
+  disk.full = false
+  second.tick(60)
+  const after = second.write('a')
+  second.settle()
+  t.ok(second.answer(after), 'and takes writes once there is space')
+  t.notMatch(facts(second), { noSpace: true })
+  t.equal(second.logs('disk has space again').length, 1)
+})
+
+t.test('a follower over a full disk takes no entries, acknowledges none, and still votes', async t => {
+  const disk = new BenchDisk()
+  const bench = new Bench([self, ...peers], disk, small)
+  bench.settle()
+  disk.full = true
+  const entry = (index: number) => ({ index, term: 1, kind: 'normal', data: new Uint8Array(3000) }) as const
+  const append = (index: number): Message => ({
+    type: 'append',
+    from: peers[0],
+    to: self,
+    term: 1,
+    prevIndex: index - 1,
+    prevTerm: index === 1 ? 0 : 1,
+    entries: [entry(index)],
+    commit: 0
+  })
+  for (let index = 1; index <= 8; index++) {
+    bench.raft(append(index))
+    bench.settle()
+  }
+  const acknowledged = bench.messages().flatMap(message => (message.type === 'appendResponse' && !message.rejected ? [message.index] : []))
+  const last = Math.max(...acknowledged)
+  t.ok(last >= 1 && last < 8, `acknowledged ${acknowledged}`)
+  const range = bench.put('range', { key: 'a' })
+  bench.settle()
+  t.match(bench.effects.at(-1), { kind: 'ask', to: peers[0], type: 'range' }, 'a linearizable read is passed on to who has the entries')
+  t.ok(bench.reply(peers[0], 'range', { kvs: [], count: 0, more: false, revision: 1 }))
+  t.ok(bench.answer(range))
+  bench.tick(60)
+  bench.raft({ type: 'vote', from: peers[1], to: self, term: 9, campaign: 1, lastIndex: 99, lastTerm: 8 })
+  bench.settle()
+  t.match(bench.messages().at(-1), { type: 'voteResponse', granted: true })
+  disk.full = false
+  bench.tick(60)
+  bench.raft({ ...append(last + 1), term: 9 } as Message)
+  bench.settle()
+  t.match(bench.messages().at(-1), { type: 'appendResponse', index: last + 1, rejected: false })
+})
+
+t.test('what comes before there is room waits for it, in its order, and is not lost', async t => {
+  const disk = new BenchDisk()
+  const bench = new Bench([self, ...peers], disk, small)
+  bench.settle()
+  const entries = [1, 2, 3].map(index => ({ index, term: 1, kind: 'normal', data: new Uint8Array(9_000) }) as const)
+  const messages = entries.map(
+    (entry): Message => ({
+      type: 'append',
+      from: peers[0],
+      to: self,
+      term: 1,
+      prevIndex: entry.index - 1,
+      prevTerm: entry.index === 1 ? 0 : 1,
+      entries: [entry],
+      commit: 0
+    })
+  )
+  bench.raft(...messages)
+  bench.settle()
+  bench.settle()
+  t.match(bench.messages().at(-1), { type: 'appendResponse', index: 3, rejected: false })
+  const lone = alone(undefined, small)
+  const id = lone.write('large', 'x'.repeat(1 << 20))
+  lone.settle()
+  lone.settle()
+  t.ok(lone.answer(id), 'a write larger than what is set aside')
+})
+
+t.test('a leader whose disk is full hands over to a member whose disk is not', async t => {
+  const bench = leading(small)
+  bench.disk.full = true
+  for (let i = 0; i < 20; i++) bench.write(`k${i}`, 'x'.repeat(2000))
+  bench.settle()
+  bench.settle()
+  t.ok(bench.reply(peers[0], 'hasRoom', false))
+  t.ok(bench.reply(peers[1], 'hasRoom', true))
+  t.match(bench.logs('hands over'), [{ to: peers[1] }])
+  const other = leading(small)
+  other.disk.full = true
+  for (let i = 0; i < 20; i++) other.write(`k${i}`, 'x'.repeat(2000))
+  other.settle()
+  for (const peer of peers) other.reply(peer, 'hasRoom', false)
+  other.settle()
+  t.same(other.logs('hands over'), [], 'if none has space it goes on to serve reads')
+  t.match(facts(other), { role: 'leader', noSpace: true })
 })
