@@ -22,6 +22,7 @@ import {
   memberHandlers,
   misfitOfTxn,
   newLeasing,
+  noteRemoval,
   notifyProgress,
   placeMembers,
   process,
@@ -83,6 +84,7 @@ interface StoreState {
   readonly unmonitored: Set<string> // Peers whose death was told: watched again when they speak.
   revisionToCompact: number
   compactionAsked: number // By excess of history.
+  isLeaving: boolean
   placed: object | undefined // The membership that the supervisor was told of last.
   readonly heard: Set<string> // Who spoke to this member while it recovers.
 }
@@ -127,6 +129,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
       unmonitored: new Set(),
       revisionToCompact: 0,
       compactionAsked: 0,
+      isLeaving: false,
       placed: undefined,
       heard: new Set()
     }
@@ -179,9 +182,10 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
       if (replica !== undefined) return { term: replica.raft.term }
       return isLost ? { term: null } : starting()
     },
-    removed(ctx, { args }) {
+    removed(ctx, state) {
+      if (state.replica === undefined || state.isLeaving) return
       ctx.log('removed', { toldBy: ctx.from })
-      leave(ctx, args)
+      leave(ctx, state)
     },
     ...memberHandlers,
     ...rejoinHandlers,
@@ -199,6 +203,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
       const { replica } = state
       if (replica === undefined) return
       if (!isMute(replica.room)) replica.raft.tick()
+      askWhetherRemoved(ctx, replica)
       revokeDue(ctx, replica)
     },
     again: () => undefined, // Its turn is followed by `settled`.
@@ -235,11 +240,19 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     if (isRoomDue(replica)) ctx.run(makeRoom(ctx, replica))
     if (snapshotDue(replica, snapshots)) ctx.run(takeSnapshot(ctx, replica))
     place(ctx, state, replica)
-    if (!isRemoved(ctx.self, replica)) return
+    if (!isRemoved(ctx.self, replica) || state.isLeaving) return
     ctx.log('removed', { index: replica.applied.index })
     sayGoodbye(ctx, replica)
-    leave(ctx, state.args)
+    leave(ctx, state)
   }
+}
+
+/** A learner does not campaign: it would never hear that it was removed. Who knows says so to whoever speaks to it. */
+function askWhetherRemoved(ctx: StoreContext, { raft }: Replica): void {
+  if (raft.isVoter || raft.leader !== null) return
+  const { voters, learners } = raft.membership
+  const other = [...voters, ...learners][Math.floor(ctx.random() * (voters.length + learners.length))]
+  if (other !== undefined && other !== ctx.self) ctx.tell(other as typeof ctx.self, 'raft', { messages: [] })
 }
 
 /** So much of the time for which followers stand by their leader that clocks may differ by a quarter, and a tick is lost. */
@@ -264,9 +277,16 @@ function place(ctx: StoreContext, state: StoreState, { raft }: Replica): void {
 }
 
 /** Removed: whoever supervises it is not to start it again. */
-function leave(ctx: StoreContext, { supervisor }: StoreArgs): void {
-  if (supervisor !== undefined) ctx.tell(supervisor as Ref<StorePlace>, 'displace', { address: ctx.self })
-  ctx.stop(removedReason)
+function leave(ctx: StoreContext, state: StoreState): void {
+  const { supervisor } = state.args
+  state.isLeaving = true
+  state.replica = undefined
+  function* end(): Flow<void> {
+    yield* noteRemoval(ctx)
+    if (supervisor !== undefined) ctx.tell(supervisor as Ref<StorePlace>, 'displace', { address: ctx.self })
+    ctx.stop(removedReason)
+  }
+  ctx.run(end())
 }
 
 function* recoverFlow(ctx: StoreContext, state: StoreState): Flow<void> {
@@ -280,7 +300,7 @@ function* recoverFlow(ctx: StoreContext, state: StoreState): Flow<void> {
   const replica = yield* begin(ctx, { ...args, raft }, lost, state.heard)
   if (typeof replica === 'string') {
     ctx.log('cannot begin', { reason: replica })
-    if (replica === removedReason) return leave(ctx, args)
+    if (replica === removedReason) return leave(ctx, state)
     return ctx.stop(replica)
   }
   replica.leasing = newLeasing({

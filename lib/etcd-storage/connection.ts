@@ -31,9 +31,11 @@ const connectTimeoutMs = 5_000
 const verifyTimeoutMs = 2_000
 const retryMs = 200
 /** A cluster that is being started with us may not be there yet. */
-const startPatienceMs = 10_000
+const startPatienceMs = 5_000
 /** A member that holds still is passed over after this, if the read can wait for another. */
 const readPatienceMs = 1_000
+/** Who gave up on a call that was under way for so long takes the member for one that holds still. */
+const suspectMs = 800
 
 /** Why a member cannot be used. `permanent`: waiting does not help. */
 interface Trouble {
@@ -51,6 +53,7 @@ export class EtcdConnection {
   #at = 0
   #clusterId: bigint | undefined
   #version = ''
+  #problem = '' // As shown: no member answered the last call that tried them all.
 
   constructor(ctx: EtcdContext, config: EtcdConfig, descriptor: Descriptor) {
     this.codec = new Codec(descriptor, { isKey })
@@ -97,15 +100,15 @@ export class EtcdConnection {
       const member = this.current
       const isLast = tries >= this.#members.length
       const leftMs = Math.max(1, deadlineMs - this.#ctx.nowMs)
-      const answer: Outcome<Uint8Array> = yield* this.#ask(
-        member,
-        method,
-        message,
-        isRead && !isLast ? Math.min(leftMs, readPatienceMs) : leftMs
-      )
-      if (answer.ok) return this.decoded(response, answer.value)
+      const patienceMs = isRead && !isLast ? Math.min(leftMs, readPatienceMs) : leftMs
+      const answer = yield* this.#watched(member, this.#ask(member, method, message, patienceMs))
+      if (answer.ok) {
+        if (this.#problem !== '') this.#show('')
+        return this.decoded(response, answer.value)
+      }
       if (!isOfMember(answer.error)) return refusalOf(answer.error)
       this.leave(member)
+      if (isLast) this.#show(`${answer.error.code} ${answer.error.detail}`)
       if (isLast || this.#ctx.nowMs >= deadlineMs || !(isRead || answer.error.definite)) return refusalOf(answer.error)
     }
   }
@@ -141,6 +144,19 @@ export class EtcdConnection {
     return this.#ctx.port(grpcClientPort)
   }
 
+  /** Who asked may give up, and this flow end with it, before the member was found to hold still: then it is left here. */
+  *#watched<T>(member: EtcdMember, asking: Flow<T>): Flow<T> {
+    const startMs = this.#ctx.nowMs
+    let isOver = false
+    try {
+      const answer = yield* asking
+      isOver = true
+      return answer
+    } finally {
+      if (!isOver && this.#ctx.nowMs - startMs >= suspectMs) this.leave(member)
+    }
+  }
+
   *#ask(member: EtcdMember, method: string, message: Uint8Array, timeoutMs: number): Flow<Outcome<Uint8Array>> {
     if (!member.isVerified) {
       const trouble = yield* this.#verify(member, Math.min(timeoutMs, verifyTimeoutMs))
@@ -164,6 +180,7 @@ export class EtcdConnection {
     const misfit = status instanceof Refusal ? status.detail : this.#misfitOf(status)
     if (misfit !== undefined || status instanceof Refusal) {
       const problem = `etcd at ${endpoint} cannot be used: ${misfit}`
+      this.#ctx.log('a member of etcd cannot be used', { endpoint, reason: misfit ?? '' })
       return { error: { code: 'UNAVAILABLE', detail: problem, definite: true }, problem, permanent: true }
     }
     this.#clusterId = (status.header as EtcdHeader).clusterId
@@ -182,7 +199,9 @@ export class EtcdConnection {
     return leader === 0n ? 'it knows no leader' : undefined
   }
 
-  #show(): void {
-    this.#ctx.show({ ready: true, endpoint: this.current.endpoint, version: this.#version })
+  #show(problem = this.#problem): void {
+    this.#problem = problem
+    const facts = { endpoint: this.current.endpoint, version: this.#version }
+    this.#ctx.show(problem === '' ? { ready: true, ...facts } : { ready: false, ...facts, problem })
   }
 }

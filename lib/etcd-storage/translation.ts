@@ -1,4 +1,4 @@
-// Translation: StoreProtocol's requests as etcd's messages, and etcd's answers back. Keys move to where the prefix says.
+// Translation: StorageProtocol's requests as etcd's messages, and etcd's answers back. Keys move to where the prefix says.
 
 import { type Refusal, refuse } from '../actor/index.js'
 import type {
