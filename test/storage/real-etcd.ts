@@ -178,7 +178,7 @@ export class RealEtcd {
 }
 
 /** Of the system's choice; all held at once, so that they differ. */
-export async function freePorts(count: number): Promise<number[]> {
+async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => net.createServer())
   const ports = await Promise.all(
     servers.map(
