@@ -8,6 +8,7 @@ import type { LeaseReads } from '../lib/raft/index.js'
 import {
   addRead,
   alarmHandlers,
+  type Beside,
   begin,
   checkpointEveryMsDefault,
   checkpointLeases,
@@ -64,6 +65,8 @@ export type StoreArgs = Omit<RecoveryArgs, 'raft'> & {
   readonly compactEveryMs?: number
   /** Of the whole cluster: starts the stores of members that are added, and ends those of members that are removed. */
   readonly supervisor?: string
+  /** Come and go with each member, on its machine. */
+  readonly beside?: readonly Beside[]
   /** Linearizable reads without a round of heartbeats while the leader's lease lasts. All members must agree; it rests on clocks: lib/raft/config.ts. */
   readonly leaseReads?: boolean
   /** Of values in the history: over it the leader forgets all but the newest quarter. */
@@ -269,7 +272,7 @@ function place(ctx: StoreContext, state: StoreState, { raft }: Replica): void {
   if (!raft.isLeader) state.placed = undefined
   else if (state.placed !== raft.membership) {
     state.placed = raft.membership
-    placeMembers(ctx, supervisor as Ref<StorePlace>, raft.membership, { ...args, supervisor })
+    placeMembers(ctx, supervisor as Ref<StorePlace>, raft.membership, { ...args, supervisor }, args.beside ?? [])
   }
 }
 

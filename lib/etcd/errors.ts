@@ -56,7 +56,6 @@ const ofRefusals: Readonly<Record<string, GrpcStatus>> = {
   'not enough started members': own(failedPrecondition, 're-configuration failed due to not enough started members'),
   'bad leader transferee': faults.badTransferee,
   'transfer timeout': own(unavailable, 'request timed out, leader transfer took too long'),
-  learner: own(failedPrecondition, 'rpc not supported for learner'),
   // As etcd, whose proposals end so when they were lost with their leader. The write may have happened.
   'leader lost': own(unavailable, 'request timed out, possibly due to previous leader failure'),
   'no leader': faults.timedOut, // It was asked for until the time was over.

@@ -28,22 +28,22 @@ import {
   writeFrameHeader
 } from '../ports/index.js'
 import { Codec, type Descriptor, type MethodDescriptor, WireFault } from '../protobuf/index.js'
-import type { StoreWatchBatch } from '../storage/index.js'
-import type { StoreStatus } from '../store/index.js'
+import type { StoreWatch, StoreWatchBatch } from '../storage/index.js'
+import type { StoreMemberProtocol, StoreStatus } from '../store/index.js'
 import { faults, isPassing, isPassingForReads } from './errors.js'
 import { clusterIdOf, memberIdOf } from './identity.js'
 import type { Header } from './messages.js'
 import { Fault, type OpenStream, type Streaming, type Unary } from './method.js'
 import { services, streams } from './services.js'
-import type { EtcdStore, EtcdStoreRef, EtcdWatch } from './store.js'
 import { WatchGroups } from './watch.js'
 
 export type EtcdProtocol = GrpcOwner
-export type EtcdTimer = 'progress' | 'leader'
+export type EtcdTimer = 'leader'
+type MemberRef = Ref<StoreMemberProtocol>
 export type EtcdContext = Context<EtcdProtocol, EtcdTimer>
 
 export interface GatewayOptions {
-  readonly store: EtcdStoreRef
+  readonly store: MemberRef
   readonly cluster: string
   readonly descriptor: Descriptor
   /** Where clients reach the gateway of that member; empty if nowhere. */
@@ -101,7 +101,7 @@ export class Gateway {
     }
   }
 
-  get store(): EtcdStoreRef {
+  get store(): MemberRef {
     return this.options.store
   }
   get openStreams(): number {
@@ -162,10 +162,6 @@ export class Gateway {
     this.#streams.get(id)?.stream.drained()
   }
 
-  notifyProgress(): void {
-    for (const { stream } of this.#streams.values()) stream.notifyProgress?.()
-  }
-
   /** Nobody has led for too long: streams that asked for a leader end. */
   leaderLost(): void {
     for (const [id, { stream, needsLeader }] of [...this.#streams]) {
@@ -177,12 +173,12 @@ export class Gateway {
 
   // What methods use.
   /** Asks the member, again while it took no effect and may yet, until the time is over. */
-  *ask<K extends AskName<EtcdStore>>(
+  *ask<K extends AskName<StoreMemberProtocol>>(
     call: GrpcCall,
     kind: 'read' | 'write',
     type: K,
-    ...body: Body<EtcdStore, K>
-  ): Flow<Outcome<Answer<EtcdStore, K>>> {
+    ...body: Body<StoreMemberProtocol, K>
+  ): Flow<Outcome<Answer<StoreMemberProtocol, K>>> {
     const untilMs = this.ctx.nowMs + Math.min(requestTimeoutMs, call.timeoutMs)
     const passing = kind === 'read' ? isPassingForReads : isPassing
     for (;;) {
@@ -193,7 +189,7 @@ export class Gateway {
     }
   }
 
-  *openWatch(watch: EtcdWatch): Flow<Outcome<Source<StoreWatchBatch>>> {
+  *openWatch(watch: StoreWatch): Flow<Outcome<Source<StoreWatchBatch>>> {
     return yield* open(this.store, requestTimeoutMs, 'watch', watch, streamWindow)
   }
 

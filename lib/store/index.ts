@@ -6,7 +6,7 @@ export { checkpointEveryMsDefault, checkpointLeases, leaseHandlers, newLeasing, 
 export type { RecoveryArgs } from './life.js'
 export { logPart } from './log-part.js'
 export { isRemoved, memberHandlers, type StoreMember, type StoreMembers, watchPeers } from './membership.js'
-export { placeMembers, type StorePlace } from './placement.js'
+export { type Beside, placeMembers, type StorePlace } from './placement.js'
 export { process, sayGoodbye, sendNews } from './processing.js'
 export { enterUnasked, proposeHandlers, starting, toLeader, write } from './proposing.js'
 export type { StoreMemberProtocol } from './protocol.js'

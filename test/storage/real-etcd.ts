@@ -96,6 +96,21 @@ export class RealEtcd {
     return found as string
   }
 
+  /** Asks for users and passwords from now on. Over plain HTTP. */
+  async demandUsers(): Promise<void> {
+    const url = await this.leader()
+    const user = { name: 'root', password: 'secret' }
+    for (const [path, body] of [
+      ['user/add', user],
+      ['role/add', { name: 'root' }],
+      ['user/grant', { user: 'root', role: 'root' }],
+      ['enable', {}]
+    ] as const) {
+      const answer = await fetch(`${url}/v3/auth/${path}`, { method: 'POST', body: JSON.stringify(body) })
+      if (!answer.ok) throw new Error(`${path}: ${await answer.text()}`)
+    }
+  }
+
   /** Waits until every member follows a leader. Over plain HTTP. */
   whole(): Promise<void> {
     return this.until('a leader that all follow', async () => {
