@@ -20,6 +20,7 @@ import { emptyTail, type WalIdentity, WalWriter } from '../wal/index.js'
 import { diskTimeoutMs, lifeOf, optionsOf, type RecoveryArgs, raftConfigOf } from './life.js'
 import { change } from './membership.js'
 import type { StoreMemberProtocol } from './protocol.js'
+import { removedReason } from './removal.js'
 import { newReplica, type Replica } from './replica.js'
 import { newRoom, roomBytesDefault, waitForRoom } from './room.js'
 import { fetchSnapshot, type ReceivedSnapshot } from './snapshot-receiving.js'
@@ -130,15 +131,3 @@ function* askLeader(
     yield* sleep('real', retryMs)
   }
 }
-
-export const removedReason = 'it was removed from the store, and its address is not used again: delete its directory'
-
-const removedFile = 'removed'
-
-/** So that its next life knows, should nobody be left that it knows and who would tell it. */
-export function* noteRemoval(ctx: MemberContext): Flow<void> {
-  const noted = yield* ask(ctx.port(disk), answerTimeoutMs, 'writeFile', { name: removedFile, bytes: new Uint8Array(0) })
-  if (!noted.ok) ctx.log('removal not noted', { ...noted.error })
-}
-
-export const isRemovalNote = ({ name }: { readonly name: string }): boolean => name === removedFile

@@ -2,7 +2,7 @@
 // test/raft/scenarios.
 
 import t from 'tap'
-import { type Append, defaultLimits, foundedBy, type Message, Raft, type RaftLimits } from '../../lib/raft/index.js'
+import { type Append, defaultLimits, encodeChange, foundedBy, type Message, Raft, type RaftLimits } from '../../lib/raft/index.js'
 import { Cluster } from './cluster.js'
 
 const text = (bytes: Uint8Array | undefined): string => new TextDecoder().decode(bytes)
@@ -581,6 +581,25 @@ t.test('a follower that died while it was sent a snapshot is left alone', async 
     made.settle()
   }
   t.equal(sent, 0)
+})
+
+t.test('a member that knows a change to be committed campaigns only once it has applied it', async t => {
+  const change = { index: 2, term: 1, kind: 'config' as const, data: encodeChange({ kind: 'addVoter', member: 'd' }, '') }
+  const entries = [{ index: 1, term: 1, kind: 'normal' as const, data: new Uint8Array(0) }, change]
+  const config = { id: 'a', membership: foundedBy(['a', 'b', 'c']), random: () => 0 }
+  const raft = new Raft(config, { hardState: { term: 1, vote: null, commit: 2 }, entries, snapshot: null })
+  raft.campaign()
+  for (let i = 0; i < 100; i++) raft.tick()
+  t.equal(raft.status().role, 'follower', 'it would count by the members before')
+  const ready = raft.ready()
+  t.throws(() => raft.saved(), /committed changes are applied before/)
+  for (const entry of ready.committed) if (entry.kind === 'config') raft.applyChange(entry)
+  raft.saved()
+  raft.campaign()
+  t.same(
+    raft.ready().messagesAfterSave.map(({ to }) => to),
+    ['b', 'c', 'd']
+  )
 })
 
 t.test('a vote for a former life is not counted', async t => {

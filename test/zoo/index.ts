@@ -4,6 +4,7 @@ import type { Animal } from './animal.js'
 import { actorAnimals } from './animals/actor.js'
 import { apiAnimals } from './animals/api.js'
 import { logAnimals } from './animals/log.js'
+import { membershipAnimals } from './animals/membership.js'
 import { mvccAnimals } from './animals/mvcc.js'
 import { raftAnimals } from './animals/raft.js'
 import { storeAnimals } from './animals/store.js'
@@ -12,6 +13,7 @@ import { watchAnimals } from './animals/watch.js'
 const all: readonly Animal[] = [
   ...raftAnimals,
   ...storeAnimals,
+  ...membershipAnimals,
   ...logAnimals,
   ...mvccAnimals,
   ...watchAnimals,
