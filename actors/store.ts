@@ -267,10 +267,10 @@ function leasesOf(ctx: StoreContext, args: StoreArgs): { leaseReads?: LeaseReads
 
 /** Whoever leads has the members run that there are, and no others. */
 function place(ctx: StoreContext, state: StoreState, { raft }: Replica): void {
-  const { supervisor, ...args } = state.args
-  if (supervisor === undefined) return
+  if (state.args.supervisor === undefined) return
   if (!raft.isLeader) state.placed = undefined
   else if (state.placed !== raft.membership) {
+    const { supervisor, ...args } = state.args
     state.placed = raft.membership
     placeMembers(ctx, supervisor as Ref<StorePlace>, raft.membership, { ...args, supervisor }, args.beside ?? [])
   }
