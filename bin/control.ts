@@ -78,6 +78,7 @@ async function statusOf(cluster: Cluster): Promise<ClusterStatus> {
     kubeconfig: cluster.kubeconfig,
     api: cluster.apiUrl,
     etcd: cluster.etcdUrls,
+    keptIn: cluster.keptIn,
     uptimeMs: performance.now() - cluster.startedMs,
     clusterTime: new Date(runtime.clock.nowMs()).toISOString(),
     timeScale: runtime.clock.scale,

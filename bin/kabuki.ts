@@ -83,7 +83,7 @@ program
   .addOption(
     new Option('--etcd-servers <urls>', 'a real etcd instead of stores: http(s)://host:port, with commas between')
       .argParser(etcdServers)
-      .conflicts('stores')
+      .conflicts(['stores', 'etcdPort', 'etcdInsecure'])
   )
   .option('--etcd-prefix <prefix>', 'where in that etcd the cluster is', '/registry')
   .option('--etcd-cafile <file>', 'the authority of the certificates of an https etcd; default: those of the system')

@@ -9,6 +9,7 @@ import { type GrpcConnectOptions, grpcClientPort } from '../ports/index.js'
 import { Codec, type Descriptor } from '../protobuf/index.js'
 import type { StorageProtocol } from '../storage/index.js'
 import { isOfMember, isOfTls, refusalOf } from './failures.js'
+import { everyKey, KeyPrefix } from './key-prefix.js'
 import { type EtcdHeader, type EtcdStatusResponse, etcdMethods, isKey } from './messages.js'
 import { misfitOfVersion, progressIsReliable } from './version.js'
 
@@ -53,6 +54,7 @@ export class EtcdConnection {
   #at = 0
   #clusterId: bigint | undefined
   #version = ''
+  #isUsed = false // Until then `start` says how it stands.
   #problem = '' // As shown: no member answered the last call that tried them all.
 
   constructor(ctx: EtcdContext, config: EtcdConfig, descriptor: Descriptor) {
@@ -74,6 +76,7 @@ export class EtcdConnection {
     const startedMs = this.#ctx.nowMs
     for (;;) {
       const troubles: Trouble[] = []
+      let isDenied = false
       for (const member of this.#members) {
         const trouble = yield* this.#verify(member, verifyTimeoutMs)
         if (trouble !== undefined) {
@@ -81,14 +84,35 @@ export class EtcdConnection {
           continue
         }
         this.#at = this.#members.indexOf(member)
-        this.#show()
-        return true
+        if (yield* this.#mayRead(member)) return true
+        isDenied = true
+        break
       }
-      const isOver = this.#ctx.nowMs - startedMs >= startPatienceMs || troubles.every(({ permanent }) => permanent)
-      const problem = troubles.map(({ problem }) => problem).join('; ')
-      this.#ctx.show({ ready: false, problem, ...(isOver ? { fatal: true } : {}) })
+      if (!isDenied) this.#showTroubles(troubles, this.#ctx.nowMs - startedMs)
       yield* sleep('real', retryMs)
     }
+  }
+
+  #showTroubles(troubles: readonly Trouble[], forMs: number): void {
+    const isOver = forMs >= startPatienceMs || troubles.every(({ permanent }) => permanent)
+    const problem = troubles.map(({ problem }) => problem).join('; ')
+    this.#ctx.show({ ready: false, problem, ...(isOver ? { fatal: true } : {}) })
+  }
+
+  /** What is watched must be allowed to be read, or the apiserver would ask in vain for ever. */
+  *#mayRead({ endpoint, hasProgress }: EtcdMember): Flow<boolean> {
+    const { key, end } = hasProgress ? new KeyPrefix(this.#config.prefix).all : everyKey
+    const request = { key, rangeEnd: end, limit: 1, keysOnly: true }
+    const answer = yield* this.call(etcdMethods.range, request, verifyTimeoutMs, true)
+    const isDenied = answer instanceof Refusal && answer.code === 'denied'
+    if (!isDenied) {
+      this.#isUsed = true
+      this.#show()
+    } else {
+      const what = hasProgress ? `keys from ${key} to ${end}` : `all keys, as is needed with its version ${this.#version}`
+      this.#ctx.show({ ready: false, fatal: true, problem: `etcd at ${endpoint} does not let us read ${what}: ${answer.detail}` })
+    }
+    return !isDenied
   }
 
   /** One request and its answer, decoded. A read may be sent again. */
@@ -201,6 +225,7 @@ export class EtcdConnection {
 
   #show(problem = this.#problem): void {
     this.#problem = problem
+    if (!this.#isUsed) return
     const facts = { endpoint: this.current.endpoint, version: this.#version }
     this.#ctx.show(problem === '' ? { ready: true, ...facts } : { ready: false, ...facts, problem })
   }

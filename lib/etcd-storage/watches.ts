@@ -10,6 +10,7 @@ import type { Descriptor } from '../protobuf/index.js'
 import type { StorageProtocol, StoreWatch, StoreWatchBatch } from '../storage/index.js'
 import type { EtcdConnection, EtcdContext, EtcdMember } from './connection.js'
 import { refusalOf } from './failures.js'
+import { everyKey } from './key-prefix.js'
 import { type EtcdWatchResponse, etcdMethods } from './messages.js'
 import type { Translation } from './translation.js'
 
@@ -60,7 +61,7 @@ export class EtcdWatches {
       connection.leave(member)
       return misfit
     }
-    const isEvery = watch.key === '\0' && watch.end === '\0'
+    const isEvery = watch.key === everyKey.key && watch.end === everyKey.end
     const request = this.#translation.watchRequest(watch, isEvery && !member.hasProgress)
     if (request instanceof Refusal) return request
     const stream = ++this.#streamLast

@@ -58,6 +58,7 @@ async function create(cluster: TestCluster, count: number, created: (index: numb
 const mistakes: readonly (readonly [args: string[], says: RegExp])[] = [
   [['--etcd-servers', '127.0.0.1:2379'], /http:\/\/host:port or https:\/\/host:port, with commas between/],
   [['--etcd-servers', 'http://127.0.0.1:1', '--stores', '3'], /cannot be used with option '--stores/],
+  [['--etcd-servers', 'http://127.0.0.1:1', '--etcd-port', '2379'], /cannot be used with option '--etcd-port/],
   [['--etcd-servers', 'https://127.0.0.1:1', '--etcd-certfile', 'x'], /--etcd-certfile and --etcd-keyfile are needed together/],
   [['--etcd-servers', 'https://127.0.0.1:1', '--etcd-cafile', '/nowhere'], /\/nowhere cannot be read: ENOENT/],
   [['--etcd-cafile', '/nowhere'], /are for --etcd-servers/],
@@ -77,6 +78,8 @@ else {
     const dataDir = t.testdir()
     const cluster = await TestCluster.up({ dataDir: path.join(dataDir, 'data'), args: ['--etcd-servers', etcd.urls.join(',')] })
     t.teardown(() => cluster.end())
+    t.match(cluster.output, `kept in     ${etcd.urls.join(',')} under /registry`)
+    t.match(await cluster.kabukiOk('status'), `kept in      ${etcd.urls.join(',')} under /registry`)
     const { actors } = await cluster.status()
     t.same(
       actors.filter(({ actor }) => actor === 'store'),

@@ -183,17 +183,26 @@ else {
 
   t.test('what cannot be used is not, and says why; what may have happened is told so', { timeout: timeoutMs }, async t => {
     const old = await fakeEtcd('3.3.10')
-    const [a, b] = await Promise.all([RealEtcd.start(found.etcd, 1), RealEtcd.start(found.etcd, 1)])
+    const [a, b, guarded] = await Promise.all([RealEtcd.start(found.etcd, 1), RealEtcd.start(found.etcd, 1), RealEtcd.start(found.etcd, 1)])
     const [urlA, urlB] = [a.urls[0] as string, b.urls[0] as string]
-    const [tooOld, both, other] = await Promise.all([storageOf([old.url]), storageOf([urlA, urlB]), storageOf([urlB])])
+    await guarded.demandUsers()
+    const [tooOld, both, other, denied] = await Promise.all([
+      storageOf([old.url]),
+      storageOf([urlA, urlB]),
+      storageOf([urlB]),
+      storageOf(guarded.urls)
+    ])
     t.teardown(async () => {
       old.stop()
-      await Promise.all([tooOld.close(), both.close(), other.close()])
-      await Promise.all([a.stop(), b.stop()])
+      await Promise.all([tooOld.close(), both.close(), other.close(), denied.close()])
+      await Promise.all([a.stop(), b.stop(), guarded.stop()])
     })
     await tooOld.until('a verdict', async () => tooOld.runtime.facts.of(address)?.fatal === true)
     t.match(tooOld.runtime.facts.of(address), { ready: false, problem: /it is version 3\.3\.10, and at least 3\.4\.0 is needed/ })
     t.match(await tooOld.ask('revision'), { error: { code: 'unavailable', definite: true } })
+
+    await denied.until('a verdict', async () => denied.runtime.facts.of(address)?.fatal === true)
+    t.match(denied.runtime.facts.of(address), { ready: false, problem: /does not let us read .*: etcdserver: user name is empty/ })
 
     await Promise.all([answers(both), answers(other)])
     const inUse = String(both.runtime.facts.of(address)?.endpoint)
