@@ -1,6 +1,7 @@
 // store: a member of the replicated store: raft, wal and mvcc put together.
 
 export { compactAnswer, misfitOfTxn, rangeAnswer, txnOf } from './answers.js'
+export { type RestoredMember, readParts, restoredMember, type StoppedDisk, stateOfStopped } from './backup.js'
 export type { RecoveryArgs } from './life.js'
 export { logPart } from './log-part.js'
 export { isRemoved, memberHandlers, type StoreMember, type StoreMembers, watchPeers } from './membership.js'
