@@ -1,4 +1,4 @@
-// Etcd storage: a real etcd as the apiserver's storage. It speaks StoreProtocol, and keeps nothing of its own.
+// Etcd storage: a real etcd as the apiserver's storage. It speaks StorageProtocol, and keeps nothing of its own.
 //
 // Guarantee: what lib/storage promises, as far as etcd does: writes and reads are linearizable (but for reads that say serializable), and a
 // write that may have happened is told so. Any number of apiservers have one each.
@@ -19,7 +19,7 @@ import {
   Translation
 } from '../lib/etcd-storage/index.js'
 import { grpcClientPort, resourcesPort } from '../lib/ports/index.js'
-import type { StoreProtocol } from '../lib/storage/index.js'
+import type { StorageProtocol } from '../lib/storage/index.js'
 
 export type EtcdStorageArgs = EtcdConfig & {
   /** 0: leave it to others. */
@@ -41,7 +41,7 @@ const resourceTimeoutMs = 10_000
 const compactEveryMsDefault = 5 * 60_000
 const starting = (): Refusal => refuse('unavailable', 'etcd storage is starting')
 
-export const etcdStorage: Actor<StoreProtocol, EtcdStorageArgs, State> = {
+export const etcdStorage: Actor<StorageProtocol, EtcdStorageArgs, State> = {
   name: 'etcd-storage',
   guarded: true,
   mailboxMax: 65_536,

@@ -8,6 +8,7 @@ import type { StoreRef } from '../lib/storage/index.js'
 import type { ApiserverArgs } from './apiserver.js'
 import type { ContainersArgs } from './containers.js'
 import type { ControllerManagerArgs } from './controller-manager.js'
+import type { EtcdArgs } from './etcd.js'
 import type { EtcdStorageArgs } from './etcd-storage.js'
 import type { FabricArgs, FabricProtocol } from './fabric.js'
 import type { KubeProxyArgs, KubeProxyProtocol } from './kube-proxy.js'
@@ -30,6 +31,10 @@ export interface ClusterShape {
   readonly images: readonly ModuleImage[]
   /** How long a node may be silent before it counts as NotReady; cluster clock. */
   readonly nodeGraceMs: number
+  /** Each store member answers etcd's API, the first on this port, the others on those after it. 0: none does. */
+  readonly etcdPort: number
+  /** In plain text, to everybody on this machine. */
+  readonly etcdInsecure: boolean
 }
 
 export const defaultShape: ClusterShape = {
@@ -42,7 +47,9 @@ export const defaultShape: ClusterShape = {
   runtime: 'stand-in',
   unknownImages: 'fail',
   images: [],
-  nodeGraceMs: 40_000
+  nodeGraceMs: 40_000,
+  etcdPort: 0,
+  etcdInsecure: false
 }
 
 /** What the process provides. */
@@ -101,8 +108,10 @@ function controlPlane(shape: ClusterShape, ground: ClusterGround, index: number)
   const apiservers = apiserversOf(shape)
   const children: ChildSpec[] = []
   if (index < stores.length) {
-    const args: StoreArgs = { clusterId: ground.clusterId, members: stores, supervisor: clusterSupervisor }
+    const beside = shape.etcdPort > 0 ? [{ actor: 'etcd', args: etcdArgs(shape, ground) }] : []
+    const args: StoreArgs = { clusterId: ground.clusterId, members: stores, supervisor: clusterSupervisor, beside }
     children.push(own(`${machine}/store`, 'store', args))
+    for (const { actor, args: its } of beside) children.push(own(`${machine}/${actor}`, actor, its))
   }
   // Each apiserver has its own way to a real etcd: what befalls one leaves the others alone.
   if (shape.etcd !== undefined && index < shape.apiservers) children.push(own(etcdStorage(index), 'etcd-storage', shape.etcd))
@@ -114,6 +123,12 @@ function controlPlane(shape: ClusterShape, ground: ClusterGround, index: number)
   if (index < shape.schedulers) children.push(own(`${machine}/scheduler`, 'scheduler', { apiservers }))
   return children
 }
+
+/** The same for all: from its own machine's name each knows its member and its port. */
+const etcdArgs = ({ etcdPort, etcdInsecure }: ClusterShape, { clusterId, tls }: ClusterGround): EtcdArgs => ({
+  cluster: clusterId,
+  listen: { address: '127.0.0.1', firstPort: etcdPort, ...(etcdInsecure ? {} : { tls }) }
+})
 
 /** One apiserver listens where clients look for it; several have an address each, and the fabric passes connections on. */
 function apiserverArgs(shape: ClusterShape, ground: ClusterGround, index: number): ApiserverArgs {

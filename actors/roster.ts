@@ -8,6 +8,7 @@ const sources: Readonly<Record<string, () => Promise<unknown>>> = {
   containers: async () => (await import('./containers.js')).containers,
   controller: async () => (await import('./controller.js')).controller,
   'controller-manager': async () => (await import('./controller-manager.js')).controllerManager,
+  etcd: async () => (await import('./etcd.js')).etcd,
   'etcd-storage': async () => (await import('./etcd-storage.js')).etcdStorage,
   fabric: async () => (await import('./fabric.js')).fabric,
   'kube-proxy': async () => (await import('./kube-proxy.js')).kubeProxy,

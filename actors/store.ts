@@ -1,45 +1,40 @@
 // Store: one member of the replicated store. Handlers only note what is asked; `settled` decides for the whole batch:
 // one Raft entry for all its writes, one round for all its reads, one sync.
 
-import {
-  type Actor,
-  ask,
-  type Context,
-  doubt,
-  type Flow,
-  type Outcome,
-  passOn,
-  type Ref,
-  type Refusal,
-  refuse,
-  sleep,
-  type Turn
-} from '../lib/actor/index.js'
+import { type Actor, ask, type Context, type Flow, type Ref, refuse, sleep } from '../lib/actor/index.js'
 import { hashOf } from '../lib/mvcc/index.js'
 import { disk } from '../lib/ports/index.js'
 import type { LeaseReads } from '../lib/raft/index.js'
-import type { StoreTxn } from '../lib/storage/index.js'
 import {
   addRead,
-  addWatch,
+  alarmHandlers,
+  type Beside,
   begin,
+  checkpointEveryMsDefault,
+  checkpointLeases,
+  enterUnasked,
   isMute,
   isRemoved,
   isRoomDue,
+  leaseHandlers,
   logPart,
   makeRoom,
   memberHandlers,
   misfitOfTxn,
-  misfitOfWatch,
-  noSpaceLeft,
+  newLeasing,
+  noteRemoval,
+  notifyProgress,
   placeMembers,
   process,
+  progressEveryMsDefault,
+  proposeHandlers,
   type RecoveryArgs,
   type Replica,
   rangeAnswer,
   receiveSnapshot,
   rejoinHandlers,
   removedReason,
+  revokeDue,
   type SnapshotLimits,
   type StoreMemberProtocol,
   type StorePlace,
@@ -50,11 +45,15 @@ import {
   snapshotHandlers,
   snapshotLimits,
   standingSinkChanged,
+  starting,
   statusHandlers,
   stepWithin,
   takeSnapshot,
+  toLeader,
   txnOf,
-  watchPeers
+  watchHandlers,
+  watchPeers,
+  write
 } from '../lib/store/index.js'
 
 export type StoreArgs = Omit<RecoveryArgs, 'raft'> & {
@@ -66,10 +65,15 @@ export type StoreArgs = Omit<RecoveryArgs, 'raft'> & {
   readonly compactEveryMs?: number
   /** Of the whole cluster: starts the stores of members that are added, and ends those of members that are removed. */
   readonly supervisor?: string
+  /** Come and go with each member, on its machine. */
+  readonly beside?: readonly Beside[]
   /** Linearizable reads without a round of heartbeats while the leader's lease lasts. All members must agree; it rests on clocks: lib/raft/config.ts. */
   readonly leaseReads?: boolean
   /** Of values in the history: over it the leader forgets all but the newest quarter. */
   readonly historyBytesMax?: number
+  /** How often what is left of leases enters the log, so that a new leader does not give all of it again. */
+  readonly leaseCheckpointEveryMs?: number
+  readonly watchProgressEveryMs?: number
 }
 
 interface StoreState {
@@ -80,11 +84,12 @@ interface StoreState {
   readonly unmonitored: Set<string> // Peers whose death was told: watched again when they speak.
   revisionToCompact: number
   compactionAsked: number // By excess of history.
+  isLeaving: boolean
   placed: object | undefined // The membership that the supervisor was told of last.
   readonly heard: Set<string> // Who spoke to this member while it recovers.
 }
 
-type StoreTimer = 'tick' | 'again' | 'news' | 'compact' | 'hint'
+type StoreTimer = 'tick' | 'again' | 'news' | 'compact' | 'hint' | 'checkpoint' | 'progress'
 type StoreContext = Context<StoreMemberProtocol, StoreTimer>
 
 /** Raft's own defaults are for ticks of 10 ms; with 50 ms, and etcd's 100 ms between heartbeats, an idle store costs a quarter. */
@@ -102,7 +107,6 @@ const raftTicks = {
 const hintJitterMsMax = 40
 const txnBytesMaxDefault = 4 << 20 // Above the apiserver's own limit of 3 MiB a body.
 const compactEveryMsDefault = 5 * 60_000
-const pendingMax = 100_000
 /** Under load history does not wait for the clock: over this many revisions the leader forgets all but the newest. */
 const historyRevisionsMax = 60_000
 const historyRevisionsKept = 20_000
@@ -111,7 +115,6 @@ const historyBytesMaxDefault = 256 << 20
 const heardMax = 100
 const firstElectionMs = 300
 const firstElectionRetryMs = 5
-const starting = (): Refusal => refuse('no leader', 'this member is recovering')
 
 export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer> = {
   name: 'store',
@@ -126,6 +129,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
       unmonitored: new Set(),
       revisionToCompact: 0,
       compactionAsked: 0,
+      isLeaving: false,
       placed: undefined,
       heard: new Set()
     }
@@ -138,42 +142,28 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     range(ctx, { replica }, query) {
       if (replica === undefined) return starting()
       if (query.serializable === true && replica.reads.isCurrent) return rangeAnswer(replica.mvcc, query)
-      if (isBehind(replica, ctx.from)) return toLeader(ctx, replica, leader => ask(leader, ctx.leftMs, 'range', query))
+      if (isBehind(replica, ctx.from)) return toLeader(replica, leader => ask(leader, ctx.leftMs, 'range', query))
       const later = ctx.defer()
       if (!addRead(replica, { kind: 'range', query, later })) ctx.answer(later, refuse('overloaded', 'too many reads wait'))
       return later
     },
     revision(ctx, { replica }) {
       if (replica === undefined) return starting()
-      if (isBehind(replica, ctx.from)) return toLeader(ctx, replica, leader => ask(leader, ctx.leftMs, 'revision'))
+      if (isBehind(replica, ctx.from)) return toLeader(replica, leader => ask(leader, ctx.leftMs, 'revision'))
       const later = ctx.defer()
       if (!addRead(replica, { kind: 'revision', later })) ctx.answer(later, refuse('overloaded', 'too many reads wait'))
       return later
     },
-    txn(ctx, { args, replica }, txn) {
+    txn(ctx, { args, replica }, request) {
       if (replica === undefined) return starting()
-      const misfit = misfitOfTxn(txn, args.txnBytesMax ?? txnBytesMaxDefault)
-      if (misfit !== undefined) return misfit
-      if (replica.raft.isLeader) return propose(ctx, replica, txn)
-      return toLeader(ctx, replica, leader => ask(leader, ctx.leftMs, 'propose', txn))
+      const txn = txnOf(request)
+      return misfitOfTxn(txn, args.txnBytesMax ?? txnBytesMaxDefault) ?? write(ctx, replica, txn)
     },
-    propose: (ctx, { replica }, txn) =>
-      replica?.raft.isLeader === true ? propose(ctx, replica, txn) : refuse('no leader', 'it leads no more'),
-    compact(ctx, { replica }, request) {
-      if (replica === undefined) return starting()
-      if (replica.raft.isLeader) return proposeCompact(ctx, replica, request.revision)
-      return toLeader(ctx, replica, leader => ask(leader, ctx.leftMs, 'proposeCompact', request))
-    },
-    proposeCompact: (ctx, { replica }, { revision }) =>
-      replica?.raft.isLeader === true ? proposeCompact(ctx, replica, revision) : refuse('no leader', 'it leads no more'),
-    watch(ctx, { replica }, watch) {
-      if (replica === undefined) return starting()
-      const misfit = misfitOfWatch(replica, watch)
-      if (misfit !== undefined) return misfit
-      const sink = ctx.stream()
-      addWatch(replica, watch, sink)
-      return sink
-    },
+    compact: (ctx, { replica }, { revision }) => (replica === undefined ? starting() : write(ctx, replica, { type: 'compact', revision })),
+    ...proposeHandlers,
+    ...watchHandlers,
+    ...leaseHandlers,
+    ...alarmHandlers,
     raft(ctx, state, { messages }) {
       const { replica } = state
       if (state.unmonitored.delete(ctx.from)) ctx.monitor(ctx.from)
@@ -192,9 +182,10 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
       if (replica !== undefined) return { term: replica.raft.term }
       return isLost ? { term: null } : starting()
     },
-    removed(ctx, { args }) {
+    removed(ctx, state) {
+      if (state.replica === undefined || state.isLeaving) return
       ctx.log('removed', { toldBy: ctx.from })
-      leave(ctx, args)
+      leave(ctx, state)
     },
     ...memberHandlers,
     ...rejoinHandlers,
@@ -210,7 +201,10 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     tick(ctx, state) {
       ctx.timer('tick', 'real', state.args.tickMs ?? tickMsDefault) // From now: missed ticks are never caught up.
       const { replica } = state
-      if (replica !== undefined && !isMute(replica.room)) replica.raft.tick()
+      if (replica === undefined) return
+      if (!isMute(replica.room)) replica.raft.tick()
+      askWhetherRemoved(ctx, replica)
+      revokeDue(ctx, replica)
     },
     again: () => undefined, // Its turn is followed by `settled`.
     hint(_ctx, { replica }) {
@@ -219,6 +213,13 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     news: (ctx, { replica }) => void (replica !== undefined && sendNews(ctx, replica)),
     compact(ctx, state) {
       compactOld(ctx, state)
+    },
+    checkpoint(ctx, { replica }) {
+      if (replica !== undefined) ctx.timer('checkpoint', 'real', checkpointLeases(ctx, replica))
+    },
+    progress(ctx, { args, replica }) {
+      ctx.timer('progress', 'real', args.watchProgressEveryMs ?? progressEveryMsDefault)
+      if (replica !== undefined) notifyProgress(replica)
     }
   },
   sink(_ctx, { replica }, sink, event) {
@@ -239,11 +240,19 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     if (isRoomDue(replica)) ctx.run(makeRoom(ctx, replica))
     if (snapshotDue(replica, snapshots)) ctx.run(takeSnapshot(ctx, replica))
     place(ctx, state, replica)
-    if (!isRemoved(ctx.self, replica)) return
+    if (!isRemoved(ctx.self, replica) || state.isLeaving) return
     ctx.log('removed', { index: replica.applied.index })
     sayGoodbye(ctx, replica)
-    leave(ctx, state.args)
+    leave(ctx, state)
   }
+}
+
+/** A learner does not campaign: it would never hear that it was removed. Who knows says so to whoever speaks to it. */
+function askWhetherRemoved(ctx: StoreContext, { raft }: Replica): void {
+  if (raft.isVoter || raft.leader !== null) return
+  const { voters, learners } = raft.membership
+  const other = [...voters, ...learners][Math.floor(ctx.random() * (voters.length + learners.length))]
+  if (other !== undefined && other !== ctx.self) ctx.tell(other as typeof ctx.self, 'raft', { messages: [] })
 }
 
 /** So much of the time for which followers stand by their leader that clocks may differ by a quarter, and a tick is lost. */
@@ -263,32 +272,48 @@ function place(ctx: StoreContext, state: StoreState, { raft }: Replica): void {
   if (!raft.isLeader) state.placed = undefined
   else if (state.placed !== raft.membership) {
     state.placed = raft.membership
-    placeMembers(ctx, supervisor as Ref<StorePlace>, raft.membership, { ...args, supervisor })
+    placeMembers(ctx, supervisor as Ref<StorePlace>, raft.membership, { ...args, supervisor }, args.beside ?? [])
   }
 }
 
 /** Removed: whoever supervises it is not to start it again. */
-function leave(ctx: StoreContext, { supervisor }: StoreArgs): void {
-  if (supervisor !== undefined) ctx.tell(supervisor as Ref<StorePlace>, 'displace', { address: ctx.self })
-  ctx.stop(removedReason)
+function leave(ctx: StoreContext, state: StoreState): void {
+  const { supervisor } = state.args
+  state.isLeaving = true
+  state.replica = undefined
+  function* end(): Flow<void> {
+    yield* noteRemoval(ctx)
+    if (supervisor !== undefined) ctx.tell(supervisor as Ref<StorePlace>, 'displace', { address: ctx.self })
+    ctx.stop(removedReason)
+  }
+  ctx.run(end())
 }
 
 function* recoverFlow(ctx: StoreContext, state: StoreState): Flow<void> {
   const { args } = state
   const raft = { ...raftTicks, ...args.raft, id: ctx.self as string, ...leasesOf(ctx, args) }
+  const tickMs = args.tickMs ?? tickMsDefault
+  const electionMs = (raft.electionTicks + raft.electionJitterTicks) * tickMs
   const lost = (): void => {
     state.isLost = true
   }
   const replica = yield* begin(ctx, { ...args, raft }, lost, state.heard)
   if (typeof replica === 'string') {
     ctx.log('cannot begin', { reason: replica })
-    if (replica === removedReason) return leave(ctx, args)
+    if (replica === removedReason) return leave(ctx, state)
     return ctx.stop(replica)
   }
+  replica.leasing = newLeasing({
+    ttlSecondsMin: Math.ceil((1.5 * electionMs) / 1000),
+    extensionMs: electionMs,
+    checkpointEveryMs: args.leaseCheckpointEveryMs ?? checkpointEveryMsDefault
+  })
   state.replica = replica
   watchPeers(ctx, replica)
-  ctx.timer('tick', 'real', args.tickMs ?? tickMsDefault)
+  ctx.timer('tick', 'real', tickMs)
   ctx.timer('compact', 'real', args.compactEveryMs ?? compactEveryMsDefault)
+  ctx.timer('checkpoint', 'real', checkpointLeases(ctx, replica))
+  ctx.timer('progress', 'real', args.watchProgressEveryMs ?? progressEveryMsDefault)
   ctx.log('recovered', { term: replica.raft.term, index: replica.applied.index, revision: replica.mvcc.revision })
   if (args.members[0] === ctx.self) yield* firstElection(ctx, replica, args.members)
 }
@@ -307,52 +332,17 @@ function* firstElection(ctx: StoreContext, replica: Replica, members: readonly s
   if (replica.raft.leader === null && ctx.nowMs < untilMs) replica.raft.campaign() // With pre-vote: a leader we have not heard of stays.
 }
 
-function propose(ctx: Turn<StoreMemberProtocol, StoreTimer, any>, replica: Replica, txn: StoreTxn): any {
-  if (replica.room.isFull) return noSpaceLeft()
-  if (replica.pending.size >= pendingMax) return refuse('overloaded', `${pendingMax} writes wait`)
-  const number = replica.numberLast + 1
-  try {
-    replica.commands.add(number, txnOf(txn))
-  } catch (error) {
-    return refuse('invalid', String(error))
-  }
-  replica.numberLast = number
-  const later = ctx.defer()
-  replica.pending.set(number, { kind: 'txn', term: replica.raft.term, later })
-  return later
-}
-
-function proposeCompact(ctx: Turn<StoreMemberProtocol, StoreTimer, any>, replica: Replica, revision: number): any {
-  const number = ++replica.numberLast
-  replica.commands.add(number, { type: 'compact', revision })
-  const later = ctx.defer()
-  replica.pending.set(number, { kind: 'compact', term: replica.raft.term, later })
-  return later
-}
-
 /** Without room it takes no entries: a linearizable read would wait for those it lacks. Who asks for another member is not passed on again. */
 const isBehind = ({ raft, room }: Replica, from: string): boolean =>
   room.isFull && !raft.isLeader && raft.leader !== null && !raft.membership.voters.includes(from)
-
-/** A write is passed on once: whoever receives it leads, or says so. */
-function* toLeader<V>(
-  _ctx: StoreContext,
-  replica: Replica,
-  pass: (leader: Ref<StoreMemberProtocol>) => Flow<Outcome<V>>
-): Flow<V | Refusal> {
-  const { leader } = replica.raft
-  if (leader === null) return refuse('no leader', 'no leader is known here')
-  const outcome = yield* pass(leader as Ref<StoreMemberProtocol>)
-  if (outcome.ok) return outcome.value
-  return outcome.error.definite ? passOn(outcome.error) : doubt(outcome.error.code, outcome.error.detail)
-}
 
 function compactOld(ctx: StoreContext, state: StoreState): void {
   const { replica, args } = state
   ctx.timer('compact', 'real', args.compactEveryMs ?? compactEveryMsDefault)
   if (replica === undefined) return
   const { mvcc, raft } = replica
-  if (raft.isLeader && state.revisionToCompact > mvcc.compactRevision) forget(replica, state.revisionToCompact)
+  if (raft.isLeader && state.revisionToCompact > mvcc.compactRevision)
+    enterUnasked(replica, { type: 'compact', revision: state.revisionToCompact })
   state.revisionToCompact = mvcc.revision
 }
 
@@ -366,11 +356,5 @@ function compactExcess(replica: Replica, state: StoreState): void {
     revision = Math.max(revision, Math.min(mvcc.revision, mvcc.keyspace.revisionWithin(bytesMax / 4)))
   if (revision <= known) return
   state.compactionAsked = revision
-  forget(replica, revision)
-}
-
-function forget(replica: Replica, revision: number): void {
-  const number = ++replica.numberLast
-  replica.commands.add(number, { type: 'compact', revision })
-  replica.pending.set(number, { kind: 'compact', term: replica.raft.term, later: undefined })
+  enterUnasked(replica, { type: 'compact', revision })
 }

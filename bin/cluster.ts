@@ -9,6 +9,7 @@ import {
   Chaos,
   type ClaimedAddresses,
   type ClusterFacts,
+  canListen,
   claimAddresses,
   claimDataDir,
   controlSocketPath,
@@ -44,6 +45,10 @@ export class Cluster {
   readonly dataDir: string
   readonly apiUrl: string
   readonly kubeconfig: string
+  /** Where etcd's API is answered, by store member; none unless asked for. */
+  readonly etcdUrls: readonly string[]
+  /** The real etcd that keeps it, and where in it; empty: stores of its own do. */
+  readonly keptIn: string
   readonly runtime: Runtime
   readonly chaos: Chaos
   readonly plan: ClusterPlan
@@ -63,6 +68,8 @@ export class Cluster {
     dataDir: string
     ephemeral: boolean
     port: number
+    etcdUrls: readonly string[]
+    keptIn: string
     runtime: Runtime
     plan: ClusterPlan
     addresses: ClaimedAddresses
@@ -70,6 +77,8 @@ export class Cluster {
     this.id = parts.facts.id
     this.dataDir = parts.dataDir
     this.apiUrl = `https://127.0.0.1:${parts.port}`
+    this.etcdUrls = parts.etcdUrls
+    this.keptIn = parts.keptIn
     this.kubeconfig = path.join(parts.dataDir, 'kubeconfig')
     this.runtime = parts.runtime
     this.plan = parts.plan
@@ -109,6 +118,7 @@ export class Cluster {
     if (port !== (options.port ?? portDefault)) progress(`port ${options.port ?? portDefault} is taken: the API is on ${port}`)
     if (addresses.loopback === 'one')
       progress('this system has no loopback address but 127.0.0.1: pods and services are reached by NodePort only')
+    const etcdUrls = await etcdUrlsOf(shape)
     const apiAddress = `127.${addresses.serviceOctet}.0.1`
     const pki = await ensurePki({ directory: path.join(dataDir, 'pki'), hosts: [apiAddress], nowMs: Date.now() })
     progress('certificates ready')
@@ -129,7 +139,8 @@ export class Cluster {
       ...(options.seed === undefined ? {} : { seed: options.seed })
     })
     undo.push(() => runtime.stop())
-    const cluster = new Cluster({ facts, dataDir, ephemeral, port, runtime, plan: made, addresses })
+    const keptIn = shape.etcd === undefined ? '' : `${shape.etcd.servers.join(',')} under ${shape.etcd.prefix}`
+    const cluster = new Cluster({ facts, dataDir, ephemeral, port, etcdUrls, keptIn, runtime, plan: made, addresses })
     writeKubeconfig(cluster.kubeconfig, {
       cluster: 'kabuki',
       user: 'kubernetes-admin',
@@ -207,6 +218,18 @@ export class Cluster {
     if (this.#ephemeral) fs.rmSync(this.dataDir, { recursive: true, force: true })
     this.#ended()
   }
+}
+
+/** Clients of etcd are told where to look for it: no other ports will do. */
+async function etcdUrlsOf({ etcdPort, etcdInsecure, stores }: ClusterShape): Promise<string[]> {
+  if (etcdPort === 0) return []
+  const ports = Array.from({ length: stores }, (_, index) => etcdPort + index)
+  for (const port of ports) {
+    const free = port < 65_536 && (await canListen('127.0.0.1', port))
+    const range = stores === 1 ? `port ${etcdPort}` : `ports ${etcdPort} to ${ports.at(-1)}`
+    if (!free) throw new Error(`etcd's API needs ${range} of 127.0.0.1, and ${port} is taken: choose others with --etcd-port`)
+  }
+  return ports.map(port => `${etcdInsecure ? 'http' : 'https'}://127.0.0.1:${port}`)
 }
 
 function definedOf(options: ClusterOptions): Partial<ClusterShape> {

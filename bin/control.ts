@@ -35,7 +35,7 @@ export async function answerControl(cluster: Cluster, { method, params }: Contro
       return snapshotPart(cluster, params as SnapshotPartParams)
     case 'ready':
       await cluster.ready()
-      return { api: cluster.apiUrl, kubeconfig: cluster.kubeconfig }
+      return { api: cluster.apiUrl, kubeconfig: cluster.kubeconfig, etcd: cluster.etcdUrls }
     case 'down':
       setImmediate(() => void cluster.stop())
       return { pid: process.pid }
@@ -82,6 +82,8 @@ async function statusOf(cluster: Cluster): Promise<ClusterStatus> {
     dataDir: cluster.dataDir,
     kubeconfig: cluster.kubeconfig,
     api: cluster.apiUrl,
+    etcd: cluster.etcdUrls,
+    keptIn: cluster.keptIn,
     uptimeMs: performance.now() - cluster.startedMs,
     clusterTime: new Date(runtime.clock.nowMs()).toISOString(),
     timeScale: runtime.clock.scale,

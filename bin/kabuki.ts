@@ -84,7 +84,7 @@ program
   .addOption(
     new Option('--etcd-servers <urls>', 'a real etcd instead of stores: http(s)://host:port, with commas between')
       .argParser(etcdServers)
-      .conflicts('stores')
+      .conflicts(['stores', 'etcdPort', 'etcdInsecure'])
   )
   .option('--etcd-prefix <prefix>', 'where in that etcd the cluster is', '/registry')
   .option('--etcd-cafile <file>', 'the authority of the certificates of an https etcd; default: those of the system')
@@ -94,6 +94,12 @@ program
   .option('--controller-managers <n>', 'controller-managers, one of which leads', count(1, 3), 1)
   .option('--schedulers <n>', 'schedulers, one of which leads', count(1, 3), 1)
   .option('--port <port>', 'the port of the API; the next free one if it is taken', count(1, 65535), 6443)
+  .option(
+    '--etcd-port <port>',
+    'let store members answer the etcd v3 API, the first on this port, the others on those after it',
+    count(1, 65535)
+  )
+  .option('--etcd-insecure', 'and do so in plain text, to everybody on this machine')
   .option('--ephemeral', 'keep nothing: a temporary data directory that goes with the cluster')
   .option('--seed <n>', 'seed of every choice the components make by chance', count(0, 2 ** 32 - 1))
   .option('--time-scale <x>', 'how fast the cluster clock runs, up to 60', scale, 1)

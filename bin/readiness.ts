@@ -21,6 +21,7 @@ export function readinessOf(plan: ClusterPlan, factsOf: (address: string) => Fac
     ...(children.some(child => child.actor === 'store')
       ? [{ name: 'the store has a leader', ready: some('store', 'role', 'leader') }]
       : each('etcd-storage')),
+    ...each('etcd'),
     ...each('apiserver'),
     { name: 'the controller-manager leads', ready: some('controller-manager', 'leader', true) },
     { name: 'the scheduler leads', ready: some('scheduler', 'leader', true) },

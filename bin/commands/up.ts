@@ -18,6 +18,8 @@ export interface UpOptions extends CommandOptions, EtcdOptions {
   readonly controllerManagers: number
   readonly schedulers: number
   readonly port: number
+  readonly etcdPort?: number
+  readonly etcdInsecure?: boolean
   readonly ephemeral?: boolean
   readonly seed?: number
   readonly timeScale: number
@@ -31,6 +33,7 @@ export interface UpOptions extends CommandOptions, EtcdOptions {
 const detachTimeoutMs = 60_000
 
 export async function up(options: UpOptions): Promise<void> {
+  if (options.etcdInsecure === true && options.etcdPort === undefined) throw new Error('--etcd-insecure says how: --etcd-port says where')
   if (options.detach === true) return detach(options)
   const startedMs = performance.now()
   const quiet = options.output === 'json'
@@ -44,6 +47,7 @@ export async function up(options: UpOptions): Promise<void> {
     schedulers: options.schedulers,
     port: options.port,
     timeScale: options.timeScale,
+    ...(options.etcdPort === undefined ? {} : { etcdPort: options.etcdPort, etcdInsecure: options.etcdInsecure === true }),
     runtime: options.runtime,
     unknownImages: options.unknownImages,
     images: options.image,
@@ -59,18 +63,58 @@ export async function up(options: UpOptions): Promise<void> {
     await cluster.stop()
     throw error
   })
-  const where = { api: cluster.apiUrl, kubeconfig: cluster.kubeconfig, logs: path.join(cluster.dataDir, 'logs'), pid: process.pid }
+  const where = {
+    api: cluster.apiUrl,
+    ...etcdAccessOf(cluster.etcdUrls, cluster.dataDir),
+    ...(cluster.keptIn === '' ? {} : { keptIn: cluster.keptIn }),
+    kubeconfig: cluster.kubeconfig,
+    logs: path.join(cluster.dataDir, 'logs'),
+    pid: process.pid
+  }
   print(options, where, summary(where, Math.round(performance.now() - startedMs), options))
   await cluster.ended
   process.exit(0)
 }
 
-function summary(where: { api: string; kubeconfig: string; logs: string }, ms: number, { dataDir, etcdServers }: UpOptions): string {
+interface EtcdAccess {
+  readonly endpoints: string
+  /** Of client certificates; none in plain text. */
+  readonly cacert?: string
+  readonly cert?: string
+  readonly key?: string
+}
+
+/** How etcdctl gets in. */
+function etcdAccessOf(urls: readonly string[], dataDir: string): { readonly etcd?: EtcdAccess } {
+  if (urls.length === 0) return {}
+  const endpoints = urls.join(',')
+  const pki = (file: string): string => path.join(path.resolve(dataDir), 'pki', file)
+  return {
+    etcd: endpoints.startsWith('https:')
+      ? { endpoints, cacert: pki('ca.crt'), cert: pki('admin.crt'), key: pki('admin.key') }
+      : { endpoints }
+  }
+}
+
+function etcdLines(etcd: EtcdAccess | undefined): string[] {
+  if (etcd === undefined) return []
+  const { endpoints, cacert, cert, key } = etcd
+  const files = cacert === undefined ? '' : ` --cacert ${cacert} --cert ${cert} --key ${key}`
+  return [`  etcd        ETCDCTL_API=3 etcdctl --endpoints ${endpoints}${files}`]
+}
+
+function summary(
+  where: { api: string; etcd?: EtcdAccess; keptIn?: string; kubeconfig: string; logs: string },
+  ms: number,
+  { dataDir, etcdServers }: UpOptions
+): string {
   const here = dataDir === './.kabuki' ? '' : ` --data-dir ${dataDir}`
   const victim = etcdServers === undefined ? 'control-0/store' : 'control-0/etcd-storage'
   return [
     `kabuki is up (${ms} ms)`,
     `  api         ${where.api}`,
+    ...etcdLines(where.etcd),
+    ...(where.keptIn === undefined ? [] : [`  kept in     ${where.keptIn}`]),
     `  kubeconfig  ${where.kubeconfig}`,
     `  logs        ${where.logs}`,
     `  try         export KUBECONFIG=${where.kubeconfig}; kubectl get nodes`,
@@ -109,13 +153,19 @@ async function detach(options: UpOptions): Promise<void> {
       () => undefined
     )
     if (ready !== undefined) {
-      const { api, kubeconfig } = ready as { api: string; kubeconfig: string }
-      const where = { api, kubeconfig, logs: path.dirname(log), pid: child.pid }
+      const { api, kubeconfig, etcd } = ready as { api: string; kubeconfig: string; etcd: readonly string[] }
+      const where = { api, ...etcdAccessOf(etcd, options.dataDir), kubeconfig, logs: path.dirname(log), pid: child.pid }
       child.unref()
       print(
         options,
         where,
-        `kabuki is up, in the background (pid ${child.pid})\n  api         ${api}\n  kubeconfig  ${kubeconfig}\n  logs        ${where.logs}`
+        [
+          `kabuki is up, in the background (pid ${child.pid})`,
+          `  api         ${api}`,
+          ...etcdLines(where.etcd),
+          `  kubeconfig  ${kubeconfig}`,
+          `  logs        ${where.logs}`
+        ].join('\n')
       )
       return
     }

@@ -131,7 +131,8 @@ export class StoreClient {
     const { succeeded, results } = outcome.value
     const ops = succeeded ? txn.success : txn.failure
     results.forEach((result, at) => {
-      if (result.type === 'range') this.#learn(ops[at]?.key ?? '', result.kvs)
+      const op = ops[at]
+      if (result.type === 'range' && op?.type === 'range') this.#learn(op.key, result.kvs)
     })
     return outcome
   }

@@ -3,8 +3,8 @@
 // Guarantee: nothing that may be right is left out, but for what would do exactly the same as another that is offered. What is
 // most likely comes first: the write that some answer needs soonest, then the one asked for last.
 
-import type { StoreEvent, StoreKeyValue, StoreOp, StoreRange } from '../storage/index.js'
-import { bytesText, type Operation, type TxnOperation } from './history.js'
+import type { StoreEvent, StoreKeyValue, StoreOp, StoreRange, StoreTxn } from '../storage/index.js'
+import { bytesText, type Operation, opsOf, performed, type TxnOperation } from './history.js'
 import { firstPlace, isIn, type Model } from './model.js'
 import type { Floors } from './order.js'
 
@@ -79,7 +79,7 @@ export class Doubts {
     }
     const compared = new Set<string>()
     for (const operation of [...claims, ...lost])
-      for (const { target, key } of operation.txn.compares) if (target === 'value') compared.add(key)
+      for (const { target, key } of comparesOf(operation.txn)) if (target === 'value') compared.add(key)
     for (const [at, operation] of sorted.entries()) {
       const doubt = { at, operation, from: floors.knownBy(operation.invokedUs) + 1 }
       this.#add(doubt, op => compared.has(op.key) || seenValues.has(putName(op.key, op.value)))
@@ -95,9 +95,9 @@ export class Doubts {
 
   #claim({ txn, outcome }: TxnOperation): void {
     if (outcome?.ok !== true) return
-    const { succeeded, revision } = outcome.value
+    const { revision } = outcome.value
     const keys = new Set<string>()
-    for (const op of succeeded ? txn.success : txn.failure) {
+    for (const [op] of performed(txn, outcome.value)) {
       if (op.type === 'put') keys.add(op.key)
       else if (op.type === 'delete') for (const key of this.#keysIn(op)) this.#of(key).deletes.push(revision)
     }
@@ -123,10 +123,8 @@ export class Doubts {
       const { kvs, revision, more } = operation.outcome.value
       this.#readRange(operation.query, kvs, more, Math.min(operation.query.revision || revision, revision))
     } else if (operation.kind === 'txn') {
-      const { succeeded, results, revision } = operation.outcome.value
-      const ops = succeeded ? operation.txn.success : operation.txn.failure
-      for (const [at, op] of ops.entries()) {
-        const result = results[at]
+      const { revision } = operation.outcome.value
+      for (const [op, result] of performed(operation.txn, operation.outcome.value)) {
         if (op.type === 'range' && result?.type === 'range') this.#readRange(op, result.kvs, result.more, op.revision || revision)
       }
     }
@@ -152,11 +150,16 @@ export class Doubts {
     }
     for (const name of puts) append(this.#byPut, name, doubt)
     if (deletes) this.#deleters.push(doubt)
-    const plain = (op: StoreOp): unknown => (op.type === 'put' ? { ...op, value: matters(op) ? bytesText(op.value) : undefined } : op)
-    const compares = txn.compares.map(compare =>
-      compare.target === 'value' ? { ...compare, operand: bytesText(compare.operand) } : compare
-    )
-    append(this.#byName, JSON.stringify([compares, txn.success.map(plain), txn.failure.map(plain)]), doubt)
+    const plain = (op: StoreOp): unknown => {
+      if (op.type === 'txn') return plainTxn(op)
+      return op.type === 'put' ? { ...op, value: matters(op) ? bytesText(op.value) : undefined } : op
+    }
+    const plainTxn = ({ compares, success, failure }: StoreTxn): unknown => [
+      compares.map(compare => (compare.target === 'value' ? { ...compare, operand: bytesText(compare.operand) } : compare)),
+      success.map(plain),
+      failure.map(plain)
+    ]
+    append(this.#byName, JSON.stringify(plainTxn(txn)), doubt)
   }
 
   /** What it costs to ask who may have taken a revision, in steps. */
@@ -191,7 +194,7 @@ export class Doubts {
    */
   #deadline({ operation: { txn } }: Doubt, revision: number, model: Model): number | undefined {
     const op = txn.compares.length === 0 && txn.success.length === 1 ? txn.success[0] : undefined
-    if (op === undefined || op.type === 'range') return Number.POSITIVE_INFINITY
+    if (op === undefined || op.type === 'range' || op.type === 'txn') return Number.POSITIVE_INFINITY
     if (op.type === 'delete') return this.#deadlineOfDelete(op, revision, model)
     const { puts, told, deletes, isDeletable } = this.#of(op.key)
     const read = this.#readAfter(op.key, revision)
@@ -245,7 +248,11 @@ function countBetween(revisions: readonly number[], after: number, upTo: number)
   return place(upTo) - place(after)
 }
 
-const opsOf = ({ success, failure }: TxnOperation['txn']): StoreOp[] => [...success, ...failure]
+/** Those of the transactions in it, too. */
+function comparesOf({ compares, success, failure }: StoreTxn): StoreTxn['compares'] {
+  return [...compares, ...[...success, ...failure].flatMap(op => (op.type === 'txn' ? comparesOf(op) : []))]
+}
+
 const putName = (key: string, value: Uint8Array): string => `${key}\0${bytesText(value)}`
 
 function append(map: Map<string, Doubt[]>, name: string, doubt: Doubt): void {

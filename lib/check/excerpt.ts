@@ -51,6 +51,7 @@ export function describeTxn({ compares, success, failure }: StoreTxn): string {
 }
 
 function describeOp(op: StoreOp): string {
+  if (op.type === 'txn') return `(${describeTxn(op)})`
   if (op.type === 'put') return `put ${op.key} ${text(op.value)}`
   return `${op.type} ${op.key}${op.end === undefined ? '' : `..${op.end}`}`
 }

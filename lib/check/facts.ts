@@ -7,7 +7,16 @@
 import type { StoreEvent, StoreKeyValue, StoreRange } from '../storage/index.js'
 import { describeOperation, describeWatch, timeOf } from './excerpt.js'
 import { type Guarantee, guarantees, type Violation, violation, violationsMax } from './guarantee.js'
-import { equalBytes, type History, type Operation, type RangeOperation, revisionOf, type WatchRecord } from './history.js'
+import {
+  equalBytes,
+  type History,
+  hasWritten,
+  type Operation,
+  performed,
+  type RangeOperation,
+  revisionOf,
+  type WatchRecord
+} from './history.js'
 import { firstPlace, isIn } from './model.js'
 import { checkOrder, checkSerializable, Floors, isWrite, sightsOf } from './order.js'
 import { missingOf, observe } from './watch.js'
@@ -133,12 +142,11 @@ class Facts {
 
   #addTxn({ txn, outcome }: Operation & { readonly kind: 'txn' }, by: By): void {
     if (outcome?.ok !== true) return
-    const { succeeded, results, revision } = outcome.value
-    const ops = succeeded ? txn.success : txn.failure
+    const { revision } = outcome.value
+    const done = [...performed(txn, outcome.value)]
     const written = new Map<string, Change>() // The last of each key counts.
-    const isWriting = ops.some(({ type }, at) => type === 'put' || (results[at] as { deleted?: number }).deleted)
-    for (const [at, op] of ops.entries()) {
-      const result = results[at]
+    const isWriting = hasWritten(txn, outcome.value)
+    for (const [op, result] of done) {
       if (op.type === 'put') written.set(op.key, { revision, type: 'put', value: op.value, isWatched: false, by })
       else if (op.type === 'delete' && result?.type === 'delete') {
         for (const kv of result.prevs) if (kv.modRevision < revision) this.#addKeyValue(kv, true, false, by)
@@ -186,7 +194,8 @@ class Facts {
     const revisions = new Set(watch.batches.flatMap(({ events }) => events.map(({ kv }) => kv.modRevision)))
     for (const [key, { changes }] of this.#keys) {
       if (!isIn(watch.request, key)) continue
-      for (const { revision, by } of changes) {
+      for (const { revision, type, by } of changes) {
+        if ((type === 'put' ? watch.request.noPut : watch.request.noDelete) === true) continue
         if (revision < first || revision > told || sent.has(`${revision} ${key}`)) continue
         const guarantee = revisions.has(revision) ? guarantees.watchAtomic : missingOf(watch, revision)
         return [

@@ -1,7 +1,17 @@
 // History: what clients asked of a store, when, and what came of it. Times are of one clock that no client has, in microseconds.
 
 import type { Failure, Outcome } from '../actor/index.js'
-import type { StoreEvent, StoreKeyValue, StoreRange, StoreRangeAnswer, StoreTxn, StoreTxnAnswer, StoreWatch } from '../storage/index.js'
+import type {
+  StoreEvent,
+  StoreKeyValue,
+  StoreOp,
+  StoreOpResult,
+  StoreRange,
+  StoreRangeAnswer,
+  StoreTxn,
+  StoreTxnAnswer,
+  StoreWatch
+} from '../storage/index.js'
 
 interface Asked {
   readonly client: string
@@ -48,11 +58,29 @@ export interface History {
 
 /** Whether a transaction that was answered so changed anything: only then is the answer's revision its own. */
 export function hasWritten(txn: StoreTxn, { succeeded, results }: StoreTxnAnswer): boolean {
-  const ops = succeeded ? txn.success : txn.failure
-  return ops.some((op, at) => {
+  for (const [op, result] of performed(txn, { succeeded, results }))
+    if (op.type === 'put' || (result?.type === 'delete' && result.deleted > 0)) return true
+  return false
+}
+
+/** An operation that is no transaction in itself. */
+export type PlainOp = Exclude<StoreOp, { readonly type: 'txn' }>
+
+/** What a transaction did by its answer, those of nested ones in their place, each with its result. */
+export function* performed(
+  txn: StoreTxn,
+  { succeeded, results }: { readonly succeeded: boolean; readonly results: readonly StoreOpResult[] }
+): Generator<readonly [PlainOp, StoreOpResult | undefined]> {
+  for (const [at, op] of (succeeded ? txn.success : txn.failure).entries()) {
     const result = results[at]
-    return op.type === 'put' || (op.type === 'delete' && result?.type === 'delete' && result.deleted > 0)
-  })
+    if (op.type !== 'txn') yield [op, result]
+    else if (result?.type === 'txn') yield* performed(op, result)
+  }
+}
+
+/** All that a transaction may do, in any branch of it. */
+export function opsOf({ success, failure }: StoreTxn): PlainOp[] {
+  return [...success, ...failure].flatMap(op => (op.type === 'txn' ? opsOf(op) : [op]))
 }
 
 /** Revision of an answer; undefined for what failed and for compactions, whose answers are of no place in the order. */

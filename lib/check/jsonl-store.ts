@@ -6,8 +6,11 @@ import type {
   StoreKeyValue,
   StoreOp,
   StoreOpResult,
+  StorePut,
   StoreRange,
   StoreRangeAnswer,
+  StoreSortOrder,
+  StoreSortTarget,
   StoreTxn,
   StoreTxnAnswer,
   StoreWatch
@@ -28,18 +31,18 @@ function compareOf(of: Fields): StoreCompare {
   const key = of.string('key')
   const target = of.oneOf('target', ['version', 'create', 'mod', 'lease', 'value'])
   const result = of.oneOf('result', ['equal', 'greater', 'less', 'notEqual'])
-  if (target === 'value') return { key, target, result, operand: bytesOf(of, 'operand') }
-  return { key, target, result, operand: of.number('operand') }
+  const end = of.has('end') ? { end: of.string('end') } : {}
+  if (target === 'value') return { key, ...end, target, result, operand: bytesOf(of, 'operand') }
+  return { key, ...end, target, result, operand: of.number('operand') }
 }
 
 function opOf(of: Fields): StoreOp {
-  const type = of.oneOf('type', ['put', 'delete', 'range'])
+  const type = of.oneOf('type', ['put', 'delete', 'range', 'txn'])
+  if (type === 'txn') return { type, ...txnOf(of) }
   const key = of.string('key')
   switch (type) {
-    case 'put': {
-      const lease = of.optionalNumber('lease')
-      return { type, key, value: bytesOf(of, 'value'), ...(lease === undefined ? {} : { lease }) }
-    }
+    case 'put':
+      return { type, key, value: bytesOf(of, 'value'), ...putFlagsOf(of) }
     case 'delete': {
       const prevKv = of.optionalBoolean('prevKv')
       return { type, key, end: of.optionalString('end'), ...(prevKv === undefined ? {} : { prevKv }) }
@@ -49,6 +52,12 @@ function opOf(of: Fields): StoreOp {
   }
 }
 
+function putFlagsOf(of: Fields): Pick<StorePut, 'lease' | 'prevKv' | 'ignoreValue' | 'ignoreLease'> {
+  const lease = of.has('lease') ? { lease: of.number('lease') } : {}
+  const flags = (['prevKv', 'ignoreValue', 'ignoreLease'] as const).filter(name => of.has(name))
+  return { ...lease, ...Object.fromEntries(flags.map(name => [name, of.boolean(name)])) }
+}
+
 export const rangeOf = (of: Fields): StoreRange => ({
   key: of.string('key'),
   end: of.optionalString('end'),
@@ -56,24 +65,33 @@ export const rangeOf = (of: Fields): StoreRange => ({
   limit: of.optionalNumber('limit'),
   keysOnly: of.optionalBoolean('keysOnly'),
   countOnly: of.optionalBoolean('countOnly'),
+  sortOrder: of.has('sortOrder') ? of.oneOf<StoreSortOrder>('sortOrder', ['none', 'ascend', 'descend']) : undefined,
+  sortTarget: of.has('sortTarget') ? of.oneOf<StoreSortTarget>('sortTarget', ['key', 'version', 'create', 'mod', 'value']) : undefined,
+  minModRevision: of.optionalNumber('minModRevision'),
+  maxModRevision: of.optionalNumber('maxModRevision'),
+  minCreateRevision: of.optionalNumber('minCreateRevision'),
+  maxCreateRevision: of.optionalNumber('maxCreateRevision'),
   serializable: of.optionalBoolean('serializable')
 })
 
 /** `results` may be left out where the transaction was nothing but puts. */
-export function txnAnswerOf(of: Fields, { success, failure }: StoreTxn): StoreTxnAnswer {
+export const txnAnswerOf = (of: Fields, txn: StoreTxn): StoreTxnAnswer => ({ ...branchOf(of, txn), revision: of.number('revision') })
+
+function branchOf(of: Fields, { success, failure }: StoreTxn): { succeeded: boolean; results: readonly StoreOpResult[] } {
   const succeeded = of.optionalBoolean('succeeded') ?? true
   const ops = succeeded ? success : failure
-  if (!of.has('results') && ops.every(({ type }) => type === 'put'))
-    return { succeeded, revision: of.number('revision'), results: ops.map(() => ({ type: 'put' })) }
-  const results = of.list('results', resultOf)
+  if (!of.has('results') && ops.every(({ type }) => type === 'put')) return { succeeded, results: ops.map(() => ({ type: 'put' })) }
+  let at = 0
+  const results = of.list('results', result => resultOf(result, ops[at++]))
   if (results.length !== ops.length || results.some(({ type }, at) => type !== ops[at]?.type))
     of.refuse('results', `one result for each operation of the branch that was taken: ${ops.map(({ type }) => type).join(', ')}`)
-  return { succeeded, revision: of.number('revision'), results }
+  return { succeeded, results }
 }
 
-function resultOf(of: Fields): StoreOpResult {
-  const type = of.oneOf('type', ['put', 'delete', 'range'])
-  if (type === 'put') return { type }
+function resultOf(of: Fields, op: StoreOp | undefined): StoreOpResult {
+  const type = of.oneOf('type', ['put', 'delete', 'range', 'txn'])
+  if (type === 'put') return of.has('prev') ? { type, prev: kvOf(of.fields('prev')) } : { type }
+  if (type === 'txn') return { type, ...branchOf(of, op?.type === 'txn' ? op : { compares: [], success: [], failure: [] }) }
   if (type === 'delete') return { type, deleted: of.number('deleted'), prevs: of.has('prevs') ? of.list('prevs', kvOf) : [] }
   return { type, ...keyValuesOf(of) }
 }
@@ -106,6 +124,8 @@ export function watchOf(of: Fields): StoreWatch {
     key: of.string('key'),
     end: of.optionalString('end'),
     startRevision: of.optionalNumber('startRevision') ?? 0,
+    noPut: of.optionalBoolean('noPut'),
+    noDelete: of.optionalBoolean('noDelete'),
     ...(prevKv === undefined ? {} : { prevKv })
   }
 }

@@ -4,7 +4,7 @@
 // microseconds of one clock. A value that is UTF-8 is a string; any other is `{"base64": "..."}`. The whole of it is in docs/checking.md.
 
 import type { Outcome } from '../actor/index.js'
-import type { StoreEvent, StoreKeyValue, StoreOp, StoreTxn, StoreTxnAnswer } from '../storage/index.js'
+import type { StoreEvent, StoreKeyValue, StoreOp, StoreOpResult, StoreTxn, StoreTxnAnswer } from '../storage/index.js'
 import type { History, Operation, WatchRecord } from './history.js'
 import type { RegisterHistory, RegisterOperation } from './register.js'
 
@@ -71,16 +71,29 @@ const txnData = ({ compares, success, failure }: StoreTxn): object => ({
   success: success.map(opData),
   failure: failure.map(opData)
 })
-const opData = (op: StoreOp): object => (op.type === 'put' ? { ...op, value: bytesData(op.value) } : op)
+function opData(op: StoreOp): object {
+  if (op.type === 'txn') return { type: op.type, ...txnData(op) }
+  return op.type === 'put' ? { ...op, value: bytesData(op.value) } : op
+}
 
 const txnAnswerData = ({ succeeded, revision, results }: StoreTxnAnswer): object => ({
   succeeded,
   revision,
-  results: results.map(result => {
-    if (result.type === 'delete') return { ...result, prevs: result.prevs.map(kvData) }
-    return result.type === 'range' ? { ...result, kvs: result.kvs.map(kvData) } : result
-  })
+  results: results.map(resultData)
 })
+
+function resultData(result: StoreOpResult): object {
+  switch (result.type) {
+    case 'put':
+      return result.prev === undefined ? result : { ...result, prev: kvData(result.prev) }
+    case 'delete':
+      return { ...result, prevs: result.prevs.map(kvData) }
+    case 'range':
+      return { ...result, kvs: result.kvs.map(kvData) }
+    default:
+      return { ...result, results: result.results.map(resultData) }
+  }
+}
 
 const kvData = ({ key, value, createRevision, modRevision, version, lease }: StoreKeyValue): object => ({
   key,

@@ -5,11 +5,21 @@
 // was observed of that revision mostly says which. The search goes depth first, the likeliest first (doubts.ts), and remembers
 // configurations that led nowhere. It is bounded; if it gives up, the verdict is `unknown`, which is not a pass.
 
-import type { StoreEvent, StoreKeyValue, StoreRangeAnswer, StoreTxnAnswer } from '../storage/index.js'
+import type { StoreEvent, StoreKeyValue, StoreOpResult, StoreRangeAnswer, StoreTxnAnswer } from '../storage/index.js'
 import { Doubts } from './doubts.js'
 import { brief, describeEvents, describeOperation } from './excerpt.js'
 import { guarantees, type Violation, violation, violationsMax } from './guarantee.js'
-import { bytesText, equalEvents, equalKeyValues, equalLists, type Operation, type RangeOperation, type TxnOperation } from './history.js'
+import {
+  bytesText,
+  equalEvents,
+  equalKeyValues,
+  equalLists,
+  type Operation,
+  opsOf,
+  performed,
+  type RangeOperation,
+  type TxnOperation
+} from './history.js'
 import { Model } from './model.js'
 import { checkOrder, Floors, isWrite, type Sight, sightsOf } from './order.js'
 import { differenceOf } from './watch.js'
@@ -344,20 +354,17 @@ class Replay {
 }
 
 /** Whether it reads what was, so that more than the newest state matters to it. */
-const isPast = ({ success, failure }: TxnOperation['txn']): boolean =>
-  [...success, ...failure].some(op => op.type === 'range' && (op.revision ?? 0) > 0)
+const isPast = (txn: TxnOperation['txn']): boolean => opsOf(txn).some(op => op.type === 'range' && (op.revision ?? 0) > 0)
 
 /** The key-values in an answer that are whole, and of revisions before it. */
 function keyValuesOf(operation: Operation): readonly StoreKeyValue[] {
   if (operation.outcome?.ok !== true) return []
   if (operation.kind === 'range') return operation.query.keysOnly === true ? [] : operation.outcome.value.kvs
   if (operation.kind !== 'txn') return []
-  const { succeeded, results } = operation.outcome.value
-  const ops = succeeded ? operation.txn.success : operation.txn.failure
-  return results.flatMap((result, at) => {
-    const op = ops[at]
-    if (result.type === 'delete') return result.prevs
-    return result.type === 'range' && !(op?.type === 'range' && op.keysOnly === true) ? result.kvs : []
+  return [...performed(operation.txn, operation.outcome.value)].flatMap(([op, result]) => {
+    if (result?.type === 'delete') return result.prevs
+    if (result?.type === 'put') return result.prev ?? []
+    return result?.type === 'range' && !(op.type === 'range' && op.keysOnly === true) ? result.kvs : []
   })
 }
 
@@ -365,11 +372,15 @@ const equalRangeAnswers = (a: Omit<StoreRangeAnswer, 'revision'>, b: Omit<StoreR
   a.count === b.count && a.more === b.more && equalLists(a.kvs, b.kvs, equalKeyValues)
 
 function equalTxnAnswers(a: StoreTxnAnswer, b: StoreTxnAnswer): boolean {
-  if (a.succeeded !== b.succeeded || a.revision !== b.revision) return false
-  return equalLists(a.results, b.results, (one, other) => {
-    if (one.type === 'range') return other.type === 'range' && equalRangeAnswers(one, other)
-    if (one.type === 'delete')
-      return other.type === 'delete' && one.deleted === other.deleted && equalLists(one.prevs, other.prevs, equalKeyValues)
-    return other.type === 'put'
-  })
+  return a.succeeded === b.succeeded && a.revision === b.revision && equalLists(a.results, b.results, equalResults)
+}
+
+function equalResults(one: StoreOpResult, other: StoreOpResult): boolean {
+  if (one.type === 'range') return other.type === 'range' && equalRangeAnswers(one, other)
+  if (one.type === 'txn')
+    return other.type === 'txn' && one.succeeded === other.succeeded && equalLists(one.results, other.results, equalResults)
+  if (one.type === 'delete')
+    return other.type === 'delete' && one.deleted === other.deleted && equalLists(one.prevs, other.prevs, equalKeyValues)
+  if (other.type !== 'put' || one.prev === undefined || other.prev === undefined) return other.type === 'put' && one.prev === other.prev
+  return equalKeyValues(one.prev, other.prev)
 }

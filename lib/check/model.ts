@@ -59,17 +59,21 @@ export class Model {
       const kv = this.at(key, revision)
       if (kv !== undefined) all.push(kv)
     }
+    const count = all.length
+    if (query.countOnly === true) return { kvs: [], count, more: false }
     const limit = query.limit || Number.POSITIVE_INFINITY
-    const kept = query.countOnly === true ? [] : all.slice(0, limit)
+    // As etcd: a target without an order sorts only what the limit leaves, and one more.
+    const wanted = isChosen(query) ? all.filter(kv => isBetween(query, kv)) : all.slice(0, limit + 1)
+    if ((query.sortTarget ?? 'key') !== 'key' || query.sortOrder === 'descend') wanted.sort((a, b) => orderOf(query, a, b))
+    const kept = wanted.slice(0, limit)
     const kvs = query.keysOnly === true ? kept.map(kv => ({ ...kv, value: noValue })) : kept
-    return { kvs, count: all.length, more: query.countOnly !== true && all.length > kvs.length }
+    return { kvs, count, more: wanted.length > kept.length }
   }
 
   /** Gives the answer, and takes a revision if anything changed. */
   apply(txn: StoreTxn): StoreTxnAnswer {
     this.#changing = []
-    const succeeded = txn.compares.every(compare => this.#holds(compare))
-    const results = (succeeded ? txn.success : txn.failure).map(op => this.#do(op))
+    const { succeeded, results } = this.#doAll(txn)
     if (this.#changing.length > 0) this.#events[++this.revision] = this.#changing
     return { succeeded, revision: this.revision, results }
   }
@@ -81,8 +85,19 @@ export class Model {
     }
   }
 
+  /** A nested transaction compares with what was before the outermost: the revision is not yet another. */
+  #doAll(txn: StoreTxn): { readonly succeeded: boolean; readonly results: StoreOpResult[] } {
+    const succeeded = txn.compares.every(compare => this.#holds(compare))
+    return { succeeded, results: (succeeded ? txn.success : txn.failure).map(op => this.#do(op)) }
+  }
+
+  /** Over a range: of every key there; a range without keys is as a key that is not there. */
   #holds(compare: StoreCompare): boolean {
-    const kv = this.at(compare.key, this.revision)
+    const there = [...this.keysIn(compare)].map(key => this.at(key, this.revision)).filter(kv => kv !== undefined)
+    return there.length === 0 ? this.#holdsOf(compare, undefined) : there.every(kv => this.#holdsOf(compare, kv))
+  }
+
+  #holdsOf(compare: StoreCompare, kv: StoreKeyValue | undefined): boolean {
     let order: number
     if (compare.target === 'value') {
       if (kv === undefined) return false // As etcd: a key that is not there has no value.
@@ -98,9 +113,12 @@ export class Model {
     const next = this.revision + 1
     // What this transaction did so far is seen by what follows in it.
     if (op.type === 'range') return { type: 'range', ...this.range(op, op.revision || next) }
+    if (op.type === 'txn') return { type: 'txn', ...this.#doAll(op) }
     if (op.type === 'put') {
       const before = this.at(op.key, next)
-      const { key, value, lease = 0 } = op
+      const { key } = op
+      const value = op.ignoreValue === true ? (before?.value ?? noValue) : op.value
+      const lease = op.ignoreLease === true ? (before?.lease ?? 0) : (op.lease ?? 0)
       this.#add({
         key,
         value,
@@ -109,7 +127,7 @@ export class Model {
         version: (before?.version ?? 0) + 1,
         lease
       })
-      return { type: 'put' }
+      return op.prevKv === true && before !== undefined ? { type: 'put', prev: before } : { type: 'put' }
     }
     const { kvs } = this.range({ key: op.key, end: op.end }, next)
     for (const { key } of kvs) this.#add({ key, value: noValue, createRevision: 0, modRevision: next, version: 0, lease: 0 })
@@ -133,6 +151,27 @@ export class Model {
     const type = kv.version === 0 ? 'delete' : 'put'
     this.#changing.push(prev === undefined ? { type, kv } : { type, kv, prev })
   }
+}
+
+/** Whether all of the range are looked at before the limit. */
+const isChosen = ({ sortOrder = 'none', minModRevision, maxModRevision, minCreateRevision, maxCreateRevision }: StoreRange): boolean =>
+  sortOrder !== 'none' || [minModRevision, maxModRevision, minCreateRevision, maxCreateRevision].some(bound => (bound ?? 0) > 0)
+
+function isBetween(query: StoreRange, { modRevision, createRevision }: StoreKeyValue): boolean {
+  if (modRevision < (query.minModRevision ?? 0) || createRevision < (query.minCreateRevision ?? 0)) return false
+  return modRevision <= (query.maxModRevision || Infinity) && createRevision <= (query.maxCreateRevision || Infinity)
+}
+
+/** Equals stay in the order of their keys. */
+function orderOf({ sortTarget = 'key', sortOrder }: StoreRange, a: StoreKeyValue, b: StoreKeyValue): number {
+  const order = {
+    key: () => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0),
+    version: () => a.version - b.version,
+    create: () => a.createRevision - b.createRevision,
+    mod: () => a.modRevision - b.modRevision,
+    value: () => compareBytes(a.value, b.value)
+  }[sortTarget]()
+  return sortOrder === 'descend' ? -order : order
 }
 
 function compareBytes(a: Uint8Array, b: Uint8Array): number {

@@ -1,7 +1,7 @@
 // Verdict: what a recorded history comes to, of whichever kind it is, with nothing known but what its lines and its header say.
 
 import type { Violation } from './guarantee.js'
-import type { History, WatchRecord } from './history.js'
+import { type History, opsOf, type WatchRecord } from './history.js'
 import type { HistoryHeader, Verdict } from './jsonl.js'
 import type { Decoded } from './jsonl-decoder.js'
 import { isIn } from './model.js'
@@ -43,8 +43,9 @@ function wholeWatches({ operations, watches }: History): (watch: WatchRecord) =>
   for (const operation of operations) {
     if (operation.kind === 'range' && operation.outcome?.ok === true) for (const { key } of operation.outcome.value.kvs) note(key)
     if (operation.kind !== 'txn') continue
-    for (const op of [...operation.txn.success, ...operation.txn.failure]) if (op.type === 'put') note(op.key)
+    for (const op of opsOf(operation.txn)) if (op.type === 'put') note(op.key)
   }
   for (const { batches } of watches) for (const { events } of batches) for (const { kv } of events) note(kv.key)
-  return ({ request }) => first !== undefined && isIn(request, first) && isIn(request, last)
+  return ({ request }) =>
+    request.noPut !== true && request.noDelete !== true && first !== undefined && isIn(request, first) && isIn(request, last)
 }

@@ -112,7 +112,7 @@ function compare(watch: WatchRecord, batch: WatchedBatch, next: number, question
   const { model, compactedMax } = question
   const groups = byRevision(events)
   for (let at = next; at <= Math.min(revision, model.revision); at++) {
-    const right = model.events(at).filter(({ kv }) => isIn(watch.request, kv.key))
+    const right = model.events(at).filter(event => isWanted(watch.request, event))
     const seen = groups.get(at) ?? []
     const difference = differenceOf(seen, right)
     if (difference !== undefined) {
@@ -129,6 +129,9 @@ function compare(watch: WatchRecord, batch: WatchedBatch, next: number, question
   }
   return undefined
 }
+
+const isWanted = (request: WatchRecord['request'], { type, kv }: StoreEvent): boolean =>
+  isIn(request, kv.key) && (type === 'put' ? request.noPut : request.noDelete) !== true
 
 const describePrev = (kv: StoreKeyValue | undefined): string => describeEvents(kv === undefined ? [] : [{ type: 'put', kv }])
 

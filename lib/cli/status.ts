@@ -9,6 +9,8 @@ export interface ClusterStatus {
   readonly dataDir: string
   readonly kubeconfig: string
   readonly api: string
+  readonly etcd: readonly string[] // Where etcd's API is answered.
+  readonly keptIn: string // The real etcd that keeps the cluster, and where in it; empty: stores of its own do.
   readonly uptimeMs: number
   readonly clusterTime: string // RFC 3339
   readonly timeScale: number
@@ -58,6 +60,8 @@ export function renderStatus(status: ClusterStatus): string {
     [
       `cluster      ${status.id}   pid ${status.pid}   up ${formatDuration(status.uptimeMs)}   ${Math.round(status.memory.rssBytes / mib)} MiB`,
       `api          ${status.api}`,
+      ...(status.etcd.length === 0 ? [] : [`etcd         ${status.etcd.join(',')}`]),
+      ...(status.keptIn === '' ? [] : [`kept in      ${status.keptIn}`]),
       `kubeconfig   ${status.kubeconfig}`,
       `cluster time ${status.clusterTime}${status.timeScale === 1 ? '' : `   at ${status.timeScale} times real time`}`,
       `leaders      ${Object.entries(leaders)

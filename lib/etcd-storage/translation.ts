@@ -1,4 +1,4 @@
-// Translation: StoreProtocol's requests as etcd's messages, and etcd's answers back. Keys move to where the prefix says.
+// Translation: StorageProtocol's requests as etcd's messages, and etcd's answers back. Keys move to where the prefix says.
 
 import { type Refusal, refuse } from '../actor/index.js'
 import type {
@@ -14,11 +14,14 @@ import type {
   StoreWatch,
   StoreWatchBatch
 } from '../storage/index.js'
-import type { EtcdRange, KeyPrefix } from './key-prefix.js'
+import { type EtcdRange, everyKey, type KeyPrefix } from './key-prefix.js'
 import type { EtcdKeyValue, EtcdRangeResponse, EtcdResponseOp, EtcdTxnResponse, EtcdWatchResponse } from './messages.js'
 
 const compareResults = { equal: 0, greater: 1, less: 2, notEqual: 3 } as const
 const compareTargets = { version: 0, create: 1, mod: 2, value: 3, lease: 4 } as const
+const sortOrders = { none: 0, ascend: 1, descend: 2 } as const
+const sortTargets = { key: 0, version: 1, create: 2, mod: 3, value: 4 } as const
+const filters = { noPut: 0, noDelete: 1 } as const
 const compareOperands = { version: 'version', create: 'createRevision', mod: 'modRevision', value: 'value', lease: 'lease' } as const
 
 const outside = (key: string): Refusal => refuse('invalid', `${JSON.stringify(key)} is not under the prefix of this storage`)
@@ -57,12 +60,8 @@ export class Translation {
     return { ...this.#ranged(response), revision: response.header?.revision ?? 0 }
   }
 
-  txnRequest({ compares, success, failure }: StoreTxn): object | Refusal {
-    return attempt(() => ({
-      compare: compares.map(compare => this.#compare(compare)),
-      success: success.map(op => this.#op(op)),
-      failure: failure.map(op => this.#op(op))
-    }))
+  txnRequest(txn: StoreTxn): object | Refusal {
+    return attempt(() => this.#txn(txn))
   }
 
   /** The answers are in the order of the ops of the branch that happened. */
@@ -71,10 +70,11 @@ export class Translation {
   }
 
   /** `whole`: every key of etcd instead of all that are ours, so that each revision shows itself. */
-  watchRequest({ key, end, startRevision, prevKv = false }: StoreWatch, whole: boolean): object | Refusal {
+  watchRequest({ key, end, startRevision, prevKv = false, noPut, noDelete }: StoreWatch, whole: boolean): object | Refusal {
     return attempt(() => {
-      const range = whole ? { key: '\0', end: '\0' } : this.#rangeOf(key, end)
-      return { createRequest: { key: range.key, rangeEnd: range.end, startRevision, prevKv, progressNotify: true } }
+      const left = [...(noPut === true ? [filters.noPut] : []), ...(noDelete === true ? [filters.noDelete] : [])]
+      const range = whole ? everyKey : this.#rangeOf(key, end)
+      return { createRequest: { key: range.key, rangeEnd: range.end, startRevision, prevKv, filters: left, progressNotify: true } }
     })
   }
 
@@ -90,37 +90,61 @@ export class Translation {
     return range
   }
 
-  #range({ key, end, revision, limit, keysOnly, countOnly, serializable }: StoreRange): object {
+  #range({ key, end, sortOrder = 'none', sortTarget = 'key', ...rest }: StoreRange): object {
     const range = this.#rangeOf(key, end)
-    return { key: range.key, rangeEnd: range.end, revision, limit, keysOnly, countOnly, serializable }
+    return { ...rest, key: range.key, rangeEnd: range.end, sortOrder: sortOrders[sortOrder], sortTarget: sortTargets[sortTarget] }
   }
 
   #compare(compare: StoreCompare): object {
-    const { key, target, result, operand } = compare
-    const at = this.#rangeOf(key, undefined)
-    return { key: at.key, result: compareResults[result], target: compareTargets[target], [compareOperands[target]]: operand }
-  }
-
-  #op(op: StoreOp): object {
-    const { key, end } = this.#rangeOf(op.key, op.type === 'put' ? undefined : op.end)
-    switch (op.type) {
-      case 'put':
-        return { requestPut: { key, value: op.value, lease: op.lease } }
-      case 'delete':
-        return { requestDeleteRange: { key, rangeEnd: end, prevKv: op.prevKv } }
-      case 'range':
-        return { requestRange: this.#range(op) }
+    const { key, end, target, result, operand } = compare
+    const at = this.#rangeOf(key, end)
+    return {
+      key: at.key,
+      rangeEnd: at.end,
+      result: compareResults[result],
+      target: compareTargets[target],
+      [compareOperands[target]]: operand
     }
   }
 
-  #result({ responsePut, responseRange, responseDeleteRange }: EtcdResponseOp): StoreOpResult {
+  #txn({ compares, success, failure }: StoreTxn): object {
+    return {
+      compare: compares.map(compare => this.#compare(compare)),
+      success: success.map(op => this.#op(op)),
+      failure: failure.map(op => this.#op(op))
+    }
+  }
+
+  #op(op: StoreOp): object {
+    if (op.type === 'txn') return { requestTxn: this.#txn(op) }
+    const { key, end } = this.#rangeOf(op.key, op.type === 'put' ? undefined : op.end)
+    switch (op.type) {
+      case 'put':
+        return {
+          requestPut: { key, value: op.value, lease: op.lease, prevKv: op.prevKv, ignoreValue: op.ignoreValue, ignoreLease: op.ignoreLease }
+        }
+      case 'delete':
+        return { requestDeleteRange: { key, rangeEnd: end, prevKv: op.prevKv } }
+      case 'range': {
+        const { type: _, ...range } = op
+        return { requestRange: this.#range(range) }
+      }
+    }
+  }
+
+  #result({ responsePut, responseRange, responseDeleteRange, responseTxn }: EtcdResponseOp): StoreOpResult {
     if (responseRange !== undefined) return { type: 'range', ...this.#ranged(responseRange) }
     if (responseDeleteRange !== undefined) {
       const { deleted, prevKvs } = responseDeleteRange
       return { type: 'delete', deleted, prevs: prevKvs.flatMap(kv => this.#keyValue(kv)) }
     }
+    if (responseTxn !== undefined) {
+      const { succeeded, responses } = responseTxn
+      return { type: 'txn', succeeded, results: responses.map(response => this.#result(response)) }
+    }
     if (responsePut === undefined) throw new Error('etcd answered an operation in a way that is not known')
-    return { type: 'put' }
+    const [prev] = responsePut.prevKv === undefined ? [] : this.#keyValue(responsePut.prevKv)
+    return prev === undefined ? { type: 'put' } : { type: 'put', prev }
   }
 
   #ranged({ kvs, count, more }: EtcdRangeResponse): { kvs: StoreKeyValue[]; count: number; more: boolean } {

@@ -10,7 +10,7 @@ export async function freePort(address: string, first: number): Promise<number> 
   throw new Error(`none of the ports ${first} to ${first + triesMax - 1} of ${address} is free: choose another with --port`)
 }
 
-const canListen = (host: string, port: number): Promise<boolean> =>
+export const canListen = (host: string, port: number): Promise<boolean> =>
   new Promise(resolve => {
     const server = net.createServer()
     server.once('error', () => resolve(false))

@@ -20,6 +20,8 @@ export class ByteWriter {
   }
 
   number(value: number): void {
+    // Anything else would be read as something else, on every member.
+    if (!(value >= 0 && Number.isSafeInteger(value))) throw new RangeError(`${value} is no safe integer from 0 on`)
     if (this.#length + numberBytesMax > this.#bytes.length) this.#grow(numberBytesMax)
     let rest = value
     while (rest > 0x7fffffff) {

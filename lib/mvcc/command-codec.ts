@@ -6,15 +6,31 @@
 // others  operation, number less the one before it of the same life, then what the operation says
 
 import { assert, unreachable } from '../std/index.js'
+import { alarmTypes } from './alarm.js'
 import { ByteReader, ByteWriter, recentKeys } from './bytes.js'
-import { type Command, type Compare, compareResults, type Op, type Put } from './command.js'
-import type { RangeQuery } from './keyspace.js'
+import { type Command, type Compare, compareResults, type LowerAlarm, type Op, type Put, type RaiseAlarm, type Txn } from './command.js'
+import { type RangeQuery, sortOrders, sortTargets } from './range-query.js'
 
-const formatVersion = 1
-const code = { life: 1, put: 2, delete: 3, txn: 4, compact: 5, leaseGrant: 6, leaseRevoke: 7, leaseCheckpoint: 8, range: 9 } as const
+/** 2: compares with numbers below 0, nested transactions, sorted and bounded ranges, alarms. */
+const formatVersion = 2
+const code = {
+  life: 1,
+  put: 2,
+  delete: 3,
+  txn: 4,
+  compact: 5,
+  leaseGrant: 6,
+  leaseRevoke: 7,
+  leaseCheckpoint: 8,
+  range: 9,
+  alarm: 10
+} as const
 const targets = ['version', 'create', 'mod', 'lease', 'value'] as const
 const putFlag = { lease: 1, prevKv: 2, ignoreValue: 4, ignoreLease: 8 } as const
-const rangeFlag = { end: 1, revision: 2, limit: 4, keysOnly: 8, countOnly: 16, prevKv: 32 } as const
+const rangeFlag = { end: 1, revision: 2, limit: 4, keysOnly: 8, countOnly: 16, prevKv: 32, refined: 64 } as const
+const alarmFlag = { activate: 1, member: 2, alarm: 4 } as const
+/** Of a key's numbers none is below 0: all below it are alike. */
+const compareMin = -1
 
 export class CommandWriter {
   readonly #writer = new ByteWriter()
@@ -77,10 +93,7 @@ export class CommandWriter {
         this.#range(command, command.prevKv === true ? rangeFlag.prevKv : 0)
         break
       case 'txn':
-        writer.number(command.compares.length)
-        for (const compare of command.compares) this.#compare(compare)
-        this.#ops(command.success)
-        this.#ops(command.failure)
+        this.#txn(command)
         break
       case 'compact':
         writer.number(command.revision)
@@ -96,9 +109,29 @@ export class CommandWriter {
         writer.number(command.id)
         writer.number(command.remainingTtlSeconds)
         break
+      case 'alarm':
+        this.#alarm(command)
+        break
       default:
         unreachable(command)
     }
+  }
+
+  #txn({ compares, success, failure }: Txn): void {
+    this.#writer.number(compares.length)
+    for (const compare of compares) this.#compare(compare)
+    this.#ops(success)
+    this.#ops(failure)
+  }
+
+  #alarm({ action, member, alarm }: RaiseAlarm | LowerAlarm): void {
+    const writer = this.#writer
+    let flags = action === 'activate' ? alarmFlag.activate : 0
+    if (member !== undefined) flags |= alarmFlag.member
+    if (alarm !== undefined) flags |= alarmFlag.alarm
+    writer.byte(flags)
+    if (member !== undefined) writer.key(member)
+    if (alarm !== undefined) writer.byte(placeIn(alarmTypes, alarm))
   }
 
   #put({ key, value, lease = 0, prevKv, ignoreValue, ignoreLease }: Put): void {
@@ -113,9 +146,11 @@ export class CommandWriter {
     if (lease !== 0) writer.number(lease)
   }
 
-  #range({ key, end, revision = 0, limit = 0, keysOnly, countOnly }: RangeQuery, more: number): void {
+  #range(query: RangeQuery, more: number): void {
+    const { key, end, revision = 0, limit = 0, keysOnly, countOnly } = query
     const writer = this.#writer
-    let flags = more
+    const refined = more === 0 ? refinementOf(query) : undefined
+    let flags = refined === undefined ? more : more | rangeFlag.refined
     if (end !== undefined) flags |= rangeFlag.end
     if (revision !== 0) flags |= rangeFlag.revision
     if (limit !== 0) flags |= rangeFlag.limit
@@ -126,15 +161,16 @@ export class CommandWriter {
     if (end !== undefined) writer.key(end)
     if (revision !== 0) writer.number(revision)
     if (limit !== 0) writer.number(limit)
+    if (refined !== undefined) for (const number of refined) writer.number(number)
   }
 
   #compare(compare: Compare): void {
     const writer = this.#writer
-    writer.byte(targets.indexOf(compare.target) | (compareResults.indexOf(compare.result) << 3) | (compare.end === undefined ? 0 : 128))
+    writer.byte(placeIn(targets, compare.target) | (placeIn(compareResults, compare.result) << 3) | (compare.end === undefined ? 0 : 128))
     writer.key(compare.key)
     if (compare.end !== undefined) writer.key(compare.end)
     if (compare.target === 'value') writer.value(compare.value)
-    else writer.number(compare.number)
+    else writer.number(Math.max(compare.number, compareMin) - compareMin)
   }
 
   #ops(ops: readonly Op[]): void {
@@ -142,14 +178,30 @@ export class CommandWriter {
     for (const op of ops) {
       this.#writer.byte(code[op.type])
       if (op.type === 'put') this.#put(op)
+      else if (op.type === 'txn') this.#txn(op)
       else this.#range(op, op.type === 'delete' && op.prevKv === true ? rangeFlag.prevKv : 0)
     }
   }
 }
 
+function placeIn<T>(all: readonly T[], one: T): number {
+  const place = all.indexOf(one)
+  if (place < 0) throw new RangeError(`${String(one)} is none of ${all.join(', ')}`)
+  return place
+}
+
+function refinementOf(query: RangeQuery): readonly number[] | undefined {
+  const { sortOrder = 'none', sortTarget = 'key' } = query
+  const { minModRevision = 0, maxModRevision = 0, minCreateRevision = 0, maxCreateRevision = 0 } = query
+  const sort = placeIn(sortOrders, sortOrder) | (placeIn(sortTargets, sortTarget) << 2)
+  const numbers = [sort, minModRevision, maxModRevision, minCreateRevision, maxCreateRevision]
+  return numbers.some(number => number !== 0) ? numbers : undefined
+}
+
 export class CommandReader {
   readonly #recent = recentKeys()
   #reader = new ByteReader(new Uint8Array(0))
+  #compareMin = compareMin
   life = ''
   number = 0
 
@@ -167,7 +219,8 @@ export class CommandReader {
     let operation = reader.byte()
     while (operation === code.life) {
       const version = reader.byte()
-      assert(version === formatVersion, 'commands are of a format this program reads', { version, formatVersion })
+      assert(version > 0 && version <= formatVersion, 'commands are of a format this program reads', { version, formatVersion })
+      this.#compareMin = version === 1 ? 0 : compareMin
       this.life = reader.key()
       this.number = 0
       operation = reader.byte()
@@ -184,12 +237,7 @@ export class CommandReader {
       case code.delete:
         return this.#range('delete') as Command
       case code.txn:
-        return {
-          type: 'txn',
-          compares: this.#list(() => this.#compare()),
-          success: this.#list(() => this.#op()),
-          failure: this.#list(() => this.#op())
-        }
+        return this.#txn()
       case code.compact:
         return { type: 'compact', revision: reader.number() }
       case code.leaseGrant:
@@ -198,9 +246,30 @@ export class CommandReader {
         return { type: 'leaseRevoke', id: reader.number() }
       case code.leaseCheckpoint:
         return { type: 'leaseCheckpoint', id: reader.number(), remainingTtlSeconds: reader.number() }
+      case code.alarm:
+        return this.#alarm()
       default:
         throw new RangeError(`unknown command ${operation}`)
     }
+  }
+
+  #txn(): Txn {
+    return {
+      type: 'txn',
+      compares: this.#list(() => this.#compare()),
+      success: this.#list(() => this.#op()),
+      failure: this.#list(() => this.#op())
+    }
+  }
+
+  #alarm(): RaiseAlarm | LowerAlarm {
+    const reader = this.#reader
+    const flags = reader.byte()
+    const member = (flags & alarmFlag.member) === 0 ? undefined : reader.key()
+    const alarm = (flags & alarmFlag.alarm) === 0 ? undefined : alarmTypes[reader.byte()]
+    if ((flags & alarmFlag.activate) === 0) return { type: 'alarm', action: 'deactivate', member, alarm }
+    if (member === undefined || alarm === undefined) throw new RangeError('an alarm without a member or a type')
+    return { type: 'alarm', action: 'activate', member, alarm }
   }
 
   #put(): Put {
@@ -226,7 +295,7 @@ export class CommandReader {
     const key = reader.key()
     const end = (flags & rangeFlag.end) === 0 ? undefined : reader.key()
     if (type === 'delete') return { type, key, end, prevKv: (flags & rangeFlag.prevKv) !== 0 }
-    return {
+    const query = {
       type,
       key,
       end,
@@ -234,6 +303,17 @@ export class CommandReader {
       limit: (flags & rangeFlag.limit) === 0 ? 0 : reader.number(),
       keysOnly: (flags & rangeFlag.keysOnly) !== 0,
       countOnly: (flags & rangeFlag.countOnly) !== 0
+    }
+    if ((flags & rangeFlag.refined) === 0) return query
+    const sort = reader.number()
+    return {
+      ...query,
+      sortOrder: sortOrders[sort & 3],
+      sortTarget: sortTargets[sort >> 2],
+      minModRevision: reader.number(),
+      maxModRevision: reader.number(),
+      minCreateRevision: reader.number(),
+      maxCreateRevision: reader.number()
     }
   }
 
@@ -246,7 +326,7 @@ export class CommandReader {
     const key = reader.key()
     const end = (head & 128) === 0 ? undefined : reader.key()
     if (target === 'value') return { key, end, result, target, value: reader.value() }
-    return { key, end, result, target, number: reader.number() }
+    return { key, end, result, target, number: reader.number() + this.#compareMin }
   }
 
   #op(): Op {
@@ -254,6 +334,7 @@ export class CommandReader {
     if (operation === code.put) return this.#put()
     if (operation === code.delete) return this.#range('delete')
     if (operation === code.range) return this.#range('range')
+    if (operation === code.txn) return this.#txn()
     throw new RangeError(`unknown operation ${operation} in a transaction`)
   }
 

@@ -1,7 +1,8 @@
 // Command: what changes the store, the same on every member, in the order of the Raft log.
 
+import type { Alarm, AlarmType } from './alarm.js'
 import type { Failure, KeyValue } from './key-value.js'
-import type { RangeQuery, RangeResult } from './keyspace.js'
+import type { RangeQuery, RangeResult } from './range-query.js'
 
 export interface Put {
   readonly type: 'put'
@@ -23,8 +24,8 @@ export interface Delete {
 export interface RangeOp extends RangeQuery {
   readonly type: 'range'
 }
-/** What a transaction does. Nested transactions will be one more member. */
-export type Op = Put | Delete | RangeOp
+/** What a transaction does. The compares of a nested one are of the state before the outermost. */
+export type Op = Put | Delete | RangeOp | Txn
 
 export const compareResults = ['equal', 'greater', 'less', 'notEqual'] as const
 export type CompareResult = (typeof compareResults)[number]
@@ -48,6 +49,20 @@ export type Command =
   | { readonly type: 'leaseGrant'; readonly id: number; readonly ttlSeconds: number }
   | { readonly type: 'leaseRevoke'; readonly id: number }
   | { readonly type: 'leaseCheckpoint'; readonly id: number; readonly remainingTtlSeconds: number }
+  | RaiseAlarm
+  | LowerAlarm
+
+export interface RaiseAlarm extends Alarm {
+  readonly type: 'alarm'
+  readonly action: 'activate'
+}
+export interface LowerAlarm {
+  readonly type: 'alarm'
+  readonly action: 'deactivate'
+  /** Absent: of all. */
+  readonly member?: string | undefined
+  readonly alarm?: AlarmType | undefined
+}
 
 export interface PutResult {
   readonly type: 'put'
@@ -58,7 +73,7 @@ export interface DeleteResult {
   readonly deleted: number
   readonly prevs: readonly KeyValue[]
 }
-export type OpResult = PutResult | DeleteResult | ({ readonly type: 'range' } & RangeResult)
+export type OpResult = PutResult | DeleteResult | ({ readonly type: 'range' } & RangeResult) | TxnResult
 export interface TxnResult {
   readonly type: 'txn'
   readonly succeeded: boolean
@@ -70,6 +85,7 @@ export type CommandResult =
   | TxnResult
   | { readonly type: 'compact' }
   | { readonly type: 'leaseGrant'; readonly id: number; readonly ttlSeconds: number }
-  | { readonly type: 'leaseRevoke' }
-  | { readonly type: 'leaseCheckpoint' }
+  | { readonly type: 'leaseRevoke'; readonly id: number }
+  | { readonly type: 'leaseCheckpoint'; readonly id: number; readonly remainingTtlSeconds: number }
+  | { readonly type: 'alarm'; readonly alarms: readonly Alarm[] }
   | Failure

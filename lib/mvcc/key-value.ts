@@ -38,7 +38,9 @@ const messages = {
   duplicateKey: 'etcdserver: duplicate key given in txn request',
   leaseNotFound: 'etcdserver: requested lease not found',
   leaseExists: 'etcdserver: lease already exists',
-  leaseTtlTooLarge: 'etcdserver: too large lease TTL'
+  leaseTtlTooLarge: 'etcdserver: too large lease TTL',
+  noSpace: 'etcdserver: mvcc: database space exceeded',
+  corrupt: 'etcdserver: corrupt cluster'
 } as const
 
 export type FailureCode = keyof typeof messages

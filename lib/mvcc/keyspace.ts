@@ -8,24 +8,12 @@
 
 import sortedBtree from 'sorted-btree'
 import { unbounded } from './key.js'
-import { isTombstone, type KeyValue, noValue, tombstone } from './key-value.js'
+import { isTombstone, type KeyValue, tombstone } from './key-value.js'
+import { answerOf, countNeeded, type RangeQuery, type RangeResult } from './range-query.js'
 
-export interface RangeQuery {
-  readonly key: string
-  readonly end?: string | undefined
-  /** 0 or absent: the current revision. */
-  readonly revision?: number | undefined
-  /** 0 or absent: no limit. */
-  readonly limit?: number | undefined
-  readonly keysOnly?: boolean | undefined
-  readonly countOnly?: boolean | undefined
-}
-export interface RangeResult {
-  readonly kvs: readonly KeyValue[]
-  /** Of all keys in the range, whatever the limit. */
-  readonly count: number
-  readonly more: boolean
-}
+/** What a version costs beside its key and value: about what it takes in memory, and in a database of etcd. */
+const versionBytes = 128
+const bytesOf = ({ key, value }: KeyValue): number => versionBytes + key.length + value.length
 
 export class KeyHistory {
   readonly key: string
@@ -57,6 +45,7 @@ export class Keyspace {
   readonly #log: KeyValue[] = []
   #logStart = 0
   #logBytes = 0
+  #bytes = 0
 
   get keys(): number {
     return this.#points.size
@@ -64,6 +53,10 @@ export class Keyspace {
   /** Of the values of all changes since the compaction. */
   get logBytes(): number {
     return this.#logBytes
+  }
+  /** Of all versions that can be read: what a quota bounds. */
+  get bytes(): number {
+    return this.#bytes
   }
   get logStart(): number {
     return this.#logStart
@@ -115,6 +108,7 @@ export class Keyspace {
     versions.push(kv)
     this.#log.push(kv)
     this.#logBytes += value.length
+    this.#bytes += bytesOf(kv)
     return kv
   }
 
@@ -124,12 +118,14 @@ export class Keyspace {
     const kv = tombstone(history.key, modRevision)
     history.versions.push(kv)
     this.#log.push(kv)
+    this.#bytes += bytesOf(kv)
   }
 
   /** Adds a version as it was, after all others of its key. `inLog` says whether it belongs to the changes. */
   restore(kv: KeyValue, inLog: boolean): void {
     const history = this.#points.get(kv.key) ?? this.#add(kv.key)
     history.versions.push(kv)
+    this.#bytes += bytesOf(kv)
     if (!inLog) return
     this.#log.push(kv)
     this.#logBytes += kv.value.length
@@ -151,16 +147,15 @@ export class Keyspace {
 
   range(query: RangeQuery, revision: number): RangeResult {
     const kvs: KeyValue[] = []
-    const limit = query.limit === undefined || query.limit === 0 ? Number.POSITIVE_INFINITY : query.limit
-    const wanted = query.countOnly === true ? 0 : limit
+    const needed = countNeeded(query)
     let count = 0
     this.visit(query, history => {
       const kv = history.at(revision)
       if (kv === undefined) return
-      if (count < wanted) kvs.push(query.keysOnly === true ? { ...kv, value: noValue } : kv)
+      if (count < needed) kvs.push(kv)
       count++
     })
-    return { kvs, count, more: query.countOnly !== true && count > kvs.length }
+    return answerOf(query, kvs, count)
   }
 
   /** Costs what was changed since the compaction before, not what there is. */
@@ -180,6 +175,7 @@ export class Keyspace {
     const latest = versions[place]
     if (latest === undefined) return
     const needless = isTombstone(latest) && latest.modRevision < revision ? place + 1 : place
+    for (let at = 0; at < needless; at++) this.#bytes -= bytesOf(versions[at] as KeyValue)
     if (needless === versions.length) {
       this.#points.delete(key)
       this.#order.delete(key)

@@ -5,11 +5,13 @@
 // Not here: time (LeaseClock), who may do what, what waits for consensus.
 
 import { unreachable } from '../std/index.js'
+import { Alarms } from './alarm.js'
 import type { Command, CommandResult, Delete, DeleteResult, Op, OpResult, Put, PutResult, RangeOp, Txn, TxnResult } from './command.js'
 import { CommandReader } from './command-codec.js'
 import { type Failure, failed, type KeyValue } from './key-value.js'
-import { Keyspace, type RangeQuery, type RangeResult } from './keyspace.js'
+import { Keyspace } from './keyspace.js'
 import { Leases, leaseTtlSecondsMax } from './lease.js'
+import type { RangeQuery, RangeResult } from './range-query.js'
 import { doCompare, misfitOfOps, txnOpsMaxDefault } from './txn.js'
 
 export interface MvccOptions {
@@ -18,9 +20,17 @@ export interface MvccOptions {
 }
 export type Answer = (life: string, number: number, result: CommandResult) => void
 
+/** Which branch of a transaction happens, and of each of those in it, in their order. */
+interface Branch {
+  readonly succeeded: boolean
+  readonly ops: readonly Op[]
+  readonly nested: readonly Branch[]
+}
+
 export class Mvcc {
   readonly keyspace = new Keyspace()
   readonly leases = new Leases()
+  readonly alarms = new Alarms()
   readonly #txnOpsMax: number
   readonly #commands = new CommandReader()
   #revision = 1 // As etcd: the first change is of revision 2.
@@ -58,7 +68,8 @@ export class Mvcc {
 
   apply(command: Command): CommandResult {
     this.#changes = 0
-    const result = this.#do(command)
+    const barred = this.alarms.size === 0 ? undefined : this.alarms.misfit(command)
+    const result = barred ?? this.#do(command)
     if (this.#changes > 0) this.#revision++
     return result
   }
@@ -99,7 +110,10 @@ export class Mvcc {
         return this.#revoke(command.id)
       case 'leaseCheckpoint':
         this.leases.checkpoint(command.id, command.remainingTtlSeconds)
-        return { type: 'leaseCheckpoint' }
+        return command
+      case 'alarm':
+        if (command.action === 'activate') return { type: 'alarm', alarms: [this.alarms.raise(command.member, command.alarm)] }
+        return { type: 'alarm', alarms: this.alarms.lower(command.member, command.alarm) }
       default:
         return unreachable(command)
     }
@@ -134,19 +148,39 @@ export class Mvcc {
 
   /** Everything that may fail is looked at before anything is changed. */
   #txn(txn: Txn): TxnResult | Failure {
-    const { compares, success, failure } = txn
     const misfit = misfitOfOps(txn, this.#txnOpsMax)
     if (misfit !== undefined) return misfit
-    const succeeded = compares.every(compare => doCompare(this.keyspace, compare))
-    const ops = succeeded ? success : failure
-    for (const op of ops) {
-      const wrong = op.type === 'put' ? this.misfitOfPut(op) : op.type === 'range' ? this.misfitOfRange(op) : undefined
-      if (wrong !== undefined) return wrong
-    }
-    return { type: 'txn', succeeded, results: ops.map(op => this.#op(op)) }
+    const branch = this.#branchOf(txn)
+    return this.#misfitOfBranch(branch, 'put') ?? this.#misfitOfBranch(branch, 'range') ?? this.#branch(branch)
   }
 
-  #op(op: Op): OpResult {
+  #branchOf({ compares, success, failure }: Txn): Branch {
+    const succeeded = compares.every(compare => doCompare(this.keyspace, compare))
+    const ops = succeeded ? success : failure
+    const nested: Branch[] = []
+    for (const op of ops) if (op.type === 'txn') nested.push(this.#branchOf(op))
+    return { succeeded, ops, nested }
+  }
+
+  /** As etcd: first all puts are looked at, then all ranges. */
+  #misfitOfBranch({ ops, nested }: Branch, type: 'put' | 'range'): Failure | undefined {
+    let place = 0
+    for (const op of ops) {
+      let misfit: Failure | undefined
+      if (op.type === 'txn') misfit = this.#misfitOfBranch(nested[place++] as Branch, type)
+      else if (op.type === type) misfit = op.type === 'put' ? this.misfitOfPut(op) : this.misfitOfRange(op)
+      if (misfit !== undefined) return misfit
+    }
+    return undefined
+  }
+
+  #branch({ succeeded, ops, nested }: Branch): TxnResult {
+    let place = 0
+    const results = ops.map((op): OpResult => (op.type === 'txn' ? this.#branch(nested[place++] as Branch) : this.#op(op)))
+    return { type: 'txn', succeeded, results }
+  }
+
+  #op(op: Exclude<Op, Txn>): OpResult {
     if (op.type === 'put') return this.#put(op)
     if (op.type === 'delete') return this.#delete(op)
     return this.#rangeOp(op)
@@ -183,6 +217,6 @@ export class Mvcc {
       if (kv !== undefined) this.#deleteKey(kv)
     }
     this.leases.revoke(id)
-    return { type: 'leaseRevoke' }
+    return { type: 'leaseRevoke', id }
   }
 }

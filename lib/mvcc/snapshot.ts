@@ -5,20 +5,22 @@
 // chunk     u32 length of the body, u32 CRC-32C of the body, body: u8 kind, then
 //   header    format version, revision, compacted revision
 //   leases    id, ttl, what a checkpoint left; ascending by id
+//   alarms    member, place among the types; in the order in which they were raised; from format version 2 on
 //   base      versions from before the compacted revision, in the order of their keys
 //   changes   all changes from the compacted revision on, in their order
 //   end       number of versions
 
 import { assert, crc32c } from '../std/index.js'
+import { type Alarm, alarmTypes } from './alarm.js'
 import { ByteReader, ByteWriter, recentKeys } from './bytes.js'
 import { unbounded } from './key.js'
 import { type KeyValue, tombstone } from './key-value.js'
 import { Mvcc, type MvccOptions } from './mvcc.js'
 
-const formatVersion = 1
+const formatVersion = 2
 const chunkBytesMin = 1 << 20
 const frameBytes = 8
-const kind = { header: 1, leases: 2, base: 3, changes: 4, end: 5 } as const
+const kind = { header: 1, leases: 2, base: 3, changes: 4, end: 5, alarms: 6 } as const
 
 export interface StoreHash {
   readonly hash: number
@@ -30,6 +32,7 @@ export interface StoreHash {
 interface Capture {
   readonly numbers: readonly number[]
   readonly leases: readonly (readonly number[])[]
+  readonly alarms: readonly Alarm[]
   readonly base: readonly KeyValue[]
   readonly changes: readonly KeyValue[]
 }
@@ -38,7 +41,7 @@ interface Capture {
 export function snapshot(store: Mvcc): Generator<Uint8Array, void, undefined> {
   const leases = store.leases.list().map(({ id, ttlSeconds, remainingTtlSeconds }) => [id, ttlSeconds, remainingTtlSeconds])
   const numbers = [formatVersion, store.revision, store.compactRevision]
-  return chunksOf({ numbers, leases, base: baseOf(store), changes: store.keyspace.changes(store.revision) })
+  return chunksOf({ numbers, leases, alarms: store.alarms.list(), base: baseOf(store), changes: store.keyspace.changes(store.revision) })
 }
 
 /** Of all that can be read up to `revision` (0: the current one). Members at the same revisions must agree. */
@@ -113,13 +116,19 @@ function baseOf(store: Mvcc): KeyValue[] {
   return base
 }
 
-function* chunksOf({ numbers, leases, base, changes }: Capture): Generator<Uint8Array, void, undefined> {
+function* chunksOf({ numbers, leases, alarms, base, changes }: Capture): Generator<Uint8Array, void, undefined> {
   const writer = new ByteWriter()
   writer.byte(kind.header)
   for (const number of numbers) writer.number(number)
   yield chunk(writer)
   writer.byte(kind.leases)
   for (const lease of leases) for (const number of lease) writer.number(number)
+  yield chunk(writer)
+  writer.byte(kind.alarms)
+  for (const { member, alarm } of alarms) {
+    writer.key(member)
+    writer.byte(alarmTypes.indexOf(alarm))
+  }
   yield chunk(writer)
   for (const [what, versions] of [[kind.base, base] as const, [kind.changes, changes] as const]) {
     for (let at = 0; at < versions.length; ) {
@@ -170,13 +179,21 @@ function restoreChunk(restoring: Restoring, reader: ByteReader): void {
   switch (what) {
     case kind.header: {
       const version = reader.number()
-      assert(version === formatVersion, 'a snapshot is of a format this program reads', { version, formatVersion })
+      assert(version > 0 && version <= formatVersion, 'a snapshot is of a format this program reads', { version, formatVersion })
       const revision = reader.number()
       store.stand(revision, reader.number())
       return
     }
     case kind.leases:
       while (!reader.done) store.leases.grant(reader.number(), reader.number(), reader.number())
+      return
+    case kind.alarms:
+      while (!reader.done) {
+        const member = reader.key()
+        const alarm = alarmTypes[reader.byte()]
+        assert(alarm !== undefined, 'an alarm is of a type this program knows')
+        store.alarms.raise(member, alarm)
+      }
       return
     case kind.base:
     case kind.changes:

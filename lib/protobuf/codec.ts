@@ -25,6 +25,8 @@ export interface Descriptor {
   readonly methods: Readonly<Record<string, MethodDescriptor>>
 }
 
+export const descriptorOf = (json: Uint8Array): Descriptor => JSON.parse(decoder.decode(json))
+
 export interface CodecOptions {
   /** Whether a field of bytes is a key: a string with a character for each byte. */
   readonly isKey: (field: string) => boolean

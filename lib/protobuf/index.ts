@@ -1,4 +1,4 @@
 // protobuf: messages of proto3 as plain objects, by a descriptor that the build makes.
 
-export { Codec, type CodecOptions, type Descriptor, type MethodDescriptor, type WireField, type WireType } from './codec.js'
+export { Codec, type CodecOptions, type Descriptor, descriptorOf, type MethodDescriptor, type WireField, type WireType } from './codec.js'
 export { WireFault } from './reader.js'

@@ -1,17 +1,29 @@
 // storage: what the apiserver needs of a store.
 
-export type {
-  StoreCompare,
-  StoreEvent,
-  StoreKeyValue,
-  StoreOp,
-  StoreOpResult,
-  StoreProtocol,
-  StoreRange,
-  StoreRangeAnswer,
-  StoreRef,
-  StoreTxn,
-  StoreTxnAnswer,
-  StoreWatch,
-  StoreWatchBatch
+export {
+  refusalCodes,
+  type StorageProtocol,
+  type StoreAlarm,
+  type StoreAlarmRequest,
+  type StoreAlarmType,
+  type StoreCompare,
+  type StoreDelete,
+  type StoreEvent,
+  type StoreKeyValue,
+  type StoreLease,
+  type StoreLeaseGrant,
+  type StoreOp,
+  type StoreOpResult,
+  type StoreProtocol,
+  type StorePut,
+  type StoreRange,
+  type StoreRangeAnswer,
+  type StoreRef,
+  type StoreRefusalCode,
+  type StoreSortOrder,
+  type StoreSortTarget,
+  type StoreTxn,
+  type StoreTxnAnswer,
+  type StoreWatch,
+  type StoreWatchBatch
 } from './store-protocol.js'

@@ -1,11 +1,23 @@
 // Answers: between the store's protocol (lib/storage) and the state machine's own terms (lib/mvcc).
 
 import { type Refusal, refuse } from '../actor/index.js'
-import type { CommandResult, Compare, FailureCode, Mvcc, Op, OpResult, Txn } from '../mvcc/index.js'
-import type { StoreCompare, StoreOp, StoreOpResult, StoreRange, StoreRangeAnswer, StoreTxn, StoreTxnAnswer } from '../storage/index.js'
+import type { CommandResult, Compare, Failure, FailureCode, Mvcc, Op, OpResult, Txn } from '../mvcc/index.js'
+import { misfitOfOps, txnOpsMaxDefault } from '../mvcc/index.js'
+import type {
+  StoreAlarm,
+  StoreCompare,
+  StoreLeaseGrant,
+  StoreOp,
+  StoreOpResult,
+  StoreRange,
+  StoreRangeAnswer,
+  StoreRefusalCode,
+  StoreTxn,
+  StoreTxnAnswer
+} from '../storage/index.js'
 
 /** The code of a refusal is the protocol's word; its detail is etcd's text, which clients of etcd compare. */
-const codes: Readonly<Record<FailureCode, string>> = {
+const codes: Readonly<Record<FailureCode, StoreRefusalCode>> = {
   compacted: 'compacted',
   future: 'future revision',
   emptyKey: 'empty key',
@@ -16,10 +28,12 @@ const codes: Readonly<Record<FailureCode, string>> = {
   duplicateKey: 'duplicate key',
   leaseNotFound: 'lease not found',
   leaseExists: 'lease exists',
-  leaseTtlTooLarge: 'lease ttl too large'
+  leaseTtlTooLarge: 'lease ttl too large',
+  noSpace: 'no space',
+  corrupt: 'corrupt'
 }
 
-const refusalOf = ({ code, message }: { code: FailureCode; message: string }): Refusal => refuse(codes[code], message)
+export const refusalOf = ({ code, message }: Failure): Refusal => refuse(codes[code], message)
 
 export function rangeAnswer(mvcc: Mvcc, query: StoreRange): StoreRangeAnswer | Refusal {
   const result = mvcc.range(query)
@@ -27,48 +41,69 @@ export function rangeAnswer(mvcc: Mvcc, query: StoreRange): StoreRangeAnswer | R
   return { kvs: result.kvs, count: result.count, more: result.more, revision: mvcc.revision }
 }
 
-export function txnAnswer(result: CommandResult, revision: number): StoreTxnAnswer | Refusal {
-  if (result.type === 'failed') return refusalOf(result)
-  if (result.type !== 'txn') return refuse('invalid', `a transaction was answered as ${result.type}`)
-  return { succeeded: result.succeeded, revision, results: result.results.map(opAnswer) }
-}
+/** What each command of a client is answered with. */
+export type CommandAnswer =
+  | StoreTxnAnswer
+  | StoreLeaseGrant
+  | { readonly alarms: readonly StoreAlarm[]; readonly revision: number }
+  | { readonly revision: number }
 
-export function compactAnswer(result: CommandResult, revision: number): { readonly revision: number } | Refusal {
-  return result.type === 'failed' ? refusalOf(result) : { revision }
+export function answerOf(result: CommandResult, revision: number): CommandAnswer | Refusal {
+  switch (result.type) {
+    case 'failed':
+      return refusalOf(result)
+    case 'txn':
+      return { succeeded: result.succeeded, revision, results: result.results.map(opAnswer) }
+    case 'leaseGrant':
+      return { id: result.id, ttlSeconds: result.ttlSeconds, revision }
+    case 'alarm':
+      return { alarms: result.alarms, revision }
+    default:
+      return { revision }
+  }
 }
 
 export const txnOf = ({ compares, success, failure }: StoreTxn): Txn => ({
   type: 'txn',
   compares: compares.map(compareOf),
-  success: success as readonly Op[],
-  failure: failure as readonly Op[]
+  success: success.map(opOf),
+  failure: failure.map(opOf)
 })
 
+const opOf = (op: StoreOp): Op => (op.type === 'txn' ? txnOf(op) : (op as Op))
+
 function compareOf(compare: StoreCompare): Compare {
-  const { key, result } = compare
-  if (compare.target === 'value') return { key, result, target: 'value', value: compare.operand }
-  return { key, result, target: compare.target, number: compare.operand }
+  const { key, end, result } = compare
+  if (compare.target === 'value') return { key, end, result, target: 'value', value: compare.operand }
+  return { key, end, result, target: compare.target, number: compare.operand }
 }
 
 function opAnswer(result: OpResult): StoreOpResult {
   switch (result.type) {
     case 'put':
-      return { type: 'put' }
+      return result.prev === undefined ? { type: 'put' } : { type: 'put', prev: result.prev }
     case 'delete':
       return { type: 'delete', deleted: result.deleted, prevs: result.prevs }
     case 'range':
       return { type: 'range', kvs: result.kvs, count: result.count, more: result.more }
+    case 'txn':
+      return { type: 'txn', succeeded: result.succeeded, results: result.results.map(opAnswer) }
   }
 }
 
 /** Why a transaction cannot be a command, before it is proposed: nothing malformed enters the log. */
-export function misfitOfTxn(txn: StoreTxn, bytesMax: number): Refusal | undefined {
-  let bytes = 0
-  const visit = (op: StoreOp): void => {
-    bytes += op.key.length + (op.type === 'put' ? op.value.length : 0)
-  }
-  txn.success.forEach(visit)
-  txn.failure.forEach(visit)
-  for (const compare of txn.compares) bytes += compare.key.length
-  return bytes > bytesMax ? refuse('request too large', 'etcdserver: request is too large') : undefined
+export function misfitOfTxn(txn: Txn, bytesMax: number): Refusal | undefined {
+  const misfit = misfitOfOps(txn, txnOpsMaxDefault)
+  if (misfit !== undefined) return refusalOf(misfit)
+  return bytesOfTxn(txn) > bytesMax ? refuse('request too large', 'etcdserver: request is too large') : undefined
 }
+
+/** Of keys and values. */
+function bytesOfTxn({ compares, success, failure }: Txn): number {
+  let bytes = 0
+  for (const { key } of compares) bytes += key.length
+  for (const ops of [success, failure]) for (const op of ops) bytes += bytesOfOp(op)
+  return bytes
+}
+
+const bytesOfOp = (op: Op): number => (op.type === 'txn' ? bytesOfTxn(op) : op.key.length + (op.type === 'put' ? op.value.length : 0))

@@ -1,18 +1,21 @@
 // store: a member of the replicated store: raft, wal and mvcc put together.
 
-export { compactAnswer, misfitOfTxn, rangeAnswer, txnOf } from './answers.js'
+export { alarmHandlers } from './alarming.js'
+export { misfitOfTxn, rangeAnswer, txnOf } from './answers.js'
 export { type RestoredMember, readParts, restoredMember, type StoppedDisk, stateOfStopped } from './backup.js'
+export { checkpointEveryMsDefault, checkpointLeases, leaseHandlers, newLeasing, revokeDue } from './leasing.js'
 export type { RecoveryArgs } from './life.js'
 export { logPart } from './log-part.js'
 export { isRemoved, memberHandlers, type StoreMember, type StoreMembers, watchPeers } from './membership.js'
-export { placeMembers, type StorePlace } from './placement.js'
+export { type Beside, placeMembers, type StorePlace } from './placement.js'
 export { process, sayGoodbye, sendNews } from './processing.js'
+export { enterUnasked, proposeHandlers, starting, toLeader, write } from './proposing.js'
 export type { StoreMemberProtocol } from './protocol.js'
 export { addRead } from './reading.js'
 export { begin } from './recovery.js'
-export { rejoinHandlers, removedReason } from './rejoining.js'
+export { noteRemoval, rejoinHandlers, removedReason } from './rejoining.js'
 export type { Replica } from './replica.js'
-export { isMute, isRoomDue, makeRoom, noSpaceLeft, stepWithin } from './room.js'
+export { isMute, isRoomDue, makeRoom, stepWithin } from './room.js'
 export {
   isSnapshotFault,
   readSnapshot,
@@ -27,4 +30,4 @@ export { receiveSnapshot } from './snapshot-receiving.js'
 export type { SnapshotPart } from './snapshot-sending.js'
 export { type SnapshotLimits, snapshotDue, snapshotLimits, takeSnapshot } from './snapshotting.js'
 export { type StoreStanding, type StoreStatus, standingSinkChanged, statusHandlers } from './status.js'
-export { addWatch, misfitOfWatch, sinkChanged } from './watching.js'
+export { notifyProgress, progressEveryMsDefault, sinkChanged, watchHandlers } from './watching.js'

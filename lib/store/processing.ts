@@ -2,7 +2,7 @@
 
 import { type Context, doubt, type Refusal, refuse } from '../actor/index.js'
 import type { Entry, Message, Ready, Snapshot } from '../raft/index.js'
-import { compactAnswer, txnAnswer } from './answers.js'
+import { demoteLeasing, noteLease, promoteLeasing } from './leasing.js'
 import { changeApplied, promoteReturning, settleChanges, watchPeers } from './membership.js'
 import { holdNews, takeNews } from './news.js'
 import type { StoreMemberProtocol } from './protocol.js'
@@ -36,9 +36,10 @@ export function process(ctx: MemberContext, replica: Replica): boolean {
   replica.received = undefined // Installed, or not wanted any more.
   answerReads(ctx, replica)
   loseLeadership(ctx, replica)
+  demoteLeasing(replica)
   settleChanges(ctx, replica)
   show(ctx, replica)
-  return pushEvents(ctx, replica)
+  return pushEvents(ctx, replica) || (replica.commands.count > 0 && !replica.room.isAsking) // What answers of reads proposed.
 }
 
 /** All commands of this batch are one entry. They wait if there is no room for it yet. */
@@ -108,16 +109,17 @@ function install(ctx: MemberContext, replica: Replica, { meta }: Snapshot): void
 
 function apply(ctx: MemberContext, replica: Replica, entry: Entry): void {
   const { mvcc, pending, life } = replica
+  promoteLeasing(ctx, replica, entry.term)
   replica.applied.index = entry.index
   if (entry.kind === 'config') changeApplied(ctx, replica, entry, replica.raft.applyChange(entry))
   else if (entry.data.length > 0) {
     mvcc.applyEntry(entry.data, (proposer, number, result) => {
+      noteLease(ctx, replica, result)
       if (proposer !== life) return
       const waiting = pending.get(number)
       if (waiting === undefined) return
       pending.delete(number)
-      if (waiting.kind === 'txn') ctx.answer(waiting.later, txnAnswer(result, mvcc.revision))
-      else if (waiting.later !== undefined) ctx.answer(waiting.later, compactAnswer(result, mvcc.revision))
+      if (waiting.later !== undefined) ctx.answer(waiting.later, waiting.answer(result, mvcc.revision))
     })
   }
   replica.applied.bytesSinceSnapshot += entry.data.length

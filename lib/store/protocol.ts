@@ -1,8 +1,10 @@
 // The whole protocol of a member: what clients ask, and what members ask of each other.
 
 import type { Stream } from '../actor/index.js'
+import type { Command } from '../mvcc/index.js'
 import type { Message } from '../raft/index.js'
-import type { StoreProtocol, StoreTxn, StoreTxnAnswer } from '../storage/index.js'
+import type { StoreLease, StoreProtocol } from '../storage/index.js'
+import type { CommandAnswer } from './answers.js'
 import type { StoreMembers } from './membership.js'
 import type { SnapshotPart } from './snapshot-sending.js'
 import type { StoreStanding, StoreStatus } from './status.js'
@@ -23,8 +25,10 @@ export interface StoreMemberProtocol extends StoreProtocol {
   /** Whether its disk has room for writes. */
   hasRoom(): boolean
   /** A write passed on by a member that does not lead; never passed on again. */
-  propose(txn: StoreTxn): StoreTxnAnswer
-  proposeCompact(request: { readonly revision: number }): { readonly revision: number }
+  propose(command: Command): CommandAnswer
+  /** keepAliveLease and lease, passed on to the leader. */
+  renewLease(lease: { readonly id: number }): { readonly ttlSeconds: number; readonly revision: number }
+  describeLease(query: { readonly id: number; readonly keys?: boolean }): StoreLease
   /** This member's term: whether it has company, asks who begins. Null of a member that lost its past. */
   currentTerm(): { readonly term: number | null }
   /** All members, as the leader sees them. Linearizable. */
@@ -42,10 +46,10 @@ export interface StoreMemberProtocol extends StoreProtocol {
   /** That member was removed: it is to stop. */
   removed(): void
   /**
-   * Of the leader, by a member that lost its past: it is a learner from then on, and begins with the leader's snapshot at that index or
+   * By a member that lost its past, of the leader, or of who may know it: it is a learner from then on, and begins with the leader's snapshot at that index or
    * later, which has that in it.
    */
-  rejoin(): { readonly index: number; readonly leaderTerm: number }
+  rejoin(): { readonly index: number; readonly leaderTerm: number } | { readonly askInstead: string }
   /** A part of this member's log from that index on, for who compares logs: no entry itself, only the hash of its kind and bytes. */
   log(from: { readonly index: number }): {
     readonly term: number
@@ -58,6 +62,4 @@ export interface StoreMemberProtocol extends StoreProtocol {
   status(): StoreStatus
   /** As it is, and again whenever the term or the leader is another. */
   standing(): Stream<StoreStanding>
-  /** The hash of the state at that revision (0: the newest): members that caught up agree on it. */
-  hash(at: { readonly revision: number }): { readonly hash: number; readonly revision: number; readonly compactRevision: number }
 }

@@ -1,7 +1,7 @@
 // Reading: linearizable reads, batched. All that were asked in one turn of the event loop share one round of
 // heartbeats (Raft §8, ReadIndex), and are answered together once this member has applied that index.
 
-import type { Context, Later } from '../actor/index.js'
+import type { Context, Later, Turn } from '../actor/index.js'
 import { refuse } from '../actor/index.js'
 import type { StoreRange } from '../storage/index.js'
 import { rangeAnswer } from './answers.js'
@@ -32,6 +32,14 @@ export function addRead(replica: Replica, read: Read): boolean {
   if (replica.reads.queued.length >= readsMax) return false
   replica.reads.queued.push(read)
   return true
+}
+
+/** A handler's read like any other: `run` once this member has all that was acknowledged before it was asked. */
+export function confirmed(ctx: Turn<any, any, any>, replica: Replica, run: (later: Later<any>) => void): Later<any> {
+  const later = ctx.defer()
+  const lost = (): void => ctx.answer(later, refuse('no leader', 'it leads no more'))
+  if (!addRead(replica, { kind: 'state', run: () => run(later), lost })) ctx.answer(later, refuse('overloaded', 'too many reads wait'))
+  return later
 }
 
 /** Asks Raft for the index that the reads queued so far must see. */

@@ -5,17 +5,17 @@
 // to others that rests on this member's disk is recorded after the save it rests on.
 
 import type { Context, Later } from '../actor/index.js'
-import { CommandWriter, type Mvcc, WatchHub } from '../mvcc/index.js'
+import { type CommandResult, CommandWriter, type Mvcc } from '../mvcc/index.js'
 import { type Message, Raft, type RaftConfig, type Recovered } from '../raft/index.js'
-import type { StoreTxnAnswer } from '../storage/index.js'
 import type { WalBatch, WalSnapshot, WalWriter } from '../wal/index.js'
+import { type Leasing, newLeasing } from './leasing.js'
 import type { WaitingChange, WaitingTransfer } from './membership.js'
 import { type News, noNews } from './news.js'
 import type { Reads } from './reading.js'
 import { type Room, spend } from './room.js'
 import type { SnapshotContent } from './snapshot-file.js'
 import type { StandingSinks } from './status.js'
-import type { Watching } from './watching.js'
+import { newWatching, type Watching } from './watching.js'
 
 export interface Replica {
   readonly clusterId: string
@@ -32,6 +32,7 @@ export interface Replica {
   transfer: WaitingTransfer | undefined
   readonly standing: StandingSinks
   readonly segments: { sequence: number; firstIndex: number }[]
+  leasing: Leasing
   mvcc: Mvcc
   numberLast: number
   shown: { readonly term: number; readonly leader: string | null; readonly isLearner: boolean; readonly isFull: boolean }
@@ -43,9 +44,12 @@ export interface Replica {
   received: SnapshotContent | undefined // Durable in its file, for Raft to install in the next batch.
 }
 
-export type Pending =
-  | { readonly kind: 'txn'; readonly term: number; readonly later: Later<StoreTxnAnswer> }
-  | { readonly kind: 'compact'; readonly term: number; readonly later: Later<{ readonly revision: number }> | undefined }
+export interface Pending {
+  readonly term: number
+  readonly later: Later<any> | undefined // Undefined: nobody waits.
+  /** What the result is to whoever waits: an answer of the protocol, or a refusal. */
+  readonly answer: (result: CommandResult, revision: number) => unknown
+}
 
 export interface ReplicaParts {
   readonly clusterId: string
@@ -69,12 +73,13 @@ export function newReplica({ clusterId, config, recovered, snapshot, mvcc, wal, 
     commands: new CommandWriter(life),
     pending: new Map(),
     reads: { queued: [], confirming: new Map(), confirmed: [], contextLast: 0, isCurrent: false },
-    watching: { hub: new WatchHub(mvcc), sinks: new Map(), idLast: 0 },
+    watching: newWatching(mvcc),
     news: noNews(),
     monitored: new Set(),
     changes: [],
     transfer: undefined,
     standing: new Set(),
+    leasing: newLeasing(),
     segments: [...segments],
     mvcc,
     numberLast: 0,

@@ -11,6 +11,7 @@ export interface StoreStatus {
   readonly raftIndex: number // Known to be committed.
   readonly appliedIndex: number
   readonly revision: number
+  readonly compactRevision: number
   /** Of the values in the history; the process keeps its state in memory. */
   readonly dbBytes: number
   readonly dbBytesInUse: number
@@ -56,6 +57,7 @@ function statusOf(address: string, { raft, applied, mvcc }: Replica): StoreStatu
     raftIndex: commit,
     appliedIndex: applied.index,
     revision: mvcc.revision,
+    compactRevision: mvcc.compactRevision,
     dbBytes,
     dbBytesInUse: dbBytes,
     isLearner: raft.membership.learners.includes(address),

@@ -133,7 +133,7 @@ export class TestCluster {
 const runTimeoutMs = 180_000
 const overdue = 124 // As timeout(1) says it.
 
-function run(file: string, args: readonly string[], env: Record<string, string>, timeoutMs = runTimeoutMs): Promise<Output> {
+export function run(file: string, args: readonly string[], env: Record<string, string>, timeoutMs = runTimeoutMs): Promise<Output> {
   return new Promise(resolve => {
     execFile(file, [...args], { env: { ...process.env, ...env }, maxBuffer: 32 << 20, timeout: timeoutMs }, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : error.killed === true ? overdue : 1

@@ -1,6 +1,7 @@
 // A naive store: every version of every key in one array, searched from one end to the other. And commands for it at random.
 
 import {
+  type Alarm,
   type Command,
   type CommandResult,
   type Compare,
@@ -25,6 +26,7 @@ export class Model {
   revision = 1
   compactRevision = 0
   leases = new Map<number, number>()
+  alarms: Alarm[] = []
 
   at(key: string, revision: number): KeyValue | undefined {
     const found = this.versions.filter(kv => kv.key === key && kv.modRevision <= revision).at(-1)
@@ -42,11 +44,40 @@ export class Model {
     if (query.key === '') return failed('emptyKey')
     if ((query.revision ?? 0) > this.revision) return failed('future')
     if (query.revision && query.revision < this.compactRevision) return failed('compacted')
-    const all = this.inRange(query, revision)
-    const kvs = query.countOnly
-      ? []
-      : all.slice(0, query.limit || undefined).map(kv => (query.keysOnly ? { ...kv, value: new Uint8Array(0) } : kv))
-    return { kvs, count: all.length, more: !query.countOnly && all.length > kvs.length }
+    const count = this.inRange(query, revision).length
+    if (query.countOnly) return { kvs: [], count, more: false }
+    const kvs = this.#chosen(query, this.inRange(query, revision))
+    const cut = kvs.slice(0, query.limit || undefined)
+    return { kvs: cut.map(kv => (query.keysOnly ? { ...kv, value: new Uint8Array(0) } : kv)), count, more: cut.length < kvs.length }
+  }
+
+  /** Sorted by comparing every pair: as often as something is out of place, it is moved. */
+  #chosen(query: RangeQuery, all: KeyValue[]): KeyValue[] {
+    const { sortOrder = 'none', sortTarget = 'key' } = query
+    const bounds = [query.minModRevision, query.maxModRevision, query.minCreateRevision, query.maxCreateRevision].map(bound => bound || 0)
+    const [minMod = 0, maxMod = 0, minCreate = 0, maxCreate = 0] = bounds
+    const isCutFirst = sortOrder === 'none' && bounds.every(bound => bound === 0) && query.limit
+    const kvs = (isCutFirst ? all.slice(0, (query.limit ?? 0) + 1) : all).filter(
+      kv =>
+        kv.modRevision >= minMod &&
+        kv.createRevision >= minCreate &&
+        (maxMod === 0 || kv.modRevision <= maxMod) &&
+        (maxCreate === 0 || kv.createRevision <= maxCreate)
+    )
+    const isBefore = (a: KeyValue, b: KeyValue): boolean => {
+      if (sortTarget === 'value') return Buffer.compare(a.value, b.value) < 0
+      if (sortTarget === 'key') return a.key < b.key
+      const field = { version: 'version', create: 'createRevision', mod: 'modRevision' } as const
+      return a[field[sortTarget]] < b[field[sortTarget]]
+    }
+    const isWrong = (a: KeyValue, b: KeyValue): boolean => (sortOrder === 'descend' ? isBefore(a, b) : isBefore(b, a))
+    for (let end = kvs.length; end > 0; end--) {
+      for (let at = 1; at < end; at++) {
+        const [a, b] = [kvs[at - 1] as KeyValue, kvs[at] as KeyValue]
+        if (isWrong(a, b)) kvs.splice(at - 1, 2, b, a)
+      }
+    }
+    return kvs
   }
 
   /** What a watch from `from` must see up to `to`. */
@@ -62,9 +93,19 @@ export class Model {
 
   apply(command: Command): CommandResult {
     const before = this.versions.length
+    const barred = this.#barred(command)
+    if (barred !== undefined) return barred
     const result = this.#do(command)
     if (this.versions.length > before) this.revision++
     return result
+  }
+
+  #barred(command: Command) {
+    const parts = command.type === 'txn' ? [...placed(command)].map(({ op }) => op.type) : [command.type]
+    const has = (...types: string[]): boolean => parts.some(type => types.includes(type))
+    if (this.alarms.some(({ alarm }) => alarm === 'corrupt') && has('put', 'delete', 'compact', 'leaseGrant', 'leaseRevoke'))
+      return failed('corrupt')
+    return this.alarms.some(({ alarm }) => alarm === 'noSpace') && has('put', 'leaseGrant') ? failed('noSpace') : undefined
   }
 
   #do(command: Command): CommandResult {
@@ -87,9 +128,18 @@ export class Model {
       case 'leaseRevoke':
         if (!this.leases.delete(command.id)) return failed('leaseNotFound')
         for (const kv of this.#current()) if (kv.lease === command.id) this.#op({ type: 'delete', key: kv.key })
-        return { type: 'leaseRevoke' }
+        return { type: 'leaseRevoke', id: command.id }
       case 'leaseCheckpoint':
-        return { type: 'leaseCheckpoint' }
+        return command
+      case 'alarm': {
+        const is = (alarm: Alarm): boolean =>
+          (command.member ?? alarm.member) === alarm.member && (command.alarm ?? alarm.alarm) === alarm.alarm
+        const alarms = this.alarms.filter(is)
+        if (command.action === 'deactivate') this.alarms = this.alarms.filter(alarm => !is(alarm))
+        else if (alarms.length === 0) alarms.push({ member: command.member, alarm: command.alarm })
+        if (command.action === 'activate' && !this.alarms.some(is)) this.alarms.push(...alarms)
+        return { type: 'alarm', alarms }
+      }
     }
   }
 
@@ -109,17 +159,36 @@ export class Model {
     return op.lease && !this.leases.has(op.lease) ? failed('leaseNotFound') : undefined
   }
 
-  #txn({ compares, success, failure }: Txn): CommandResult {
-    for (const ops of [success, failure]) {
-      const puts = ops.filter(op => op.type === 'put').map(op => op.key)
-      if (new Set(puts).size < puts.length) return failed('duplicateKey')
-      if (ops.some(op => op.type === 'delete' && puts.some(key => contains(op, key)))) return failed('duplicateKey')
+  #txn(txn: Txn): CommandResult {
+    const all = [...placed(txn)]
+    for (const { op } of all) {
+      if (op.type === 'put' && op.ignoreValue && op.value.length > 0) return failed('valueProvided')
+      if (op.type === 'put' && op.ignoreLease && op.lease) return failed('leaseProvided')
     }
+    if (all.some((one, at) => all.some((other, place) => place > at && areDouble(one, other)))) return failed('duplicateKey')
+    const taken = this.#taken(txn)
+    for (const type of ['put', 'range'])
+      for (const op of taken) {
+        const misfit = op.type === type ? this.#misfit(op) : undefined
+        if (misfit !== undefined) return misfit
+      }
+    const before = this.versions.length
+    return this.#branch(txn, before) as CommandResult
+  }
+
+  /** What will be done, nested ones in their place: all that decides is there before anything is. */
+  #taken({ compares, success, failure }: Txn): Op[] {
+    const ops = compares.every(compare => this.#holds(compare)) ? success : failure
+    return ops.flatMap(op => (op.type === 'txn' ? this.#taken(op) : [op]))
+  }
+
+  /** `before`: how many versions there were before the outermost began; compares are of that. */
+  #branch({ compares, success, failure }: Txn, before: number): OpResult {
+    const since = this.versions.splice(before)
     const succeeded = compares.every(compare => this.#holds(compare))
-    const ops = succeeded ? success : failure
-    const misfit = ops.map(op => this.#misfit(op)).find(found => found !== undefined)
-    if (misfit !== undefined) return misfit
-    return { type: 'txn', succeeded, results: ops.map(op => this.#op(op)) }
+    this.versions.push(...since)
+    const results = (succeeded ? success : failure).map(op => (op.type === 'txn' ? this.#branch(op, before) : this.#op(op)))
+    return { type: 'txn', succeeded, results }
   }
 
   #holds(compare: Compare): boolean {
@@ -133,7 +202,7 @@ export class Model {
     })
   }
 
-  #op(op: Op): OpResult {
+  #op(op: Exclude<Op, Txn>): OpResult {
     const main = this.revision + 1
     const changed = this.versions.at(-1)?.modRevision === main
     if (op.type === 'range')
@@ -158,6 +227,30 @@ export class Model {
     }
     return { type: 'delete', deleted: prevs.length, prevs: op.prevKv ? prevs : [] }
   }
+}
+
+/** An operation of any branch, however deep, and which branch it takes of which transactions to come to it. */
+interface Placed {
+  readonly op: Exclude<Op, Txn>
+  readonly path: ReadonlyMap<Txn, string>
+}
+
+function* placed(txn: Txn, path: ReadonlyMap<Txn, string> = new Map()): Generator<Placed> {
+  for (const branch of ['success', 'failure'] as const) {
+    const there = new Map([...path, [txn, branch]])
+    for (const op of txn[branch]) {
+      if (op.type === 'txn') yield* placed(op, there)
+      else yield { op, path: there }
+    }
+  }
+}
+
+/** Whether both may happen, and both change a key, and one puts it. */
+function areDouble(one: Placed, other: Placed): boolean {
+  if ([...one.path].some(([txn, branch]) => (other.path.get(txn) ?? branch) !== branch)) return false
+  const [a, b] = [one.op, other.op]
+  if (a.type === 'put') return (b.type === 'put' && a.key === b.key) || (b.type === 'delete' && contains(b, a.key))
+  return a.type === 'delete' && b.type === 'put' && contains(a, b.key)
 }
 
 const keys = ['a', 'b', 'b/1', 'b/2', 'b/3', 'b/3/x', 'c', 'é', '日', '\u{1F600}', '\uffee', 'z'].map(keyOfText)
@@ -189,14 +282,28 @@ export class Chance {
   }
   query(model: Model): RangeQuery {
     const revision = this.maybe(0.4) ? 0 : this.below(model.revision + 3)
-    return { ...this.range(), revision, limit: this.below(5), keysOnly: this.maybe(0.2), countOnly: this.maybe(0.1) }
+    const bound = (): number => (this.maybe(0.2) ? this.below(model.revision + 2) : 0)
+    return {
+      ...this.range(),
+      revision,
+      limit: this.below(5),
+      keysOnly: this.maybe(0.2),
+      countOnly: this.maybe(0.1),
+      sortOrder: this.of(['none', 'none', 'ascend', 'descend'] as const),
+      sortTarget: this.of(['key', 'key', 'version', 'create', 'mod', 'value'] as const),
+      minModRevision: bound(),
+      maxModRevision: bound(),
+      minCreateRevision: bound(),
+      maxCreateRevision: bound()
+    }
   }
   value(): Uint8Array {
     return Uint8Array.from({ length: this.below(4) }, () => this.below(3))
   }
   put(): Put {
     const lease = this.maybe(0.3) ? 1 + this.below(4) : 0
-    if (this.maybe(0.06)) return { type: 'put', key: this.key(), value: new Uint8Array(0), ignoreValue: true, lease }
+    if (this.maybe(0.06))
+      return { type: 'put', key: this.key(), value: this.maybe(0.3) ? this.value() : new Uint8Array(0), ignoreValue: true, lease }
     if (this.maybe(0.06)) return { type: 'put', key: this.key(), value: this.value(), ignoreLease: true, prevKv: true }
     return { type: 'put', key: this.key(), value: this.value(), lease, prevKv: this.maybe(0.5) }
   }
@@ -209,25 +316,35 @@ export class Chance {
     const range = this.maybe(0.8) ? { key: this.key() } : this.range()
     if (this.maybe(0.3)) return { ...range, result, target: 'value', value: this.value() }
     const target = this.of(['version', 'create', 'mod', 'lease'] as const)
-    const number = target === 'version' || target === 'lease' ? this.below(4) : this.below(model.revision + 2)
+    const number = (target === 'version' || target === 'lease' ? this.below(5) : this.below(model.revision + 3)) - 1
     return { ...range, result, target, number }
   }
-  op(model: Model): Op {
+  op(model: Model, depth = 0): Op {
+    if (depth < 3 && this.maybe(0.2)) return this.txn(model, depth + 1)
     if (this.maybe(0.5)) return this.put()
     return this.maybe(0.5) ? this.delete() : { type: 'range', ...this.query(model) }
   }
+  txn(model: Model, depth = 0): Txn {
+    const list = <T>(max: number, make: () => T): T[] => Array.from({ length: this.below(max) }, make)
+    return {
+      type: 'txn',
+      compares: list(3, () => this.compare(model)),
+      success: list(4, () => this.op(model, depth)),
+      failure: list(4, () => this.op(model, depth))
+    }
+  }
+  alarm(model: Model): Command {
+    const some = { member: this.maybe(0.5) ? 'm1' : 'm2', alarm: this.maybe(0.5) ? ('noSpace' as const) : ('corrupt' as const) }
+    if (model.alarms.length === 0 && this.maybe(0.5)) return { type: 'alarm', action: 'activate', ...some }
+    return this.maybe(0.7) ? { type: 'alarm', action: 'deactivate' } : { type: 'alarm', action: 'deactivate', member: some.member }
+  }
   command(model: Model): Command {
+    if (this.maybe(model.alarms.length > 0 ? 0.2 : 0.04)) return this.alarm(model)
     const kind = this.#random()
     if (kind < 0.4) return this.put()
     if (kind < 0.55) return this.delete()
     if (kind < 0.8) {
-      const list = <T>(max: number, make: () => T): T[] => Array.from({ length: this.below(max) }, make)
-      return {
-        type: 'txn',
-        compares: list(3, () => this.compare(model)),
-        success: list(4, () => this.op(model)),
-        failure: list(4, () => this.op(model))
-      }
+      return this.txn(model)
     }
     if (kind < 0.84) return { type: 'compact', revision: Math.max(0, model.revision + 1 - this.below(12)) }
     const id = 1 + this.below(4)

@@ -76,7 +76,11 @@ t.test('agrees with a naive store, through encoding, compaction and restoration'
     'keyNotFound',
     'leaseNotFound',
     'leaseExists',
-    'duplicateKey'
+    'duplicateKey',
+    'valueProvided',
+    'alarm',
+    'noSpace',
+    'corrupt'
   ]) {
     t.ok((seen.get(name) ?? 0) > 20, `${name}: ${seen.get(name)}`)
   }
@@ -274,5 +278,5 @@ t.test('batches of commands: joined, numbered, refused', async t => {
     } catch {}
   }
   t.throws(() => read(value(99, 0)), /unknown command 99/)
-  t.throws(() => read(value(1, 2, 0)), /format/)
+  t.throws(() => read(value(1, 3, 0)), /format/)
 })

@@ -3,10 +3,10 @@
 import { type Actor, refuse, type Sink, sleep } from '../../lib/actor/index.js'
 import { type Compare, type Failure, Mvcc, type Op, type OpResult, WatchHub } from '../../lib/mvcc/index.js'
 import type {
+  StorageProtocol,
   StoreCompare,
   StoreOp,
   StoreOpResult,
-  StoreProtocol,
   StoreTxn,
   StoreTxnAnswer,
   StoreWatchBatch
@@ -28,7 +28,7 @@ interface State {
 
 const refusalOf = ({ code, message }: Failure) => refuse(code === 'future' ? 'future revision' : code, message)
 
-export const memberActor: Actor<StoreProtocol, MemoryStore, State> = {
+export const memberActor: Actor<StorageProtocol, MemoryStore, State> = {
   name: 'member',
   init: (_ctx, store) => ({ store, hub: new WatchHub(store.mvcc), sinks: new Map(), watchLast: 0 }),
   on: {
@@ -62,7 +62,8 @@ export const memberActor: Actor<StoreProtocol, MemoryStore, State> = {
       const id = String(++state.watchLast)
       const sink = ctx.stream()
       state.sinks.set(id, sink)
-      state.hub.add({ id, ...request })
+      const { key, end, startRevision, prevKv = false } = request
+      state.hub.add({ id, key, end, startRevision, prevKv })
       return sink
     }
   },
@@ -99,6 +100,7 @@ function compareOf(compare: StoreCompare): Compare {
 }
 
 function resultOf(result: OpResult): StoreOpResult {
+  if (result.type === 'txn') return { ...result, results: result.results.map(resultOf) }
   return result.type === 'put' ? { type: 'put' } : result
 }
 

@@ -151,7 +151,7 @@ t.test('what cannot be done is refused, definitely', async t => {
     bench.write('a'),
     bench.put('range', range),
     bench.put('compact', { revision: 1 }),
-    bench.put('propose', { compares: [], success: [], failure: [] })
+    bench.put('propose', { type: 'txn', compares: [], success: [], failure: [] })
   ]
   bench.settle()
   for (const id of noLeader) t.match(bench.failure(id), { code: 'no leader', definite: true })

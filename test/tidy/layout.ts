@@ -77,6 +77,7 @@ export const layout: Readonly<Record<string, Folder>> = {
     imports: [
       ...component,
       'lib/storage',
+      'lib/protobuf',
       'lib/raft',
       'lib/wal',
       'lib/mvcc',

@@ -95,7 +95,7 @@ export class Call {
   #finished(): boolean {
     if (this.over) return false
     this.over = true
-    clearTimeout(this.#deadline)
+    if (this.#deadline !== undefined) clearTimeout(this.#deadline)
     this.#chunks = []
     return !this.stream.destroyed && !this.stream.closed
   }

@@ -46,7 +46,7 @@ export class GrpcListener {
   readonly #events: ListenerEvents
   readonly #sockets = new Set<Socket>()
   readonly #clients = new WeakMap<object, string | null>()
-  readonly #waiting = new Map<Call, { readonly headers: IncomingHttpHeaders; message: Uint8Array | undefined }>()
+  readonly #waiting = new Map<Call, IncomingHttpHeaders>() // Unary ones whose message is not there yet.
   #calls = 0
 
   constructor(options: GrpcListenOptions, events: ListenerEvents) {
@@ -105,34 +105,27 @@ export class GrpcListener {
     if (this.#calls > callsMax) return call.finish(grpcCodes.resourceExhausted, `${callsMax} calls are open`)
     call.requestStream = method.requestStream
     if (method.requestStream) this.#events.called(call, null, headers, this.#clientOf(stream))
-    else this.#waiting.set(call, { headers, message: undefined })
+    else this.#waiting.set(call, headers)
     call.read()
   }
 
-  /** Calls of one message are told whole. */
+  /** Calls of one message are told with it. */
   readonly #callEvents: CallEvents = {
     message: (call, message) => {
       if (call.requestStream) return this.#events.message(call, message)
-      const waiting = this.#waiting.get(call)
-      if (waiting === undefined || waiting.message !== undefined) return this.#misused(call, 'more than one')
-      waiting.message = message
+      const headers = this.#waiting.get(call)
+      if (headers === undefined) return // More than one: as grpc-go, nobody looks.
+      this.#waiting.delete(call)
+      this.#events.called(call, message, headers, this.#clientOf(call.stream))
     },
     halfClosed: call => {
       if (call.requestStream) return this.#events.halfClosed(call)
-      const waiting = this.#waiting.get(call)
-      this.#waiting.delete(call)
-      if (waiting?.message === undefined) return this.#misused(call, 'no')
-      this.#events.called(call, waiting.message, waiting.headers, this.#clientOf(call.stream))
+      if (this.#waiting.delete(call)) call.finish(grpcCodes.internal, 'no message where one was expected')
     },
     closed: call => {
       if (!this.#waiting.delete(call)) this.#events.closed(call)
     },
     drained: call => this.#events.drained(call)
-  }
-
-  #misused(call: Call, count: string): void {
-    this.#waiting.delete(call)
-    call.finish(grpcCodes.internal, `${count} message where one was expected`)
   }
 
   #clientOf(stream: ServerHttp2Stream): string | null {

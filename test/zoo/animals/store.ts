@@ -85,7 +85,7 @@ export const storeAnimals: readonly Animal[] = [
   {
     name: 'a write in doubt is passed on again',
     modelledOn: '[Jepsen: jetcd 0.8.2](https://jepsen.io/analyses/jetcd-0.8.2): a transaction that was retried took effect twice',
-    file: 'actors/store.ts',
+    file: 'lib/store/proposing.ts',
     replace: [
       [
         '  const outcome = yield* pass(leader as Ref<StoreMemberProtocol>)\n',

@@ -1,0 +1,66 @@
+// Proposing: how a command gets into the log: by the leader's own hand, or passed on to it once. Whoever receives it leads, or
+// says so. A command is never proposed by a member that leads no more: what a deposed leader thought due must not reach the new one.
+
+import { ask, type Context, doubt, type Flow, type Outcome, passOn, type Ref, type Refusal, refuse, type Turn } from '../actor/index.js'
+import type { Command } from '../mvcc/index.js'
+import { answerOf } from './answers.js'
+import type { StoreMemberProtocol } from './protocol.js'
+import type { Pending, Replica } from './replica.js'
+import { noSpaceLeft } from './room.js'
+
+export type MemberTurn = Turn<StoreMemberProtocol, any, any>
+
+export interface HasReplica {
+  readonly replica: Replica | undefined
+}
+
+const pendingMax = 100_000
+/** What a member over a full disk still takes of clients. */
+const makesRoom: ReadonlySet<Command['type']> = new Set(['compact', 'alarm'])
+
+export const starting = (): Refusal => refuse('no leader', 'this member is recovering')
+
+/** To be returned by a handler: what becomes of the command is its answer. */
+export function write(ctx: MemberTurn, replica: Replica, command: Command): any {
+  if (replica.raft.isLeader) return propose(ctx, replica, command)
+  return toLeader(replica, leader => ask(leader, ctx.leftMs, 'propose', command))
+}
+
+export const proposeHandlers = {
+  propose: (ctx: MemberTurn, { replica }: HasReplica, command: Command): any =>
+    replica?.raft.isLeader === true ? propose(ctx, replica, command) : refuse('no leader', 'it leads no more')
+}
+
+/** Of a leader. */
+export function propose(ctx: MemberTurn, replica: Replica, command: Command): any {
+  if (replica.room.isFull && !makesRoom.has(command.type)) return noSpaceLeft()
+  if (replica.pending.size >= pendingMax) return refuse('overloaded', `${pendingMax} writes wait`)
+  const later = ctx.defer()
+  try {
+    enter(replica, command, { later, answer: answerOf })
+  } catch (error) {
+    return refuse('invalid', String(error))
+  }
+  return later
+}
+
+/** Throws, and enters nothing, if the command cannot be written. */
+export function enter(replica: Replica, command: Command, { later, answer }: Pick<Pending, 'later' | 'answer'>): void {
+  const number = replica.numberLast + 1
+  replica.commands.add(number, command)
+  replica.numberLast = number
+  replica.pending.set(number, { term: replica.raft.term, later, answer })
+}
+
+/** Proposed by the leader for its own ends: nobody waits. */
+export const enterUnasked = (replica: Replica, command: Command): void => enter(replica, command, { later: undefined, answer: answerOf })
+
+export function* toLeader<V>(replica: Replica, pass: (leader: Ref<StoreMemberProtocol>) => Flow<Outcome<V>>): Flow<V | Refusal> {
+  const { leader } = replica.raft
+  if (leader === null) return refuse('no leader', 'etcdserver: no leader')
+  const outcome = yield* pass(leader as Ref<StoreMemberProtocol>)
+  if (outcome.ok) return outcome.value
+  return outcome.error.definite ? passOn(outcome.error) : doubt(outcome.error.code, outcome.error.detail)
+}
+
+export type MemberContext = Context<StoreMemberProtocol, any>
