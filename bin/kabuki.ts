@@ -18,6 +18,7 @@ import { etcdServers } from './commands/etcd.js'
 import { kubectl } from './commands/kubectl.js'
 import { type SimOptions, sim, workloadNames, workloadOf } from './commands/sim.js'
 import { status } from './commands/status.js'
+import { restoreStore, saveStore } from './commands/store.js'
 import { storeMembers } from './commands/store-members.js'
 import { up } from './commands/up.js'
 
@@ -115,7 +116,7 @@ program.command('down').description('stop the cluster').addOption(dataDir()).add
 
 program.command('status').description('show machines, threads, actors, leaders').addOption(dataDir()).addOption(output()).action(status)
 
-const store = program.command('store').description('the store of a cluster')
+const store = program.command('store').description('the store of a cluster: its members; its state as a file, and a new cluster with that')
 const storeCommand = (name: string, description: string): Command =>
   store.command(name).description(description).addOption(dataDir()).addOption(output())
 
@@ -144,6 +145,22 @@ program
   .passThroughOptions()
   .helpOption(false)
   .action(kubectl)
+
+store
+  .command('save')
+  .description('write the state of the store, as it is now, to a file; of a running cluster, or of one that is stopped')
+  .argument('<file>')
+  .addOption(dataDir())
+  .addOption(output())
+  .action(saveStore)
+store
+  .command('restore')
+  .description('make the data directory of a new cluster, with the state of a file; its revisions go on')
+  .argument('<file>')
+  .addOption(dataDir())
+  .option('--stores <n>', 'members of the new store: an odd number', odd, 3)
+  .addOption(output())
+  .action(restoreStore)
 
 const breaking = program.command('chaos').description('break an actor, a thread, a machine, or the links between machines')
 const target = '<actor|thread|machine>'

@@ -78,6 +78,8 @@ else {
     const dataDir = t.testdir()
     const cluster = await TestCluster.up({ dataDir: path.join(dataDir, 'data'), args: ['--etcd-servers', etcd.urls.join(',')] })
     t.teardown(() => cluster.end())
+    t.match(cluster.output, `kept in     ${etcd.urls.join(',')} under /registry`)
+    t.match(await cluster.kabukiOk('status'), `kept in      ${etcd.urls.join(',')} under /registry`)
     const { actors } = await cluster.status()
     t.same(
       actors.filter(({ actor }) => actor === 'store'),
