@@ -68,7 +68,7 @@ export class Model {
   /** Gives the answer, and takes a revision if anything changed. */
   apply(txn: StoreTxn): StoreTxnAnswer {
     this.#changing = []
-    const succeeded = txn.compares.every(compare => this.#holds(compare))
+    const succeeded = this.holds(txn.compares)
     const results = (succeeded ? txn.success : txn.failure).map(op => this.#do(op))
     if (this.#changing.length > 0) this.#events[++this.revision] = this.#changing
     return { succeeded, revision: this.revision, results }
@@ -79,6 +79,10 @@ export class Model {
     for (; this.revision > revision; this.revision--) {
       for (const { kv } of this.#events.pop() ?? []) this.#versions.get(kv.key)?.pop()
     }
+  }
+
+  holds(compares: readonly StoreCompare[]): boolean {
+    return compares.every(compare => this.#holds(compare))
   }
 
   #holds(compare: StoreCompare): boolean {
