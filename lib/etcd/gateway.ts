@@ -216,7 +216,14 @@ export class Gateway {
   }
 
   *#answer(call: GrpcCall, method: Method, flow: Flow<object | Fault>): Flow<void> {
-    const answer = yield* flow
+    let answer: object | Fault
+    try {
+      answer = yield* flow
+    } catch (error) {
+      // Nobody else would tell the client, who may wait for ever.
+      this.ctx.log('call failed', { method: call.method, detail: String(error) })
+      answer = new Fault({ code: grpcCodes.internal, text: 'etcdserver: internal error' })
+    }
     if (answer instanceof Fault) this.ctx.tell(this.port, 'finish', { id: call.id, ...answer.status })
     else this.ctx.tell(this.port, 'respond', { id: call.id, frame: this.frame(method.descriptor.response, answer) })
   }

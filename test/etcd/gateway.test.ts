@@ -292,6 +292,17 @@ t.test('without a leader a request waits, is sent again, and fails in the end; o
   scene.host.close()
 })
 
+t.test('a mistake of ours ends its call, and no other', async t => {
+  const scene = await new Scene({
+    range: () => ({ kvs: [{ key: 'a', value: 5 }], count: 1, more: false, revision: 9 }),
+    txn: () => ({ results: null })
+  }).ready()
+  t.same(await scene.answer(scene.call('KV/Put', { key: 'a' })), { code: grpcCodes.internal, text: 'etcdserver: internal error' })
+  t.ok(scene.host.logged.some(({ event }) => event === 'call failed'))
+  t.match(await scene.answer(scene.call('Maintenance/Status', {})), { version: /^3/ })
+  scene.host.close()
+})
+
 t.test('equal watches are one of the store’s, and are written the same bytes', async t => {
   const scene = await new Scene().ready()
   const calls = [1, 2, 3].map(() => scene.call('Watch/Watch', null))
