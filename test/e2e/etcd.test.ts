@@ -251,6 +251,12 @@ t.test('etcd’s API', { skip: missing ?? false, timeout: 600_000 }, async t => 
     const leader = await leaderOf()
     const at = Number(/control-(\d)/.exec(leader)?.[1])
     const rest = endpoints.filter((_, index) => index !== at)
+    const watch = new Etcdctl(cluster, [endpoints[at] as string]).start('watch', 'after')
+    const seen = (): string => watch.lines().join(' ')
+    await until('it watches', async () => {
+      await etcd.ok('put', 'after', 'nothing')
+      return seen().includes('PUT after nothing')
+    })
     await cluster.kabukiOk('chaos', 'kill', leader, '--for', '3s')
     t.equal(await etcd.okAt(rest, 'put', 'after', 'death'), 'OK', 'a write waits for the next leader')
     t.equal(
@@ -258,7 +264,14 @@ t.test('etcd’s API', { skip: missing ?? false, timeout: 600_000 }, async t => 
       'death',
       'the dead member’s own gateway waits for it'
     )
+    await until('a watch outlives its member', async () => seen().includes('PUT after death'))
     await cluster.kabukiOk('chaos', 'kill', `control-${at}/etcd`)
+    await until('and its gateway', async () => {
+      await etcd.okAt(rest, 'put', 'after', 'that')
+      return seen().includes('PUT after that')
+    })
+    watch.process.kill()
+    await etcd.okAt(rest, 'put', 'after', 'death')
     await until('the gateway is back', async () => (await etcd.run(['get', 'after'], [endpoints[at] as string])).code === 0)
   })
 
