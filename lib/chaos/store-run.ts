@@ -15,6 +15,7 @@ import {
 import { type LogRecord, Nemesis, type Pending, rootMachine, StrikeLog, World } from '../sim/index.js'
 import { forkSeed, type Random, seededRandom } from '../std/index.js'
 import type { StoreMemberProtocol } from '../store/index.js'
+import { LeaseRun } from './lease-run.js'
 import { type Member, Recorder } from './recorder.js'
 import { isFailing, kindsOf, type Run, type RunListener, type RunResult, type StoreCast } from './run.js'
 import { keyEnd, keyPrefix, type Running, StoreClient } from './store-client.js'
@@ -59,6 +60,7 @@ export class StoreRun {
   readonly #counts = new Map<StoreEventName, number>()
   readonly #decayed = new Set<string>() // Machines.
   readonly #nemesis: Nemesis
+  readonly #leases: LeaseRun | undefined
 
   constructor(plan: StorePlan, cast: StoreCast, logged: RunListener | undefined) {
     this.#plan = plan
@@ -89,6 +91,8 @@ export class StoreRun {
       corruptible: plan.corruptible,
       log: new StrikeLog(plan.strikes)
     })
+    if (plan.leases !== undefined)
+      this.#leases = new LeaseRun(this.#world, plan, plan.leases, seededRandom(forkSeed(random)), this.#running)
   }
 
   run(): Run {
@@ -104,11 +108,15 @@ export class StoreRun {
     this.#nemesis.heal()
     const recovered = majority && this.#probe(plan.members, healedMs + plan.recoveryMs, guarantees.recovery)
     const recoveredMs = world.nowMs - healedMs
+    const steadyUs = recovered ? world.timeline.nowUs : undefined
     this.#running.stopping = true
     world.runUntil(() => this.#clients.every(client => client.done), world.nowMs + plan.timeoutMs + quietMs)
+    if (recovered) this.#leases?.finish()
     const states = recovered ? this.#converged(world.nowMs + plan.recoveryMs) : []
     world.run(world.nowMs + quietMs)
     this.#violations.push(...checkCluster({ leaders: this.#leaders, states, logs: this.#logs.facts }))
+    const { inflicted } = this.#nemesis.log
+    this.#violations.push(...(this.#leases?.violations(steadyUs, this.#leaders, inflicted) ?? []))
     const result = this.#result(recovered, recoveredMs)
     return {
       result: isFailing(result) ? { ...result, strikes: this.#nemesis.log.inflicted } : result,
@@ -120,13 +128,14 @@ export class StoreRun {
   #result(isQuiet: boolean, recoveredMs: number): RunResult {
     const { operations } = this.#recorder
     const verdict = checkStore({
-      history: this.#recorder,
+      history: this.#leases === undefined ? this.#recorder : { ...this.#recorder, partial: true },
       isWhole: watch => watch.client.startsWith(allClients),
       compactedMax: this.#compactedMax(),
       isQuiet
     })
     const events = countEvents(this.#plan, operations, this.#watchers)
     for (const [event, count] of this.#counts) events[event] = count
+    Object.assign(events, this.#leases?.events(this.#leaders))
     events['doubt resolved'] = verdict.doubtsResolved
     events.election = Math.max(0, this.#leaders.length - 1)
     return {
@@ -140,7 +149,7 @@ export class StoreRun {
       strikes: [],
       clients: this.#clients.length,
       watchers: this.#watchers.length - this.#plan.members.length,
-      operations: operations.length,
+      operations: operations.length + (this.#leases?.operations.length ?? 0),
       acknowledged: operations.filter(({ kind, outcome }) => kind === 'txn' && outcome?.ok === true).length,
       inDoubt: events['indefinite write'] ?? 0,
       revisionLast: verdict.revisionLast,
@@ -180,6 +189,7 @@ export class StoreRun {
       ...(at < clients ? [{ name: `c${at}`, ...writer }] : []),
       ...(at < readers ? [{ name: `r${at}`, ...reader }] : [])
     ]).flat()
+    this.#clients.push(...(this.#leases?.start(machine) ?? []))
     roles.forEach(({ name, mix, thinkMs }, at) => {
       const random = fork(this.#clientRandom)
       if (at >= clientsMax) return
@@ -233,6 +243,12 @@ export class StoreRun {
         return this.#count('full disk')
       case 'hands over':
         return this.#count('hand-over')
+      case 'leases expired':
+        return this.#count('lease expired', Number(fields.leases))
+      case 'leases checkpointed':
+        return this.#count('lease checkpointed', Number(fields.leases))
+      case 'leases taken over':
+        return this.#count('leases taken over')
       case 'rejoined':
         return this.#count('rejoin')
       case 'failed':
