@@ -31,6 +31,8 @@ export interface ClusterShape {
   readonly images: readonly ModuleImage[]
   /** How long a node may be silent before it counts as NotReady; cluster clock. */
   readonly nodeGraceMs: number
+  /** Of each store's keyspace; 0: the store's default. */
+  readonly storeQuotaBytes: number
   /** Each store member answers etcd's API, the first on this port, the others on those after it. 0: none does. */
   readonly etcdPort: number
   /** In plain text, to everybody on this machine. */
@@ -48,6 +50,7 @@ export const defaultShape: ClusterShape = {
   unknownImages: 'fail',
   images: [],
   nodeGraceMs: 40_000,
+  storeQuotaBytes: 0,
   etcdPort: 0,
   etcdInsecure: false
 }
@@ -108,7 +111,8 @@ function controlPlane(shape: ClusterShape, ground: ClusterGround, index: number)
   const apiservers = apiserversOf(shape)
   const children: ChildSpec[] = []
   if (index < stores.length) {
-    const args: StoreArgs = { clusterId: ground.clusterId, members: stores, supervisor: clusterSupervisor }
+    const quota = shape.storeQuotaBytes > 0 ? { quotaBytes: shape.storeQuotaBytes } : {}
+    const args: StoreArgs = { clusterId: ground.clusterId, members: stores, supervisor: clusterSupervisor, ...quota }
     children.push(own(`${machine}/store`, 'store', args))
     if (shape.etcdPort > 0) children.push(own(`${machine}/etcd`, 'etcd', etcdArgs(shape, ground, index)))
   }

@@ -21,11 +21,13 @@ import {
   memberHandlers,
   misfitOfTxn,
   newLeasing,
+  newQuota,
   notifyProgress,
   placeMembers,
   process,
   progressEveryMsDefault,
   proposeHandlers,
+  quotaBytesDefault,
   type RecoveryArgs,
   type Replica,
   rangeAnswer,
@@ -70,6 +72,8 @@ export type StoreArgs = Omit<RecoveryArgs, 'raft'> & {
   /** How often what is left of leases enters the log, so that a new leader does not give all of it again. */
   readonly leaseCheckpointEveryMs?: number
   readonly watchProgressEveryMs?: number
+  /** Of the keyspace, all versions that can be read. */
+  readonly quotaBytes?: number
 }
 
 interface StoreState {
@@ -285,6 +289,7 @@ function* recoverFlow(ctx: StoreContext, state: StoreState): Flow<void> {
     extensionMs: electionMs,
     checkpointEveryMs: args.leaseCheckpointEveryMs ?? checkpointEveryMsDefault
   })
+  replica.quota = newQuota(args.quotaBytes ?? quotaBytesDefault)
   state.replica = replica
   watchPeers(ctx, replica)
   ctx.timer('tick', 'real', tickMs)

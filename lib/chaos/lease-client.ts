@@ -17,7 +17,13 @@ export interface LeaseDemand {
   readonly revoke: number
   /** Of leases: those that nobody renews from some time on. */
   readonly neglect: number
+  /** Of turns: how often a client waits for the last moment to renew. */
+  readonly lastMoment: number
   readonly checkpointEveryMs: number
+  /** Clients that only look, mostly at the leases granted last, and stay where they are answered: they see what a deposed leader tells. */
+  readonly onlookers: number
+  /** Of turns: with leases of anybody's. */
+  readonly meddle: number
 }
 
 interface Held {
@@ -26,6 +32,8 @@ interface Held {
   readonly isNeglected: boolean
   turnsLeft: number
   keys: number
+  /** On the client's clock. */
+  endsUs: number
 }
 
 const keyPrefix = 'l/'
@@ -35,6 +43,7 @@ const sharedMax = 20
 const turnsMax = 40
 const afterwards = 4 // Turns with a lease that is gone.
 const pauseMs = 20
+const aroundMs = 100
 
 /** What all of them know of each other, and what they saw. */
 export class LeaseLog {
@@ -90,8 +99,19 @@ export class LeaseClient {
       if (--this.#running.operationsLeft < 0) return
       if (this.#random() > 0.9) this.#member = this.#anyMember()
       if (held === undefined || held.turnsLeft <= 0) held = yield* this.#grant()
-      else if (this.#random() < 0.15) yield* this.#meddle()
+      else if (this.#random() < this.#demand.meddle) yield* this.#meddle()
       else yield* this.#tend(held)
+    }
+  }
+
+  *watch(): Flow<void> {
+    while (!this.#running.stopping) {
+      yield* sleep('real', -Math.log(1 - this.#random()) * this.#demand.thinkMs)
+      const id = this.#log.ids.at(-1 - Math.floor(this.#random() ** 2 * sharedMax))
+      if (id === undefined) continue
+      if (--this.#running.operationsLeft < 0) return
+      if (this.#random() < 0.8) yield* this.#look(id)
+      else yield* this.#keepAlive(id)
     }
   }
 
@@ -111,7 +131,9 @@ export class LeaseClient {
       ask(this.#member, this.#timeoutMs, 'grantLease', { id, ttlSeconds })
     )
     const isNeglected = this.#random() < this.#demand.neglect
-    return outcome.ok ? { id, ttlSeconds, isNeglected, turnsLeft: turnsMax, keys: 0 } : undefined
+    return outcome.ok
+      ? { id, ttlSeconds, isNeglected, turnsLeft: turnsMax, keys: 0, endsUs: this.#log.nowUs + ttlSeconds * 1e6 }
+      : undefined
   }
 
   *#tend(held: Held): Flow<void> {
@@ -122,9 +144,18 @@ export class LeaseClient {
     if (chance < 0.45) return yield* this.#look(id)
     if (chance < 0.6) return yield* this.#read(id)
     if (chance < 0.6 + this.#demand.revoke) return yield* this.#revoke(held)
+    if (chance > 1 - this.#demand.lastMoment) yield* this.#waitForEnd(held)
     if (held.isNeglected && held.turnsLeft < turnsMax / 2) return yield* this.#read(id)
     const outcome = yield* this.#keepAlive(id)
+    if (outcome.ok) held.endsUs = this.#log.nowUs + outcome.value.ttlSeconds * 1e6
     if (outcome.ok && outcome.value.ttlSeconds === 0) held.turnsLeft = Math.min(held.turnsLeft, afterwards)
+  }
+
+  /** Until some time before the lease ends, or about when it does: what comes then meets its revocation, or comes just in time. */
+  *#waitForEnd({ endsUs }: Held): Flow<void> {
+    const leftMs = (endsUs - this.#log.nowUs) / 1000
+    const ms = this.#random() < 0.5 ? leftMs * (0.5 + this.#random() / 2) : leftMs + (this.#random() - 0.3) * aroundMs
+    if (ms > 0) yield* sleep('real', ms)
   }
 
   /** With a lease of anybody's. */
@@ -132,7 +163,7 @@ export class LeaseClient {
     const id = pick(this.#random, this.#log.ids.slice(-sharedMax))
     const chance = this.#random()
     if (chance < 0.5) yield* this.#look(id)
-    else if (chance < 0.85) yield* this.#read(id)
+    else if (chance < 0.75) yield* this.#read(id)
     else yield* this.#keepAlive(id)
   }
 

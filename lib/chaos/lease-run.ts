@@ -32,9 +32,12 @@ export class LeaseRun {
 
   start(machine: string): Pending<void>[] {
     const clients: Pending<void>[] = []
-    for (let at = 0; at < this.#demand.clients; at++) {
-      const client = this.#client(`l${at}`)
-      if (at < this.#plan.clientsMax) clients.push(this.#world.newClient(`${machine}/l${at}`).run(() => client.run()))
+    for (let at = 0; at < this.#demand.clients + this.#demand.onlookers; at++) {
+      const looks = at >= this.#demand.clients
+      const name = `${looks ? 'o' : 'l'}${at}`
+      const client = this.#client(name)
+      if (at >= this.#plan.clientsMax) continue
+      clients.push(this.#world.newClient(`${machine}/${name}`).run(() => (looks ? client.watch() : client.run())))
     }
     return clients
   }

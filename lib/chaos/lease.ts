@@ -32,6 +32,9 @@ export const lease = storeWorkload({
       thinkMs: pick(random, [40, 150, 400]),
       revoke: sometimes(random, 0.6, 0.05),
       neglect: pick(random, [0.2, 0.5]),
+      lastMoment: pick(random, [0.05, 0.2]),
+      onlookers: between(random, 0, 2),
+      meddle: pick(random, [0.1, 0.3]),
       checkpointEveryMs: pick(random, [300, 1000, 300_000])
     }
   }),

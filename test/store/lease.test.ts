@@ -95,6 +95,27 @@ t.test('only a leader that a majority confirmed renews, and none that was depose
   t.match(bench.failure(passedOn), { code: 'no leader', definite: true }, 'but once')
 })
 
+t.test('over its quota a store raises the alarm and grows no more, until it has room and the alarm is lowered', async t => {
+  const bench = alone(undefined, { quotaBytes: 10_000 })
+  const put = (key: string): any =>
+    asked(bench, 'txn', { compares: [], success: [{ type: 'put', key, value: new Uint8Array(1000) }], failure: [] })
+  const took: string[] = []
+  while (took.length < 20 && put(`k${took.length}`).succeeded === true) took.push(`k${took.length}`)
+  t.equal(took.length, 8, 'of 1,130 bytes each')
+  const alarm = { member: self, alarm: 'noSpace' }
+  t.same(asked(bench, 'alarms', { action: 'get' }).alarms, [alarm], 'raised once, by the leader')
+  const gone = asked(bench, 'txn', { compares: [], success: [{ type: 'delete', key: 'k', end: 'l' }], failure: [] })
+  t.match(gone, { succeeded: true }, 'deletes pass')
+  asked(bench, 'compact', { revision: gone.revision })
+  t.match(put('a'), { code: 'no space', definite: true }, 'there is room, but the alarm is on')
+  asked(bench, 'alarms', { action: 'deactivate', ...alarm })
+  t.match(put('a'), { succeeded: true })
+  const from = bench.effects.length
+  const succeeded = Array.from({ length: 20 }, (_, at) => put(`b${at}`)).filter(answer => answer.succeeded === true).length
+  t.ok(succeeded > 0 && succeeded < 8, `${succeeded}`)
+  t.equal(bench.words(from).filter(word => word === 'save').length, succeeded + 1, 'one alarm, and what is refused enters no log')
+})
+
 t.test('alarms: of a full store nothing grows, of a corrupt one nothing changes; the next life knows them', async t => {
   const bench = alone()
   grant(bench, 7, 1000)

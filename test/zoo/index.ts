@@ -3,6 +3,7 @@
 import type { Animal } from './animal.js'
 import { actorAnimals } from './animals/actor.js'
 import { apiAnimals } from './animals/api.js'
+import { leaseAnimals } from './animals/lease.js'
 import { logAnimals } from './animals/log.js'
 import { mvccAnimals } from './animals/mvcc.js'
 import { raftAnimals } from './animals/raft.js'
@@ -15,6 +16,7 @@ const all: readonly Animal[] = [
   ...logAnimals,
   ...mvccAnimals,
   ...watchAnimals,
+  ...leaseAnimals,
   ...apiAnimals,
   ...actorAnimals
 ]
