@@ -3,31 +3,29 @@
 // It is a gateway: the member may die and come back, calls wait for it as long as etcd's would; and it may die itself, nothing is lost
 // but open streams. What it promises stands with lib/etcd/gateway.ts.
 
-import { type Actor, ask, type Flow, open, type Ref, sleep } from '../lib/actor/index.js'
+import { type Actor, ask, type Flow, machineOf, open, type Ref, sleep } from '../lib/actor/index.js'
 import {
   type EtcdProtocol,
-  type EtcdStore,
   type EtcdTimer,
   Gateway,
+  indexOfMachine,
   leaderlessMs,
   requestBytesMax,
   requestOverheadBytes
 } from '../lib/etcd/index.js'
 import { grpcPort, resourcesPort } from '../lib/ports/index.js'
 import { type Descriptor, descriptorOf } from '../lib/protobuf/index.js'
+import type { StoreMemberProtocol } from '../lib/store/index.js'
 
 export interface EtcdArgs {
   readonly cluster: string
-  /** The member beside it. */
-  readonly store: string
   readonly listen: {
     readonly address: string
-    readonly port: number
+    /** The one on machine `control-N` listens N ports further. */
+    readonly firstPort: number
     /** Absent: plain text. */
     readonly tls?: { readonly certPem: string; readonly keyPem: string; readonly clientCaPem: string }
   }
-  /** The client port of `control-N` is this one and N. */
-  readonly firstPort: number
 }
 
 const listenTimeoutMs = 5_000
@@ -37,7 +35,6 @@ const listenTriesMax = 100
 const standingTimeoutMs = 2_000
 const standingRetryMs = 50
 const standingIdleMs = 5_000
-const progressEveryMs = 10 * 60_000 // As etcd's --experimental-watch-progress-notify-interval.
 
 type EtcdContext = Gateway['ctx']
 
@@ -65,10 +62,6 @@ export const etcd: Actor<EtcdProtocol, EtcdArgs, State, EtcdTimer> = {
     grpcDrained: (_ctx, { gateway }, { id }) => gateway?.drained(id)
   },
   timers: {
-    progress(ctx, { gateway }) {
-      ctx.timer('progress', 'real', progressEveryMs)
-      gateway?.notifyProgress()
-    },
     leader: (_ctx, { gateway }) => gateway?.leaderLost()
   }
 }
@@ -79,25 +72,24 @@ function* start(ctx: EtcdContext, state: State, args: EtcdArgs): Flow<void> {
   const descriptor = descriptorOf(file.value)
   const scheme = args.listen.tls === undefined ? 'http' : 'https'
   const gateway = new Gateway(ctx, {
-    store: args.store as Ref<EtcdStore>,
+    store: `${machineOf(ctx.self)}/store` as string as Ref<StoreMemberProtocol>,
     cluster: args.cluster,
     descriptor,
-    clientUrlsOf: address => clientUrls(address, scheme, args)
+    clientUrlsOf: address => [`${scheme}://${args.listen.address}:${portOf(address, args)}`]
   })
   state.gateway = gateway
   ctx.run(followStanding(ctx, gateway))
   const port = yield* listen(ctx, args, descriptor)
   if (port === undefined) return
-  ctx.timer('progress', 'real', progressEveryMs)
   ctx.show({ ready: true, endpoint: `${scheme}://${args.listen.address}:${port}` })
 }
 
-function clientUrls(address: string, scheme: string, { listen, firstPort }: EtcdArgs): readonly string[] {
-  const index = /^control-(\d+)\//.exec(address)?.[1]
-  return index === undefined ? [] : [`${scheme}://${listen.address}:${firstPort + Number(index)}`]
-}
+/** Of a member, or of the gateway beside it. */
+const portOf = (address: string, { listen: { firstPort } }: EtcdArgs): number => firstPort + Number(indexOfMachine(machineOf(address)))
 
-function* listen(ctx: EtcdContext, { listen: { address, port, tls } }: EtcdArgs, descriptor: Descriptor): Flow<number | undefined> {
+function* listen(ctx: EtcdContext, args: EtcdArgs, descriptor: Descriptor): Flow<number | undefined> {
+  const { address, tls } = args.listen
+  const port = portOf(ctx.self, args)
   const methods = Object.fromEntries(Object.entries(descriptor.methods).map(([path, { requestStream }]) => [path, { requestStream }]))
   const options = { address, port, methods, messageBytesMax: requestBytesMax + requestOverheadBytes, ...(tls === undefined ? {} : { tls }) }
   for (let tries = 1; ; tries++) {
@@ -123,6 +115,7 @@ function* followStanding(ctx: EtcdContext, gateway: Gateway): Flow<void> {
       if (batch.kind === 'idle') continue
       const standing = batch.kind === 'items' ? batch.items.at(-1) : undefined
       if (standing === undefined) break
+      gateway.isLearner = standing.isLearner
       stand(ctx, gateway, standing.term, standing.leader)
     }
     stand(ctx, gateway, gateway.term, null)

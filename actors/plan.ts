@@ -112,9 +112,10 @@ function controlPlane(shape: ClusterShape, ground: ClusterGround, index: number)
   const children: ChildSpec[] = []
   if (index < stores.length) {
     const quota = shape.storeQuotaBytes > 0 ? { quotaBytes: shape.storeQuotaBytes } : {}
-    const args: StoreArgs = { clusterId: ground.clusterId, members: stores, supervisor: clusterSupervisor, ...quota }
+    const beside = shape.etcdPort > 0 ? [{ actor: 'etcd', args: etcdArgs(shape, ground) }] : []
+    const args: StoreArgs = { clusterId: ground.clusterId, members: stores, supervisor: clusterSupervisor, beside, ...quota }
     children.push(own(`${machine}/store`, 'store', args))
-    if (shape.etcdPort > 0) children.push(own(`${machine}/etcd`, 'etcd', etcdArgs(shape, ground, index)))
+    for (const { actor, args: its } of beside) children.push(own(`${machine}/${actor}`, actor, its))
   }
   // Each apiserver has its own way to a real etcd: what befalls one leaves the others alone.
   if (shape.etcd !== undefined && index < shape.apiservers) children.push(own(etcdStorage(index), 'etcd-storage', shape.etcd))
@@ -127,14 +128,11 @@ function controlPlane(shape: ClusterShape, ground: ClusterGround, index: number)
   return children
 }
 
-function etcdArgs({ etcdPort, etcdInsecure }: ClusterShape, { clusterId, tls }: ClusterGround, index: number): EtcdArgs {
-  return {
-    cluster: clusterId,
-    store: `${control(index)}/store`,
-    listen: { address: '127.0.0.1', port: etcdPort + index, ...(etcdInsecure ? {} : { tls }) },
-    firstPort: etcdPort
-  }
-}
+/** The same for all: from its own machine's name each knows its member and its port. */
+const etcdArgs = ({ etcdPort, etcdInsecure }: ClusterShape, { clusterId, tls }: ClusterGround): EtcdArgs => ({
+  cluster: clusterId,
+  listen: { address: '127.0.0.1', firstPort: etcdPort, ...(etcdInsecure ? {} : { tls }) }
+})
 
 /** One apiserver listens where clients look for it; several have an address each, and the fabric passes connections on. */
 function apiserverArgs(shape: ClusterShape, ground: ClusterGround, index: number): ApiserverArgs {

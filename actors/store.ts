@@ -8,6 +8,7 @@ import type { LeaseReads } from '../lib/raft/index.js'
 import {
   addRead,
   alarmHandlers,
+  type Beside,
   begin,
   checkpointEveryMsDefault,
   checkpointLeases,
@@ -22,6 +23,7 @@ import {
   misfitOfTxn,
   newLeasing,
   newQuota,
+  noteRemoval,
   notifyProgress,
   placeMembers,
   process,
@@ -65,6 +67,8 @@ export type StoreArgs = Omit<RecoveryArgs, 'raft'> & {
   readonly compactEveryMs?: number
   /** Of the whole cluster: starts the stores of members that are added, and ends those of members that are removed. */
   readonly supervisor?: string
+  /** Come and go with each member, on its machine. */
+  readonly beside?: readonly Beside[]
   /** Linearizable reads without a round of heartbeats while the leader's lease lasts. All members must agree; it rests on clocks: lib/raft/config.ts. */
   readonly leaseReads?: boolean
   /** Of values in the history: over it the leader forgets all but the newest quarter. */
@@ -84,6 +88,7 @@ interface StoreState {
   readonly unmonitored: Set<string> // Peers whose death was told: watched again when they speak.
   revisionToCompact: number
   compactionAsked: number // By excess of history.
+  isLeaving: boolean
   placed: object | undefined // The membership that the supervisor was told of last.
   readonly heard: Set<string> // Who spoke to this member while it recovers.
 }
@@ -128,6 +133,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
       unmonitored: new Set(),
       revisionToCompact: 0,
       compactionAsked: 0,
+      isLeaving: false,
       placed: undefined,
       heard: new Set()
     }
@@ -180,9 +186,10 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
       if (replica !== undefined) return { term: replica.raft.term }
       return isLost ? { term: null } : starting()
     },
-    removed(ctx, { args }) {
+    removed(ctx, state) {
+      if (state.replica === undefined || state.isLeaving) return
       ctx.log('removed', { toldBy: ctx.from })
-      leave(ctx, args)
+      leave(ctx, state)
     },
     ...memberHandlers,
     ...rejoinHandlers,
@@ -200,6 +207,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
       const { replica } = state
       if (replica === undefined) return
       if (!isMute(replica.room)) replica.raft.tick()
+      askWhetherRemoved(ctx, replica)
       revokeDue(ctx, replica)
     },
     again: () => undefined, // Its turn is followed by `settled`.
@@ -236,11 +244,19 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     if (isRoomDue(replica)) ctx.run(makeRoom(ctx, replica))
     if (snapshotDue(replica, snapshots)) ctx.run(takeSnapshot(ctx, replica))
     place(ctx, state, replica)
-    if (!isRemoved(ctx.self, replica)) return
+    if (!isRemoved(ctx.self, replica) || state.isLeaving) return
     ctx.log('removed', { index: replica.applied.index })
     sayGoodbye(ctx, replica)
-    leave(ctx, state.args)
+    leave(ctx, state)
   }
+}
+
+/** A learner does not campaign: it would never hear that it was removed. Who knows says so to whoever speaks to it. */
+function askWhetherRemoved(ctx: StoreContext, { raft }: Replica): void {
+  if (raft.isVoter || raft.leader !== null) return
+  const { voters, learners } = raft.membership
+  const other = [...voters, ...learners][Math.floor(ctx.random() * (voters.length + learners.length))]
+  if (other !== undefined && other !== ctx.self) ctx.tell(other as typeof ctx.self, 'raft', { messages: [] })
 }
 
 /** So much of the time for which followers stand by their leader that clocks may differ by a quarter, and a tick is lost. */
@@ -260,14 +276,21 @@ function place(ctx: StoreContext, state: StoreState, { raft }: Replica): void {
   if (!raft.isLeader) state.placed = undefined
   else if (state.placed !== raft.membership) {
     state.placed = raft.membership
-    placeMembers(ctx, supervisor as Ref<StorePlace>, raft.membership, { ...args, supervisor })
+    placeMembers(ctx, supervisor as Ref<StorePlace>, raft.membership, { ...args, supervisor }, args.beside ?? [])
   }
 }
 
 /** Removed: whoever supervises it is not to start it again. */
-function leave(ctx: StoreContext, { supervisor }: StoreArgs): void {
-  if (supervisor !== undefined) ctx.tell(supervisor as Ref<StorePlace>, 'displace', { address: ctx.self })
-  ctx.stop(removedReason)
+function leave(ctx: StoreContext, state: StoreState): void {
+  const { supervisor } = state.args
+  state.isLeaving = true
+  state.replica = undefined
+  function* end(): Flow<void> {
+    yield* noteRemoval(ctx)
+    if (supervisor !== undefined) ctx.tell(supervisor as Ref<StorePlace>, 'displace', { address: ctx.self })
+    ctx.stop(removedReason)
+  }
+  ctx.run(end())
 }
 
 function* recoverFlow(ctx: StoreContext, state: StoreState): Flow<void> {
@@ -281,7 +304,7 @@ function* recoverFlow(ctx: StoreContext, state: StoreState): Flow<void> {
   const replica = yield* begin(ctx, { ...args, raft }, lost, state.heard)
   if (typeof replica === 'string') {
     ctx.log('cannot begin', { reason: replica })
-    if (replica === removedReason) return leave(ctx, args)
+    if (replica === removedReason) return leave(ctx, state)
     return ctx.stop(replica)
   }
   replica.leasing = newLeasing({

@@ -47,6 +47,8 @@ export class Cluster {
   readonly kubeconfig: string
   /** Where etcd's API is answered, by store member; none unless asked for. */
   readonly etcdUrls: readonly string[]
+  /** The real etcd that keeps it, and where in it; empty: stores of its own do. */
+  readonly keptIn: string
   readonly runtime: Runtime
   readonly chaos: Chaos
   readonly plan: ClusterPlan
@@ -67,6 +69,7 @@ export class Cluster {
     ephemeral: boolean
     port: number
     etcdUrls: readonly string[]
+    keptIn: string
     runtime: Runtime
     plan: ClusterPlan
     addresses: ClaimedAddresses
@@ -75,6 +78,7 @@ export class Cluster {
     this.dataDir = parts.dataDir
     this.apiUrl = `https://127.0.0.1:${parts.port}`
     this.etcdUrls = parts.etcdUrls
+    this.keptIn = parts.keptIn
     this.kubeconfig = path.join(parts.dataDir, 'kubeconfig')
     this.runtime = parts.runtime
     this.plan = parts.plan
@@ -135,7 +139,8 @@ export class Cluster {
       ...(options.seed === undefined ? {} : { seed: options.seed })
     })
     undo.push(() => runtime.stop())
-    const cluster = new Cluster({ facts, dataDir, ephemeral, port, etcdUrls, runtime, plan: made, addresses })
+    const keptIn = shape.etcd === undefined ? '' : `${shape.etcd.servers.join(',')} under ${shape.etcd.prefix}`
+    const cluster = new Cluster({ facts, dataDir, ephemeral, port, etcdUrls, keptIn, runtime, plan: made, addresses })
     writeKubeconfig(cluster.kubeconfig, {
       cluster: 'kabuki',
       user: 'kubernetes-admin',

@@ -3,6 +3,7 @@
 import type { ActorLine, ClusterStatus, MachineStatus } from '../lib/cli/index.js'
 import { type ControlRequest, scaleMax, type ThreadStatus } from '../lib/host/index.js'
 import type { Cluster } from './cluster.js'
+import { freshSnapshot, type SnapshotPartParams, snapshotPart } from './store-control.js'
 
 export interface ChaosParams {
   readonly action: 'kill' | 'pause' | 'resume' | 'cut' | 'slow' | 'heal'
@@ -28,6 +29,10 @@ export async function answerControl(cluster: Cluster, { method, params }: Contro
       return { done: await wreak(cluster, params as ChaosParams) }
     case 'clock':
       return moveClock(cluster, params as ClockParams)
+    case 'freshSnapshot':
+      return freshSnapshot(cluster)
+    case 'snapshotPart':
+      return snapshotPart(cluster, params as SnapshotPartParams)
     case 'ready':
       await cluster.ready()
       return { api: cluster.apiUrl, kubeconfig: cluster.kubeconfig, etcd: cluster.etcdUrls }
@@ -78,6 +83,7 @@ async function statusOf(cluster: Cluster): Promise<ClusterStatus> {
     kubeconfig: cluster.kubeconfig,
     api: cluster.apiUrl,
     etcd: cluster.etcdUrls,
+    keptIn: cluster.keptIn,
     uptimeMs: performance.now() - cluster.startedMs,
     clusterTime: new Date(runtime.clock.nowMs()).toISOString(),
     timeScale: runtime.clock.scale,

@@ -18,6 +18,7 @@ import { etcdServers } from './commands/etcd.js'
 import { kubectl } from './commands/kubectl.js'
 import { type SimOptions, sim, workloadNames, workloadOf } from './commands/sim.js'
 import { status } from './commands/status.js'
+import { restoreStore, saveStore } from './commands/store.js'
 import { up } from './commands/up.js'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
@@ -83,7 +84,7 @@ program
   .addOption(
     new Option('--etcd-servers <urls>', 'a real etcd instead of stores: http(s)://host:port, with commas between')
       .argParser(etcdServers)
-      .conflicts('stores')
+      .conflicts(['stores', 'etcdPort', 'etcdInsecure'])
   )
   .option('--etcd-prefix <prefix>', 'where in that etcd the cluster is', '/registry')
   .option('--etcd-cafile <file>', 'the authority of the certificates of an https etcd; default: those of the system')
@@ -130,6 +131,23 @@ program
   .passThroughOptions()
   .helpOption(false)
   .action(kubectl)
+
+const keeping = program.command('store').description('save the state of a cluster to a file, or begin a new cluster with it')
+keeping
+  .command('save')
+  .description('write the state of the store, as it is now, to a file; of a running cluster, or of one that is stopped')
+  .argument('<file>')
+  .addOption(dataDir())
+  .addOption(output())
+  .action(saveStore)
+keeping
+  .command('restore')
+  .description('make the data directory of a new cluster, with the state of a file; its revisions go on')
+  .argument('<file>')
+  .addOption(dataDir())
+  .option('--stores <n>', 'members of the new store: an odd number', odd, 3)
+  .addOption(output())
+  .action(restoreStore)
 
 const breaking = program.command('chaos').description('break an actor, a thread, a machine, or the links between machines')
 const target = '<actor|thread|machine>'

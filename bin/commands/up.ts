@@ -35,8 +35,6 @@ const detachTimeoutMs = 60_000
 
 export async function up(options: UpOptions): Promise<void> {
   if (options.etcdInsecure === true && options.etcdPort === undefined) throw new Error('--etcd-insecure says how: --etcd-port says where')
-  if (options.etcdServers !== undefined && options.etcdPort !== undefined)
-    throw new Error('a real etcd answers for itself: leave --etcd-port out')
   if (options.detach === true) return detach(options)
   const startedMs = performance.now()
   const quiet = options.output === 'json'
@@ -70,6 +68,7 @@ export async function up(options: UpOptions): Promise<void> {
   const where = {
     api: cluster.apiUrl,
     ...etcdAccessOf(cluster.etcdUrls, cluster.dataDir),
+    ...(cluster.keptIn === '' ? {} : { keptIn: cluster.keptIn }),
     kubeconfig: cluster.kubeconfig,
     logs: path.join(cluster.dataDir, 'logs'),
     pid: process.pid
@@ -107,7 +106,7 @@ function etcdLines(etcd: EtcdAccess | undefined): string[] {
 }
 
 function summary(
-  where: { api: string; etcd?: EtcdAccess; kubeconfig: string; logs: string },
+  where: { api: string; etcd?: EtcdAccess; keptIn?: string; kubeconfig: string; logs: string },
   ms: number,
   { dataDir, etcdServers }: UpOptions
 ): string {
@@ -117,6 +116,7 @@ function summary(
     `kabuki is up (${ms} ms)`,
     `  api         ${where.api}`,
     ...etcdLines(where.etcd),
+    ...(where.keptIn === undefined ? [] : [`  kept in     ${where.keptIn}`]),
     `  kubeconfig  ${where.kubeconfig}`,
     `  logs        ${where.logs}`,
     `  try         export KUBECONFIG=${where.kubeconfig}; kubectl get nodes`,

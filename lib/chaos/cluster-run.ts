@@ -98,7 +98,7 @@ export class ClusterRun {
       seed: forkSeed(random),
       troubles: plan.troubles,
       kindsMin: plan.troubles.length,
-      machines: names,
+      machines: () => names,
       everyMs: plan.troubleEveryMs,
       corruptible: plan.corruptible,
       lastsMsMax: 8_000

@@ -13,6 +13,20 @@ const pauseMs = 20 // After a failure.
 const sessionShare = 0.95 // Of requests that go to the member asked before.
 const agoMax = 60 // Revisions that an old range or a compaction looks back.
 
+/** Of clients that only read. */
+export const readerMix: StoreMix = {
+  put: 0,
+  compareAndSwap: 0,
+  txn: 0,
+  multi: 0,
+  delete: 0,
+  range: 4,
+  oldRange: 0,
+  serializable: 0,
+  revision: 1,
+  compact: 0
+}
+
 export interface Running {
   stopping: boolean
   /** Of all clients together. */

@@ -20,6 +20,11 @@ export const storeEvents = [
   'watch slow', // Did not read for a while.
   'damaged log',
   'rejoin',
+  'member added',
+  'member promoted',
+  'member removed',
+  'member demoted',
+  'leadership moved',
   'full disk',
   'hand-over',
   'failed disk',

@@ -47,6 +47,10 @@ export interface StoreDemand {
   readonly perSecond: number
   /** Leases, and nobody who writes anything else: their ends are revisions that no client claims. */
   readonly leases?: LeaseDemand
+  /** Members come and go, about so often. Absent: they stay. */
+  readonly movesEveryMs?: number
+  /** Linearizable reads rest on leases, and so on clocks: none of them is broken then. */
+  readonly leaseReads?: boolean
 }
 
 export interface StorePlan extends StoreDemand {
@@ -106,13 +110,18 @@ export function storePlan(seed: number, salt: number, demand: (random: Random) =
   const members = Array.from({ length: size }, (_, at) => `control-${at}/store`)
   // A minority: more decay than that loses acknowledged writes, and rightly so.
   const minority = (size - 1) >> 1
-  const corruptible = members.slice(size - minority).map(member => member.split('/')[0] as string)
+  const moves = asked.movesEveryMs !== undefined
+  const decaying = moves ? Math.min(1, minority) : minority // Of members that may go at any time.
+  const corruptible = members.slice(size - decaying).map(member => member.split('/')[0] as string)
   const left = between(random, 1, Math.max(1, minority))
   const first = integerBelow(random, size)
   const drawn = random() < strandShare
   const sync = pick(random, [diskDefaults.syncUs, diskDefaults.syncUs, slowSyncUs])
   const strands = minority > 0 && (options.faults?.includes(strand) ?? drawn)
-  const may = allowed(storeTroubles, options.faults).filter(trouble => trouble !== 'corrupt' || minority > 0)
+  const may = allowed(storeTroubles, options.faults).filter(trouble => {
+    if (asked.leaseReads === true && (trouble === 'drift' || trouble === 'jump')) return false
+    return trouble !== 'corrupt' || minority > 0
+  })
   return {
     ...asked,
     seed,
@@ -135,6 +144,7 @@ export function storePlan(seed: number, salt: number, demand: (random: Random) =
     args: {
       clusterId,
       ...drawArgs(random),
+      ...(asked.leaseReads === true ? { leaseReads: true } : {}),
       ...(asked.leases === undefined ? {} : { leaseCheckpointEveryMs: asked.leases.checkpointEveryMs })
     },
     strikes: options.strikes,

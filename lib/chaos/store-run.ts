@@ -16,14 +16,22 @@ import { type LogRecord, Nemesis, type Pending, rootMachine, StrikeLog, World } 
 import { forkSeed, type Random, seededRandom } from '../std/index.js'
 import type { StoreMemberProtocol } from '../store/index.js'
 import { LeaseRun } from './lease-run.js'
+import { MemberMover } from './member-mover.js'
 import { type Member, Recorder } from './recorder.js'
 import { isFailing, kindsOf, type Run, type RunListener, type RunResult, type StoreCast } from './run.js'
-import { keyEnd, keyPrefix, type Running, StoreClient } from './store-client.js'
+import { keyEnd, keyPrefix, type Running, readerMix, StoreClient } from './store-client.js'
 import { countEvents, type StoreEventName } from './store-events.js'
 import { StoreLogs } from './store-logs.js'
-import type { StoreMix, StorePlan } from './store-plan.js'
+import type { StorePlan } from './store-plan.js'
 import { drawWatcher, StoreWatcher } from './store-watcher.js'
 
+const changeEvents: Readonly<Record<string, StoreEventName>> = {
+  addLearner: 'member added',
+  addVoter: 'member added',
+  promote: 'member promoted',
+  remove: 'member removed',
+  demote: 'member demoted'
+}
 const clientMachine = 'client-0'
 const startMs = 2000 // For the first election.
 const quietMs = 1000 // For watchers to catch up once their members have.
@@ -31,19 +39,6 @@ const pollMs = 200
 const probeTimeoutMs = 1000
 const allClients = 'observer'
 const readersShare = 0.5 // Of operations, where there are readers.
-
-const readerMix: StoreMix = {
-  put: 0,
-  compareAndSwap: 0,
-  txn: 0,
-  multi: 0,
-  delete: 0,
-  range: 4,
-  oldRange: 0,
-  serializable: 0,
-  revision: 1,
-  compact: 0
-}
 
 export class StoreRun {
   readonly #plan: StorePlan
@@ -61,6 +56,7 @@ export class StoreRun {
   readonly #decayed = new Set<string>() // Machines.
   readonly #nemesis: Nemesis
   readonly #leases: LeaseRun | undefined
+  readonly #mover: MemberMover | undefined
 
   constructor(plan: StorePlan, cast: StoreCast, logged: RunListener | undefined) {
     this.#plan = plan
@@ -75,14 +71,15 @@ export class StoreRun {
     })
     this.#recorder = new Recorder(this.#world)
     this.#logs = new StoreLogs(this.#world, plan.members)
+    this.#mover = this.#makeMover(cast)
     this.#world.onLog(record => this.#heard(record))
     if (logged !== undefined) this.#world.onLog(logged)
     for (const member of plan.members) this.#world.start(member, cast.store, { ...plan.args, members: plan.members })
     this.#nemesis = new Nemesis(this.#world, {
       seed: forkSeed(random),
       troubles: plan.troubles,
-      machines: plan.members.map(member => machineOf(member)),
-      actors: address => plan.members.includes(address),
+      machines: () => this.#all.map(member => machineOf(member)),
+      actors: address => this.#all.includes(address),
       everyMs: plan.troubleEveryMs,
       lastsMsMax: plan.troubleLastsMsMax,
       aim: () => this.#leaderMachine,
@@ -102,11 +99,13 @@ export class StoreRun {
     this.#logs.start()
     this.#startWatchers()
     this.#startClients()
+    const moving = this.#startMoving()
     this.#nemesis.rage(plan.safetyMs)
+    this.#settleMembers(moving)
     const majority = this.#healMajority()
     const healedMs = world.nowMs
     this.#nemesis.heal()
-    const recovered = majority && this.#probe(plan.members, healedMs + plan.recoveryMs, guarantees.recovery)
+    const recovered = majority && this.#probe(this.#members, healedMs + plan.recoveryMs, guarantees.recovery)
     const recoveredMs = world.nowMs - healedMs
     const steadyUs = recovered ? world.timeline.nowUs : undefined
     this.#running.stopping = true
@@ -114,6 +113,7 @@ export class StoreRun {
     if (recovered) this.#leases?.finish()
     const states = recovered ? this.#converged(world.nowMs + plan.recoveryMs) : []
     world.run(world.nowMs + quietMs)
+    if (recovered) this.#checkRemoved()
     this.#violations.push(...checkCluster({ leaders: this.#leaders, states, logs: this.#logs.facts }))
     const { inflicted } = this.#nemesis.log
     this.#violations.push(...(this.#leases?.violations(steadyUs, this.#leaders, inflicted) ?? []))
@@ -171,9 +171,9 @@ export class StoreRun {
 
   /** Starts again what has died, as a supervisor does; machines that are down are the nemesis's. */
   #supervise(): void {
-    const { restartMs, members } = this.#plan
+    const { restartMs } = this.#plan
     this.#world.at(this.#world.nowMs + restartMs, () => {
-      this.#world.restart(({ address }) => members.includes(address))
+      this.#world.restart(({ address }) => this.#all.includes(address) && this.#mover?.gone.has(address) !== true)
       this.#supervise()
     })
   }
@@ -193,7 +193,7 @@ export class StoreRun {
     roles.forEach(({ name, mix, thinkMs }, at) => {
       const random = fork(this.#clientRandom)
       if (at >= clientsMax) return
-      const client = new StoreClient(name, { ...this.#plan, mix, thinkMs }, random, this.#recorder, this.#running)
+      const client = new StoreClient(name, { ...this.#plan, members: this.#all, mix, thinkMs }, random, this.#recorder, this.#running)
       this.#clients.push(this.#world.newClient(`${machine}/${name}`).run(() => client.run()))
     })
   }
@@ -219,11 +219,20 @@ export class StoreRun {
 
   // What happens ---------------------------------------------------------------------------------------
 
-  #heard({ atUs, address, event, fields }: LogRecord): void {
+  #heard(record: LogRecord): void {
+    const { atUs, address, event, fields } = record
+    this.#mover?.heard(record)
     switch (event) {
       case 'became leader':
+        if (this.#mover?.removed.has(address) === true)
+          this.#violations.push(violation(guarantees.removedStops, `${address} at ${atUs} us leads term ${String(fields.term)}`))
         this.#leaders.push({ term: Number(fields.term), member: address, atUs })
         return
+      case 'membership changed': {
+        const changed = changeEvents[String(fields.kind)]
+        if (changed !== undefined) this.#count(changed)
+        return
+      }
       case 'snapshot installed':
         return this.#count('follower snapshot')
       case 'snapshot taken':
@@ -244,11 +253,10 @@ export class StoreRun {
       case 'hands over':
         return this.#count('hand-over')
       case 'leases expired':
-        return this.#count('lease expired', Number(fields.leases))
       case 'leases checkpointed':
-        return this.#count('lease checkpointed', Number(fields.leases))
+        return this.#count(event === 'leases expired' ? 'lease expired' : 'lease checkpointed', Number(fields.leases))
       case 'leases taken over':
-        return this.#count('leases taken over')
+        return this.#count(event)
       case 'rejoined':
         return this.#count('rejoin')
       case 'failed':
@@ -274,11 +282,67 @@ export class StoreRun {
     this.#counts.set(event, (this.#counts.get(event) ?? 0) + by)
   }
 
+  // Members --------------------------------------------------------------------------------------------
+
+  #makeMover(cast: StoreCast): MemberMover | undefined {
+    const { movesEveryMs, members, args, corruptible, troubles, salt, seed } = this.#plan
+    if (movesEveryMs === undefined) return undefined
+    return new MemberMover({
+      founders: members,
+      everyMs: movesEveryMs,
+      random: seededRandom(seed ^ (salt * 7)),
+      votersMin: corruptible.length > 0 && troubles.includes('corrupt') ? 3 : 1,
+      start: address => this.#world.start(address, cast.store, { ...args, members })
+    })
+  }
+
+  #startMoving(): Pending<void> | undefined {
+    const mover = this.#mover
+    return mover === undefined ? undefined : this.#world.client.run(() => mover.run())
+  }
+
+  /** Everybody that ever was a member. */
+  get #all(): readonly string[] {
+    return this.#mover?.known ?? this.#plan.members
+  }
+
+  /** Those of now. */
+  get #members(): readonly string[] {
+    return this.#mover?.members ?? this.#plan.members
+  }
+
+  /** Nothing is decided about members any more, and all know it. Else those left behind could be more than a minority, of members to come. */
+  #settleMembers(moving: Pending<void> | undefined): void {
+    const mover = this.#mover
+    if (mover === undefined || moving === undefined) return
+    mover.isStopping = true
+    this.#nemesis.heal()
+    const limitMs = this.#world.nowMs + this.#plan.recoveryMs
+    this.#world.runUntil(() => moving.done, limitMs)
+    const settled = (): boolean => this.#members.every(member => this.#leaderOf(member) !== undefined)
+    while (!settled() && this.#world.nowMs < limitMs) this.#world.run(this.#world.nowMs + pollMs)
+    this.#counts.set('leadership moved', mover.moved)
+  }
+
+  #leaderOf(member: string): string | undefined {
+    const answer = this.#world.client.call(member as Ref<StoreMemberProtocol>, quietMs, 'revision')
+    return answer.ok ? member : undefined
+  }
+
+  #checkRemoved(): void {
+    for (const member of this.#mover?.removed ?? []) {
+      if (!this.#world.lives(member)) continue
+      this.#violations.push(violation(guarantees.removedStops, `${member} still runs ${this.#world.nowMs} ms after the beginning`))
+    }
+  }
+
   // Liveness -------------------------------------------------------------------------------------------
 
   /** Heals all but a minority, if the seed says so: the others must do without it. */
   #healMajority(): boolean {
-    const { members, stranded, strandedFirst, recoveryMs } = this.#plan
+    const { strandedFirst, recoveryMs } = this.#plan
+    const members = this.#mover?.voters ?? this.#plan.members
+    const stranded = Math.min(this.#plan.stranded, (members.length - 1) >> 1)
     if (stranded === 0) return true
     // Those whose disks decayed are left behind first, and the others of them may wait: a damaged member asks every other (ADR 0004).
     const machines = [...members.slice(strandedFirst), ...members.slice(0, strandedFirst)].map(member => machineOf(member))
@@ -322,7 +386,7 @@ export class StoreRun {
   }
 
   #states(): MemberState[] {
-    return this.#plan.members.flatMap(member => {
+    return this.#members.flatMap(member => {
       const answer = this.#world.client.call(member as Ref<StoreMemberProtocol>, quietMs, 'hash', { revision: 0 })
       if (answer.ok) return [{ member, ...answer.value }]
       this.#violations.push(violation(guarantees.recovery, `${member} does not tell its hash: ${answer.error.detail}`))

@@ -34,6 +34,7 @@ export const guarantees = {
   leaderCompleteness: 'leader completeness: what was committed in a term is in the log of every later leader',
   committedSame: 'state machine safety: what is committed at an index is the same at every member',
   oneLeader: 'a term has at most one leader',
+  removedStops: 'a member that was removed hears of it, stops, and leads no more',
   noDamage: 'a log is found damaged only where its disk decayed',
   noFailure: 'no member fails by a fault of its own',
   majority: 'once a majority has healed, its members take writes again within the bound, whatever the others do',

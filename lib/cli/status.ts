@@ -10,6 +10,7 @@ export interface ClusterStatus {
   readonly kubeconfig: string
   readonly api: string
   readonly etcd: readonly string[] // Where etcd's API is answered.
+  readonly keptIn: string // The real etcd that keeps the cluster, and where in it; empty: stores of its own do.
   readonly uptimeMs: number
   readonly clusterTime: string // RFC 3339
   readonly timeScale: number
@@ -60,6 +61,7 @@ export function renderStatus(status: ClusterStatus): string {
       `cluster      ${status.id}   pid ${status.pid}   up ${formatDuration(status.uptimeMs)}   ${Math.round(status.memory.rssBytes / mib)} MiB`,
       `api          ${status.api}`,
       ...(status.etcd.length === 0 ? [] : [`etcd         ${status.etcd.join(',')}`]),
+      ...(status.keptIn === '' ? [] : [`kept in      ${status.keptIn}`]),
       `kubeconfig   ${status.kubeconfig}`,
       `cluster time ${status.clusterTime}${status.timeScale === 1 ? '' : `   at ${status.timeScale} times real time`}`,
       `leaders      ${Object.entries(leaders)

@@ -9,6 +9,7 @@ import { type GrpcConnectOptions, grpcClientPort } from '../ports/index.js'
 import { Codec, type Descriptor } from '../protobuf/index.js'
 import type { StorageProtocol } from '../storage/index.js'
 import { isOfMember, isOfTls, refusalOf } from './failures.js'
+import { everyKey, KeyPrefix } from './key-prefix.js'
 import { type EtcdHeader, type EtcdStatusResponse, etcdMethods, isKey } from './messages.js'
 import { misfitOfVersion, progressIsReliable } from './version.js'
 
@@ -31,9 +32,11 @@ const connectTimeoutMs = 5_000
 const verifyTimeoutMs = 2_000
 const retryMs = 200
 /** A cluster that is being started with us may not be there yet. */
-const startPatienceMs = 10_000
+const startPatienceMs = 5_000
 /** A member that holds still is passed over after this, if the read can wait for another. */
 const readPatienceMs = 1_000
+/** Who gave up on a call that was under way for so long takes the member for one that holds still. */
+const suspectMs = 800
 
 /** Why a member cannot be used. `permanent`: waiting does not help. */
 interface Trouble {
@@ -51,6 +54,8 @@ export class EtcdConnection {
   #at = 0
   #clusterId: bigint | undefined
   #version = ''
+  #isUsed = false // Until then `start` says how it stands.
+  #problem = '' // As shown: no member answered the last call that tried them all.
 
   constructor(ctx: EtcdContext, config: EtcdConfig, descriptor: Descriptor) {
     this.codec = new Codec(descriptor, { isKey })
@@ -71,6 +76,7 @@ export class EtcdConnection {
     const startedMs = this.#ctx.nowMs
     for (;;) {
       const troubles: Trouble[] = []
+      let isDenied = false
       for (const member of this.#members) {
         const trouble = yield* this.#verify(member, verifyTimeoutMs)
         if (trouble !== undefined) {
@@ -78,14 +84,35 @@ export class EtcdConnection {
           continue
         }
         this.#at = this.#members.indexOf(member)
-        this.#show()
-        return true
+        if (yield* this.#mayRead(member)) return true
+        isDenied = true
+        break
       }
-      const isOver = this.#ctx.nowMs - startedMs >= startPatienceMs || troubles.every(({ permanent }) => permanent)
-      const problem = troubles.map(({ problem }) => problem).join('; ')
-      this.#ctx.show({ ready: false, problem, ...(isOver ? { fatal: true } : {}) })
+      if (!isDenied) this.#showTroubles(troubles, this.#ctx.nowMs - startedMs)
       yield* sleep('real', retryMs)
     }
+  }
+
+  #showTroubles(troubles: readonly Trouble[], forMs: number): void {
+    const isOver = forMs >= startPatienceMs || troubles.every(({ permanent }) => permanent)
+    const problem = troubles.map(({ problem }) => problem).join('; ')
+    this.#ctx.show({ ready: false, problem, ...(isOver ? { fatal: true } : {}) })
+  }
+
+  /** What is watched must be allowed to be read, or the apiserver would ask in vain for ever. */
+  *#mayRead({ endpoint, hasProgress }: EtcdMember): Flow<boolean> {
+    const { key, end } = hasProgress ? new KeyPrefix(this.#config.prefix).all : everyKey
+    const request = { key, rangeEnd: end, limit: 1, keysOnly: true }
+    const answer = yield* this.call(etcdMethods.range, request, verifyTimeoutMs, true)
+    const isDenied = answer instanceof Refusal && answer.code === 'denied'
+    if (!isDenied) {
+      this.#isUsed = true
+      this.#show()
+    } else {
+      const what = hasProgress ? `keys from ${key} to ${end}` : `all keys, as is needed with its version ${this.#version}`
+      this.#ctx.show({ ready: false, fatal: true, problem: `etcd at ${endpoint} does not let us read ${what}: ${answer.detail}` })
+    }
+    return !isDenied
   }
 
   /** One request and its answer, decoded. A read may be sent again. */
@@ -97,15 +124,15 @@ export class EtcdConnection {
       const member = this.current
       const isLast = tries >= this.#members.length
       const leftMs = Math.max(1, deadlineMs - this.#ctx.nowMs)
-      const answer: Outcome<Uint8Array> = yield* this.#ask(
-        member,
-        method,
-        message,
-        isRead && !isLast ? Math.min(leftMs, readPatienceMs) : leftMs
-      )
-      if (answer.ok) return this.decoded(response, answer.value)
+      const patienceMs = isRead && !isLast ? Math.min(leftMs, readPatienceMs) : leftMs
+      const answer = yield* this.#watched(member, this.#ask(member, method, message, patienceMs))
+      if (answer.ok) {
+        if (this.#problem !== '') this.#show('')
+        return this.decoded(response, answer.value)
+      }
       if (!isOfMember(answer.error)) return refusalOf(answer.error)
       this.leave(member)
+      if (isLast) this.#show(`${answer.error.code} ${answer.error.detail}`)
       if (isLast || this.#ctx.nowMs >= deadlineMs || !(isRead || answer.error.definite)) return refusalOf(answer.error)
     }
   }
@@ -141,6 +168,19 @@ export class EtcdConnection {
     return this.#ctx.port(grpcClientPort)
   }
 
+  /** Who asked may give up, and this flow end with it, before the member was found to hold still: then it is left here. */
+  *#watched<T>(member: EtcdMember, asking: Flow<T>): Flow<T> {
+    const startMs = this.#ctx.nowMs
+    let isOver = false
+    try {
+      const answer = yield* asking
+      isOver = true
+      return answer
+    } finally {
+      if (!isOver && this.#ctx.nowMs - startMs >= suspectMs) this.leave(member)
+    }
+  }
+
   *#ask(member: EtcdMember, method: string, message: Uint8Array, timeoutMs: number): Flow<Outcome<Uint8Array>> {
     if (!member.isVerified) {
       const trouble = yield* this.#verify(member, Math.min(timeoutMs, verifyTimeoutMs))
@@ -156,14 +196,18 @@ export class EtcdConnection {
     const message = this.codec.encode(request, {})
     const answer = yield* ask(this.#port, timeoutMs, 'unary', { endpoint, method: etcdMethods.status, message })
     if (!answer.ok) {
-      const ofTls = isOfTls(answer.error)
+      const { error } = answer
+      if (refusalOf(error).code === 'denied')
+        return { error, problem: `etcd at ${endpoint} does not let us in: ${error.detail}`, permanent: true }
+      const ofTls = isOfTls(error)
       const what = ofTls ? 'the certificates and etcd do not fit' : 'cannot reach etcd'
-      return { error: answer.error, problem: `${what} at ${endpoint}: ${answer.error.code} ${answer.error.detail}`, permanent: ofTls }
+      return { error, problem: `${what} at ${endpoint}: ${error.code} ${error.detail}`, permanent: ofTls }
     }
     const status = this.decoded<EtcdStatusResponse>(response, answer.value)
     const misfit = status instanceof Refusal ? status.detail : this.#misfitOf(status)
     if (misfit !== undefined || status instanceof Refusal) {
       const problem = `etcd at ${endpoint} cannot be used: ${misfit}`
+      this.#ctx.log('a member of etcd cannot be used', { endpoint, reason: misfit ?? '' })
       return { error: { code: 'UNAVAILABLE', detail: problem, definite: true }, problem, permanent: true }
     }
     this.#clusterId = (status.header as EtcdHeader).clusterId
@@ -182,7 +226,10 @@ export class EtcdConnection {
     return leader === 0n ? 'it knows no leader' : undefined
   }
 
-  #show(): void {
-    this.#ctx.show({ ready: true, endpoint: this.current.endpoint, version: this.#version })
+  #show(problem = this.#problem): void {
+    this.#problem = problem
+    if (!this.#isUsed) return
+    const facts = { endpoint: this.current.endpoint, version: this.#version }
+    this.#ctx.show(problem === '' ? { ready: true, ...facts } : { ready: false, ...facts, problem })
   }
 }

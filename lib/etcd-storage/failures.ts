@@ -1,4 +1,4 @@
-// Failures: what etcd says when it cannot (api/v3rpc/rpctypes/error.go), in the words of StoreProtocol.
+// Failures: what etcd says when it cannot (api/v3rpc/rpctypes/error.go), in the words of StorageProtocol.
 //
 // Of a write the port tells whether it may have happened; that is kept, but where etcd's text says more than its code.
 
@@ -27,8 +27,13 @@ const codes: Readonly<Record<string, string>> = {
 /** Before it reaches Raft a request is turned away where there is no leader (v3rpc/interceptor.go); all else of this kind may have been proposed. */
 const noLeader = 'etcdserver: no leader'
 
+/** gRPC's own limit turns away what is far larger than etcd's (grpc-go, rpc_util.go). */
+const tooLarge = /received message larger than max|message after decompression larger than max/
+
+const codeOf = (detail: string): string | undefined => codes[detail] ?? (tooLarge.test(detail) ? 'request too large' : undefined)
+
 export function refusalOf({ code, detail, definite }: Failure): Refusal {
-  const known = codes[detail]
+  const known = codeOf(detail)
   if (known !== undefined) return refuse(known, detail)
   if (detail === noLeader) return refuse('no leader', detail)
   if (code === 'PERMISSION_DENIED' || code === 'UNAUTHENTICATED') return refuse('denied', detail)
@@ -37,7 +42,7 @@ export function refusalOf({ code, detail, definite }: Failure): Refusal {
 
 /** The member asked could not, and another may. */
 export function isOfMember({ code, detail }: Failure): boolean {
-  if (codes[detail] !== undefined) return false
+  if (codeOf(detail) !== undefined) return false
   return code === 'UNAVAILABLE' || code === 'DEADLINE_EXCEEDED' || code === 'timeout' || code === 'UNKNOWN' || code === 'INTERNAL'
 }
 

@@ -1,4 +1,4 @@
-// etcd-storage: a real etcd as a storage: StoreProtocol in etcd's messages, which members to ask, watches, compaction.
+// etcd-storage: a real etcd as a storage: StorageProtocol in etcd's messages, which members to ask, watches, compaction.
 
 export { compactionLoop } from './compactor.js'
 export { type EtcdConfig, EtcdConnection, type EtcdContext } from './connection.js'

@@ -7,7 +7,10 @@ export interface EtcdRange {
   readonly end: string | undefined
 }
 
-export const registryPrefix = '/registry'
+/** Of the whole etcd; asked of us, every key that is ours. */
+export const everyKey: EtcdRange = { key: '\0', end: '\0' }
+
+const registryPrefix = '/registry'
 
 export class KeyPrefix {
   readonly #prefix: string
@@ -39,7 +42,7 @@ export class KeyPrefix {
 
   /** Both ends must be ours, or it is the range of every key. */
   rangeToEtcd(key: string, end: string | undefined): EtcdRange | undefined {
-    if (key === '\0' && end === '\0') return this.all
+    if (key === everyKey.key && end === everyKey.end) return this.all
     const from = this.toEtcd(key)
     if (from === undefined) return undefined
     if (end === undefined || end === '') return { key: from, end: undefined }

@@ -1,4 +1,4 @@
-// Translation: StoreProtocol's requests as etcd's messages, and etcd's answers back. Keys move to where the prefix says.
+// Translation: StorageProtocol's requests as etcd's messages, and etcd's answers back. Keys move to where the prefix says.
 
 import { type Refusal, refuse } from '../actor/index.js'
 import type {
@@ -14,7 +14,7 @@ import type {
   StoreWatch,
   StoreWatchBatch
 } from '../storage/index.js'
-import type { EtcdRange, KeyPrefix } from './key-prefix.js'
+import { type EtcdRange, everyKey, type KeyPrefix } from './key-prefix.js'
 import type { EtcdKeyValue, EtcdRangeResponse, EtcdResponseOp, EtcdTxnResponse, EtcdWatchResponse } from './messages.js'
 
 const compareResults = { equal: 0, greater: 1, less: 2, notEqual: 3 } as const
@@ -73,7 +73,7 @@ export class Translation {
   watchRequest({ key, end, startRevision, prevKv = false, noPut, noDelete }: StoreWatch, whole: boolean): object | Refusal {
     return attempt(() => {
       const left = [...(noPut === true ? [filters.noPut] : []), ...(noDelete === true ? [filters.noDelete] : [])]
-      const range = whole ? { key: '\0', end: '\0' } : this.#rangeOf(key, end)
+      const range = whole ? everyKey : this.#rangeOf(key, end)
       return { createRequest: { key: range.key, rangeEnd: range.end, startRevision, prevKv, filters: left, progressNotify: true } }
     })
   }

@@ -8,13 +8,15 @@ import { credit, type Flow, open, Refusal, refuse, type Source, type Stream, typ
 import { grpcClientPort } from '../ports/index.js'
 import type { Descriptor } from '../protobuf/index.js'
 import type { StorageProtocol, StoreWatch, StoreWatchBatch } from '../storage/index.js'
-import type { EtcdConnection, EtcdContext } from './connection.js'
+import type { EtcdConnection, EtcdContext, EtcdMember } from './connection.js'
 import { refusalOf } from './failures.js'
+import { everyKey } from './key-prefix.js'
 import { type EtcdWatchResponse, etcdMethods } from './messages.js'
 import type { Translation } from './translation.js'
 
 /** As upstream's interval between requests for progress while somebody waits. */
 const progressEveryMs = 100
+const idleMs = 500
 const openTimeoutMs = 5_000
 const window = 64
 /** So that a member that lost its leader ends its streams, instead of saying nothing. */
@@ -22,6 +24,7 @@ const requireLeader = { hasleader: 'true' }
 
 interface Open {
   readonly stream: number
+  readonly member: EtcdMember
   /** It can be asked for progress, and somebody may wait for it. */
   readonly isFollowed: boolean
   told: number
@@ -58,7 +61,7 @@ export class EtcdWatches {
       connection.leave(member)
       return misfit
     }
-    const isEvery = watch.key === '\0' && watch.end === '\0'
+    const isEvery = watch.key === everyKey.key && watch.end === everyKey.end
     const request = this.#translation.watchRequest(watch, isEvery && !member.hasProgress)
     if (request instanceof Refusal) return request
     const stream = ++this.#streamLast
@@ -77,7 +80,7 @@ export class EtcdWatches {
     )
     if (!opened.ok) return refusalOf(opened.error)
     const source = opened.value
-    const one: Open = { stream, isFollowed: isEvery && member.hasProgress, told: 0 }
+    const one: Open = { stream, member, isFollowed: isEvery && member.hasProgress, told: 0 }
     try {
       const created = yield* source.next(openTimeoutMs)
       if (created.kind !== 'items') {
@@ -113,9 +116,14 @@ export class EtcdWatches {
         one.told = Math.max(one.told, batch.revision)
       }
       const isBehind = one.isFollowed && one.told < this.#wanted
-      const batch = yield* source.next(isBehind ? progressEveryMs : undefined)
+      const batch = yield* source.next(isBehind ? progressEveryMs : idleMs)
       items = batch.kind === 'items' ? batch.items : []
-      if (batch.kind === 'idle' && one.told < this.#wanted) this.#askProgress(one)
+      if (batch.kind === 'idle') {
+        // Calls were in vain at that member: it may hold still, and its connection not tell for long.
+        const misfit = yield* this.#connection.verified(one.member)
+        if (misfit !== undefined) return misfit
+        if (one.isFollowed && one.told < this.#wanted) this.#askProgress(one)
+      }
       if (batch.kind === 'end') return refuse('unavailable', 'etcd ended the watch')
       if (batch.kind === 'failed') return refusalOf(batch.error)
     }

@@ -1,14 +1,13 @@
 // Cluster: MemberList, MemberAdd, MemberRemove, MemberPromote, MemberUpdate.
 
-import type { Failure } from '../actor/index.js'
 import type { GrpcCall } from '../ports/index.js'
 import { grpcCodes } from '../ports/index.js'
+import type { StoreMembers } from '../store/index.js'
 import { faults } from './errors.js'
 import type { Gateway } from './gateway.js'
 import { addressOfPeerUrl, machineOfStore, peerUrlOf } from './identity.js'
 import type { MemberMessage } from './messages.js'
 import { Fault, faultOf, type Unary } from './method.js'
-import type { EtcdMembers } from './store.js'
 
 const unknownMember = new Fault(faults.memberNotFound)
 
@@ -55,15 +54,13 @@ function* change(gateway: Gateway, call: GrpcCall, ID: bigint, type: 'removeMemb
 }
 
 /** The address of that member; undefined: there is none, or it is not one any more. */
-export const addressOf = (gateway: Gateway, { members }: EtcdMembers, ID: bigint): string | undefined =>
+export const addressOf = (gateway: Gateway, { members }: StoreMembers, ID: bigint): string | undefined =>
   members.find(({ address }) => gateway.idOf(address) === ID)?.address
 
-export const isUnknownMessage = ({ code }: Failure): boolean => code === 'unknown message'
-
-const headerOf = (gateway: Gateway, { revision }: EtcdMembers) => gateway.header(revision ?? gateway.revisionKnown)
+const headerOf = (gateway: Gateway, { revision }: StoreMembers) => gateway.header(revision ?? gateway.revisionKnown)
 
 /** As etcd: a member that has never started has no name and no client URLs. */
-const membersOf = (gateway: Gateway, { members }: EtcdMembers): MemberMessage[] =>
+const membersOf = (gateway: Gateway, { members }: StoreMembers): MemberMessage[] =>
   members.map(({ address, isLearner, isStarted }) => ({
     ID: gateway.idOf(address),
     name: isStarted ? machineOfStore(address) : '',

@@ -22,6 +22,7 @@ export const faults = {
   badUrls: own(invalidArgument, 'given member URLs are invalid'),
   leaseNotFound: own(notFound, 'requested lease not found'),
   memberNotFound: own(notFound, 'member not found'),
+  learner: own(unavailable, 'rpc not supported for learner'),
   noLeader: own(unavailable, 'no leader'),
   notLeader: own(failedPrecondition, 'not leader'),
   badTransferee: own(failedPrecondition, 'bad leader transferee'),
@@ -56,7 +57,6 @@ const ofRefusals: Readonly<Record<string, GrpcStatus>> = {
   'not enough started members': own(failedPrecondition, 're-configuration failed due to not enough started members'),
   'bad leader transferee': faults.badTransferee,
   'transfer timeout': own(unavailable, 'request timed out, leader transfer took too long'),
-  learner: own(failedPrecondition, 'rpc not supported for learner'),
   // As etcd, whose proposals end so when they were lost with their leader. The write may have happened.
   'leader lost': own(unavailable, 'request timed out, possibly due to previous leader failure'),
   'no leader': faults.timedOut, // It was asked for until the time was over.

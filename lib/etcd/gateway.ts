@@ -28,22 +28,22 @@ import {
   writeFrameHeader
 } from '../ports/index.js'
 import { Codec, type Descriptor, type MethodDescriptor, WireFault } from '../protobuf/index.js'
-import type { StoreWatchBatch } from '../storage/index.js'
-import type { StoreStatus } from '../store/index.js'
+import type { StoreWatch, StoreWatchBatch } from '../storage/index.js'
+import type { StoreMemberProtocol, StoreStatus } from '../store/index.js'
 import { faults, isPassing, isPassingForReads } from './errors.js'
 import { clusterIdOf, memberIdOf } from './identity.js'
 import type { Header } from './messages.js'
 import { Fault, type OpenStream, type Streaming, type Unary } from './method.js'
 import { services, streams } from './services.js'
-import type { EtcdStore, EtcdStoreRef, EtcdWatch } from './store.js'
 import { WatchGroups } from './watch.js'
 
 export type EtcdProtocol = GrpcOwner
-export type EtcdTimer = 'progress' | 'leader'
+export type EtcdTimer = 'leader'
+type MemberRef = Ref<StoreMemberProtocol>
 export type EtcdContext = Context<EtcdProtocol, EtcdTimer>
 
 export interface GatewayOptions {
-  readonly store: EtcdStoreRef
+  readonly store: MemberRef
   readonly cluster: string
   readonly descriptor: Descriptor
   /** Where clients reach the gateway of that member; empty if nowhere. */
@@ -81,6 +81,7 @@ export class Gateway {
   readonly groups: WatchGroups
   term = 0
   leader: string | null = null
+  isLearner = false
   readonly #methods = new Map<string, Method>()
   readonly #streams = new Map<number, { readonly stream: OpenStream; readonly method: Method; readonly needsLeader: boolean }>()
   #revision = 0
@@ -101,7 +102,7 @@ export class Gateway {
     }
   }
 
-  get store(): EtcdStoreRef {
+  get store(): MemberRef {
     return this.options.store
   }
   get openStreams(): number {
@@ -132,6 +133,7 @@ export class Gateway {
     if (needsLeader && this.leader === null) return this.finish(call.id, faults.noLeader)
     const request = call.message === null ? undefined : this.#decode(call.id, method, call.message)
     if (request === null) return
+    if (this.isLearner && !isForLearners(method.name, request)) return this.finish(call.id, faults.learner)
     if (method.streaming !== undefined)
       this.#streams.set(call.id, { stream: method.streaming(this, call, request as never), method, needsLeader })
     else if (method.unary !== undefined) this.ctx.run(this.#answer(call, method, method.unary(this, request as never, call)))
@@ -162,10 +164,6 @@ export class Gateway {
     this.#streams.get(id)?.stream.drained()
   }
 
-  notifyProgress(): void {
-    for (const { stream } of this.#streams.values()) stream.notifyProgress?.()
-  }
-
   /** Nobody has led for too long: streams that asked for a leader end. */
   leaderLost(): void {
     for (const [id, { stream, needsLeader }] of [...this.#streams]) {
@@ -177,12 +175,12 @@ export class Gateway {
 
   // What methods use.
   /** Asks the member, again while it took no effect and may yet, until the time is over. */
-  *ask<K extends AskName<EtcdStore>>(
+  *ask<K extends AskName<StoreMemberProtocol>>(
     call: GrpcCall,
     kind: 'read' | 'write',
     type: K,
-    ...body: Body<EtcdStore, K>
-  ): Flow<Outcome<Answer<EtcdStore, K>>> {
+    ...body: Body<StoreMemberProtocol, K>
+  ): Flow<Outcome<Answer<StoreMemberProtocol, K>>> {
     const untilMs = this.ctx.nowMs + Math.min(requestTimeoutMs, call.timeoutMs)
     const passing = kind === 'read' ? isPassingForReads : isPassing
     for (;;) {
@@ -193,7 +191,7 @@ export class Gateway {
     }
   }
 
-  *openWatch(watch: EtcdWatch): Flow<Outcome<Source<StoreWatchBatch>>> {
+  *openWatch(watch: StoreWatch): Flow<Outcome<Source<StoreWatchBatch>>> {
     return yield* open(this.store, requestTimeoutMs, 'watch', watch, streamWindow)
   }
 
@@ -236,3 +234,9 @@ export class Gateway {
     return null
   }
 }
+
+/** As etcd: what a member may be asked that has no vote, and may be far behind. */
+const isForLearners = (method: string, request: object | undefined): boolean =>
+  method === 'Status' ||
+  method === 'Snapshot' ||
+  (method === 'Range' && request !== undefined && 'serializable' in request && request.serializable === true)

@@ -21,8 +21,16 @@ export const memberIdOf = (cluster: string, address: string): bigint => hash64(`
 export const machineOfStore = (address: string): string => address.slice(0, address.lastIndexOf('/'))
 export const peerUrlOf = (address: string): string => `http://${machineOfStore(address)}:${peerPort}`
 
+const machinePattern = /^control-(\d{1,3})$/
+
+/** Machines of members are numbered, and with them their ports. Undefined: it is not one. */
+export function indexOfMachine(machine: string): number | undefined {
+  const index = machinePattern.exec(machine)?.[1]
+  return index === undefined ? undefined : Number(index)
+}
+
 /** The store's address that a peer URL means: `http://control-3:2380` is `control-3/store`. Undefined: it is no such URL. */
 export function addressOfPeerUrl(url: string): string | undefined {
-  const match = /^https?:\/\/([a-z][a-z0-9-]*):(\d{1,5})$/.exec(url)
-  return match === null ? undefined : `${match[1]}/store`
+  const machine = /^https?:\/\/([a-z0-9-]+):\d{1,5}$/.exec(url)?.[1]
+  return machine === undefined || indexOfMachine(machine) === undefined ? undefined : `${machine}/store`
 }

@@ -2,11 +2,11 @@
 
 import type { Flow } from '../actor/index.js'
 import type { GrpcCall } from '../ports/index.js'
+import type { StoreCompare, StoreOp, StoreOpResult, StorePut, StoreRange, StoreTxn, StoreTxnAnswer } from '../storage/index.js'
 import { faults } from './errors.js'
 import type { Gateway } from './gateway.js'
 import type { CompareMessage, DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, TxnRequest } from './messages.js'
 import { Fault, faultOf, type Unary } from './method.js'
-import type { EtcdCompare, EtcdOp, EtcdOpResult, EtcdPut, EtcdRange, EtcdTxn, EtcdTxnAnswer } from './store.js'
 
 const opsMax = 128 // As etcd's --max-txn-ops: of compares, and of each branch.
 const depthMax = 16 // Of transactions in transactions; etcd has no limit but the size of a request.
@@ -53,7 +53,7 @@ export const kv: Readonly<Record<string, Unary>> = {
   }
 }
 
-function* single(gateway: Gateway, call: GrpcCall, op: EtcdOp): Flow<EtcdTxnAnswer | Fault> {
+function* single(gateway: Gateway, call: GrpcCall, op: StoreOp): Flow<StoreTxnAnswer | Fault> {
   const answer = yield* gateway.ask(call, 'write', 'txn', { compares: [], success: [op], failure: [] })
   return answer.ok ? answer.value : faultOf(answer.error)
 }
@@ -64,7 +64,7 @@ const targets = ['key', 'version', 'create', 'mod', 'value'] as const
 /** The end of a range: none is one key, a NUL is no upper end, as in the store. */
 const endOf = (rangeEnd: string): string | undefined => (rangeEnd === '' ? undefined : rangeEnd)
 
-export function rangeOf(request: RangeRequest): EtcdRange | Fault {
+export function rangeOf(request: RangeRequest): StoreRange | Fault {
   const { key, rangeEnd, limit, revision, serializable, keysOnly, countOnly } = request
   if (key === '') return new Fault(faults.emptyKey)
   const { sortOrder, sortTarget, minModRevision, maxModRevision, minCreateRevision, maxCreateRevision } = request
@@ -94,7 +94,7 @@ export function rangeOf(request: RangeRequest): EtcdRange | Fault {
   }
 }
 
-function putOf({ key, value, lease, prevKv, ignoreValue, ignoreLease }: PutRequest): EtcdPut | Fault {
+function putOf({ key, value, lease, prevKv, ignoreValue, ignoreLease }: PutRequest): StorePut | Fault {
   if (key === '') return new Fault(faults.emptyKey)
   if (ignoreValue && value.length > 0) return new Fault(faults.valueProvided)
   if (ignoreLease && lease !== 0) return new Fault(faults.leaseProvided)
@@ -110,11 +110,11 @@ function putOf({ key, value, lease, prevKv, ignoreValue, ignoreLease }: PutReque
   }
 }
 
-function deleteOf({ key, rangeEnd, prevKv }: DeleteRangeRequest): EtcdOp | Fault {
+function deleteOf({ key, rangeEnd, prevKv }: DeleteRangeRequest): StoreOp | Fault {
   return key === '' ? new Fault(faults.emptyKey) : { type: 'delete', key, end: endOf(rangeEnd), prevKv }
 }
 
-export function txnOf({ compare, success, failure }: TxnRequest, depth: number): EtcdTxn | Fault {
+export function txnOf({ compare, success, failure }: TxnRequest, depth: number): StoreTxn | Fault {
   if (compare.length > opsMax || success.length > opsMax || failure.length > opsMax || depth > depthMax) return new Fault(faults.tooManyOps)
   if (compare.some(one => one.key === '')) return new Fault(faults.emptyKey)
   const whenTrue = opsOf(success, depth)
@@ -122,11 +122,11 @@ export function txnOf({ compare, success, failure }: TxnRequest, depth: number):
   const whenFalse = opsOf(failure, depth)
   if (whenFalse instanceof Fault) return whenFalse
   const compares = compare.map(compareOf)
-  return compares.includes(undefined) ? emptyOp : { compares: compares as readonly EtcdCompare[], success: whenTrue, failure: whenFalse }
+  return compares.includes(undefined) ? emptyOp : { compares: compares as readonly StoreCompare[], success: whenTrue, failure: whenFalse }
 }
 
-function opsOf(requests: readonly RequestOp[], depth: number): readonly EtcdOp[] | Fault {
-  const ops: EtcdOp[] = []
+function opsOf(requests: readonly RequestOp[], depth: number): readonly StoreOp[] | Fault {
+  const ops: StoreOp[] = []
   for (const request of requests) {
     const op = opOf(request, depth)
     if (op instanceof Fault) return op
@@ -135,7 +135,7 @@ function opsOf(requests: readonly RequestOp[], depth: number): readonly EtcdOp[]
   return ops
 }
 
-function opOf({ requestRange, requestPut, requestDeleteRange, requestTxn }: RequestOp, depth: number): EtcdOp | Fault {
+function opOf({ requestRange, requestPut, requestDeleteRange, requestTxn }: RequestOp, depth: number): StoreOp | Fault {
   if (requestPut !== undefined) return putOf(requestPut)
   if (requestDeleteRange !== undefined) return deleteOf(requestDeleteRange)
   if (requestRange !== undefined) {
@@ -151,7 +151,7 @@ function opOf({ requestRange, requestPut, requestDeleteRange, requestTxn }: Requ
 
 const compareResults = ['equal', 'greater', 'less', 'notEqual'] as const
 
-function compareOf(message: CompareMessage): EtcdCompare | undefined {
+function compareOf(message: CompareMessage): StoreCompare | undefined {
   const { key, rangeEnd } = message
   const result = compareResults[message.result]
   if (result === undefined) return undefined
@@ -172,11 +172,11 @@ function compareOf(message: CompareMessage): EtcdCompare | undefined {
   }
 }
 
-const isReadOnly = ({ success, failure }: EtcdTxn): boolean =>
+const isReadOnly = ({ success, failure }: StoreTxn): boolean =>
   [...success, ...failure].every(op => op.type === 'range' || (op.type === 'txn' && isReadOnly(op)))
 
 /** As etcd, an answer within a transaction has only the revision in its header. */
-function responseOf(result: EtcdOpResult, revision: number): object {
+function responseOf(result: StoreOpResult, revision: number): object {
   const header = { revision }
   switch (result.type) {
     case 'put':

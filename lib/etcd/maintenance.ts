@@ -1,9 +1,9 @@
 // Maintenance: Status, Hash, HashKV, Alarm, MoveLeader, Defragment.
 
+import type { StoreAlarmType } from '../storage/index.js'
 import { addressOf } from './cluster.js'
 import { faults } from './errors.js'
 import { Fault, faultOf, type Unary } from './method.js'
-import type { EtcdAlarm } from './store.js'
 
 /** Of etcd's API that this is; what follows the plus says that it is not etcd. */
 const version = '3.5.0+kabuki'
@@ -40,7 +40,7 @@ export const maintenance: Readonly<Record<string, Unary>> = {
   },
   *Alarm(gateway, { action, memberID, alarm }: { action: number; memberID: bigint; alarm: number }, call) {
     const what = actions[action] ?? 'get'
-    const type: EtcdAlarm | undefined = alarmTypes[alarm]
+    const type: StoreAlarmType | undefined = alarmTypes[alarm]
     let member: string | undefined
     if (memberID !== 0n) {
       const members = yield* gateway.ask(call, 'read', 'members')

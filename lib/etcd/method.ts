@@ -28,7 +28,6 @@ export interface OpenStream {
   closed(): void
   stalled(): void
   drained(): void
-  notifyProgress?(): void
 }
 
 /** `request` is undefined if the client streams. */

@@ -5,6 +5,7 @@ import { kv } from './kv.js'
 import { keepAlive, lease } from './lease.js'
 import { maintenance } from './maintenance.js'
 import type { Streaming, Unary } from './method.js'
+import { snapshot } from './snapshot.js'
 import { watch } from './watch.js'
 
 const tables: readonly (readonly [service: string, table: Readonly<Record<string, Unary>>])[] = [
@@ -20,5 +21,6 @@ export const services: Readonly<Record<string, Unary>> = Object.fromEntries(
 
 export const streams: Readonly<Record<string, Streaming>> = {
   '/etcdserverpb.Watch/Watch': watch,
-  '/etcdserverpb.Lease/LeaseKeepAlive': keepAlive
+  '/etcdserverpb.Lease/LeaseKeepAlive': keepAlive,
+  '/etcdserverpb.Maintenance/Snapshot': snapshot
 }

@@ -5,11 +5,10 @@
 // group goes on from where it was.
 
 import { type Failure, type Flow, type Running, type Source, sleep } from '../actor/index.js'
-import type { StoreEvent, StoreWatchBatch } from '../storage/index.js'
+import type { StoreEvent, StoreWatch, StoreWatchBatch } from '../storage/index.js'
 import { statusOf } from './errors.js'
 import type { Gateway } from './gateway.js'
 import type { EventMessage, WatchResponse } from './messages.js'
-import type { EtcdWatch } from './store.js'
 
 export interface WatchMember {
   readonly call: number
@@ -19,11 +18,12 @@ export interface WatchMember {
   readonly fragment: boolean
   /** The store ended it. */
   ended(end: { readonly compactRevision: number; readonly reason: string }): void
-  /** It was sent something. */
-  sent(): void
+  readonly progressNotify: boolean
+  /** The store says that up to the group's revision there is nothing more. */
+  progressed(): void
 }
 
-export type WatchWants = Omit<EtcdWatch, 'startRevision'>
+export type WatchWants = Omit<StoreWatch, 'startRevision'>
 
 const retryMs = 50
 const idleMs = 10_000 // Then the store is asked whether it still knows the stream.
@@ -63,7 +63,7 @@ export class WatchGroup {
 
   *#follow(): Flow<void> {
     while (!this.#isOver) {
-      const opened = yield* this.#gateway.openWatch({ ...this.#wants, startRevision: this.revision + 1 })
+      const opened = yield* this.#gateway.openWatch({ ...this.#wants, startRevision: this.revision + 1, group: this.#gateway.ctx.self })
       const error = opened.ok ? yield* this.#read(opened.value) : opened.error
       if (this.#isOver) return
       if (error.code === 'compacted') return yield* this.#compacted()
@@ -103,7 +103,6 @@ export class WatchGroup {
     if (events.length > 0) {
       const shared = new Map<number, number[]>()
       for (const member of this.members) {
-        member.sent()
         if (member.from > first || member.fragment) this.#sendOne(member, revision, events)
         else {
           const calls = shared.get(member.watchId)
@@ -115,6 +114,15 @@ export class WatchGroup {
       for (const [watchId, calls] of shared) this.#send(calls, { watchId, revision, events: messages })
     }
     if (revision > this.revision) this.revision = revision
+    if (events.length === 0) this.#progressed()
+  }
+
+  #progressed(): void {
+    for (const member of this.members) {
+      const { call, watchId, from, progressNotify } = member
+      if (progressNotify) this.#send([call], { watchId, revision: Math.max(this.revision, from - 1) })
+      member.progressed()
+    }
   }
 
   /** To one that joined in the middle of this, or that wants large responses in parts. */

@@ -16,11 +16,10 @@ const unbounded = '\0'
 
 interface Watching {
   readonly wants: WatchWants
-  readonly progressNotify: boolean
   member: WatchMember
   group: WatchGroup | undefined // Undefined while the client does not read.
-  /** Something was sent since the last look. */
-  isFresh: boolean
+  /** It is to say that it misses nothing. */
+  isAsked: boolean
 }
 
 export const watch: Streaming = (gateway, call) => new WatchStream(gateway, call)
@@ -37,8 +36,8 @@ export class WatchGroups {
   /** A group that sends all events from `from` on. `current`: nobody was sent one of them yet. */
   join(wants: WatchWants, from: number, current: boolean): WatchGroup {
     if (!current) return new WatchGroup(this.#gateway, wants, from - 1, () => undefined)
-    const { key, end = '', prevKv, noPut, noDelete } = wants
-    const name = `${prevKv} ${noPut} ${noDelete} ${key.length} ${key}${end}`
+    const { key, end = '', prevKv, noPut, noDelete, progressNotify } = wants
+    const name = `${prevKv} ${noPut} ${noDelete} ${progressNotify} ${key.length} ${key}${end}`
     const open = this.#open.get(name)
     if (open !== undefined && !open.isOver && open.revision < from) return open
     const group: WatchGroup = new WatchGroup(this.#gateway, wants, from - 1, () => {
@@ -97,26 +96,26 @@ class WatchStream implements OpenStream {
     for (const watching of this.#watches.values()) this.#start(watching, false)
   }
 
-  /** To those who asked for it and were sent nothing for a while: up to where nothing was missed. */
-  notifyProgress(): void {
-    for (const [watchId, watching] of this.#watches) {
-      const { progressNotify, isFresh, group } = watching
-      watching.isFresh = false
-      if (progressNotify && !isFresh && group !== undefined) this.#send({ watchId }, Math.max(group.revision, watching.member.from - 1))
-    }
-  }
-
   *#handle({ createRequest, cancelRequest, progressRequest }: WatchRequest): Flow<void> {
     if (createRequest !== undefined) yield* this.#create(createRequest)
     else if (cancelRequest !== undefined) this.#cancel(cancelRequest.watchId)
-    else if (progressRequest !== undefined) this.#progress()
+    else if (progressRequest !== undefined) yield* this.#progress()
   }
 
-  /** One answer for all watches of the stream: up to there none of them misses anything. */
-  #progress(): void {
-    let revision = this.#gateway.revisionKnown
-    for (const { group, member } of this.#watches.values()) {
-      if (group === undefined) return // As etcd: no answer while one of them is behind.
+  /** One answer for all watches of the stream, once the store has said of each that it misses nothing. None while one is behind, as etcd. */
+  *#progress(): Flow<void> {
+    if (this.#watches.size === 0) return
+    for (const watching of this.#watches.values()) watching.isAsked = true
+    yield* this.#gateway.ask(this.#call, 'read', 'requestProgress', { group: this.#gateway.ctx.self })
+  }
+
+  #progressed(watchId: number): void {
+    const asked = this.#watches.get(watchId)
+    if (asked?.isAsked !== true) return
+    asked.isAsked = false
+    let revision = Number.POSITIVE_INFINITY
+    for (const { group, member, isAsked } of this.#watches.values()) {
+      if (isAsked || group === undefined) return
       revision = Math.min(revision, Math.max(group.revision, member.from - 1))
     }
     this.#send({ watchId: invalidWatchId }, revision)
@@ -139,10 +138,9 @@ class WatchStream implements OpenStream {
     const from = request.startRevision > 0 ? request.startRevision : revision + 1
     const watching: Watching = {
       wants: wantsOf(request),
-      progressNotify: request.progressNotify,
-      member: this.#member(watchId, from, request.fragment),
+      member: this.#member(watchId, from, request),
       group: undefined,
-      isFresh: true
+      isAsked: false
     }
     this.#watches.set(watchId, watching)
     if (!this.#isStalled) this.#start(watching, from === revision + 1)
@@ -156,16 +154,14 @@ class WatchStream implements OpenStream {
     this.#send({ watchId, canceled: true }, this.#gateway.revisionKnown)
   }
 
-  #member(watchId: number, from: number, fragment: boolean): WatchMember {
+  #member(watchId: number, from: number, { fragment, progressNotify }: WatchCreateRequest): WatchMember {
     return {
       call: this.#call.id,
       watchId,
       from,
       fragment,
-      sent: () => {
-        const watching = this.#watches.get(watchId)
-        if (watching !== undefined) watching.isFresh = true
-      },
+      progressNotify,
+      progressed: () => this.#progressed(watchId),
       ended: ({ compactRevision, reason }) => {
         this.#watches.delete(watchId)
         const why = compactRevision > 0 ? { compactRevision } : { cancelReason: reason }
@@ -202,8 +198,8 @@ class WatchStream implements OpenStream {
 }
 
 /** As etcd: no key at all is the whole keyspace. */
-function wantsOf({ key, rangeEnd, prevKv, filters }: WatchCreateRequest): WatchWants {
+function wantsOf({ key, rangeEnd, prevKv, filters, progressNotify }: WatchCreateRequest): WatchWants {
   const all = key === '' && (rangeEnd === '' || rangeEnd === unbounded)
   const range = all ? { key: unbounded, end: unbounded } : rangeEnd === '' ? { key } : { key: key === '' ? unbounded : key, end: rangeEnd }
-  return { ...range, prevKv, noPut: filters.includes(0), noDelete: filters.includes(1) }
+  return { ...range, prevKv, noPut: filters.includes(0), noDelete: filters.includes(1), progressNotify }
 }

@@ -29,6 +29,7 @@ export class Journal {
   #position = 0
   #allocated = 0
   #spare = -1 // Its length; below 0: not known yet.
+  #promised = 0 // What was said to be reserved and is not used yet.
   readonly #begun = new Map<string, { readonly descriptor: number; length: number }>()
 
   constructor(directory: string, synced: SharedArrayBuffer) {
@@ -75,6 +76,7 @@ export class Journal {
     if (this.#position + bytes.length > this.#allocated) this.#allocate(bytes.length)
     writeAll(this.#descriptor, bytes, this.#position)
     this.#position += bytes.length
+    this.#promised = Math.max(0, this.#promised - bytes.length)
     this.#sync()
   }
 
@@ -104,7 +106,8 @@ export class Journal {
       if (!isFull(error)) throw error
     }
     const next = this.#spare === 0 && this.#position < youngBytes ? ahead() : this.#spare
-    return Math.min(bytes, ahead(), next)
+    this.#promised = Math.min(bytes, ahead(), next)
+    return this.#promised
   }
 
   beginFile(name: string): void {
@@ -216,7 +219,7 @@ export class Journal {
     this.#closeSegment()
     this.#begin(descriptor, sequence, 0)
     try {
-      this.#allocate(0)
+      this.#allocate(this.#promised)
     } catch (error) {
       this.#closeSegment()
       fs.rmSync(file)

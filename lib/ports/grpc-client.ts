@@ -12,7 +12,7 @@ export const grpcClientPort: PortKind<GrpcClientProtocol> = { name: 'grpc-client
 export interface GrpcClientProtocol {
   /**
    * Names the servers. Connections are made when they are first needed, and made again when they broke. Asked again, it replaces
-   * what there was, and calls under way fail. Refused with `invalid`: no URL, or certificates that cannot be read.
+   * what there was: streams end, unary calls under way go on. Refused with `invalid`: no URL, or certificates that cannot be read.
    */
   connect(options: GrpcConnectOptions): void
   /** One request, one answer. The deadline is the asker's. */

@@ -4,12 +4,14 @@
 
 const initialBytes = 16 << 10
 const keptBytesMax = 4 << 20
+const bigintsMax = 100
 const encoder = new TextEncoder()
 
 export class Writer {
   #bytes = new Uint8Array(initialBytes)
   /** Where the first byte written stands. */
   #at = initialBytes
+  readonly #bigints = new Map<bigint, Uint8Array>() // They are slow, and most are ids that stand in every message.
 
   /** Bytes written so far. */
   get length(): number {
@@ -50,11 +52,13 @@ export class Writer {
 
   /** Negative numbers are ten bytes of two's complement. */
   bigint(value: bigint): void {
-    const parts: number[] = []
-    let rest = BigInt.asUintN(64, value)
-    for (; rest >= 0x80n; rest >>= 7n) parts.push(Number(rest & 0x7fn) | 0x80)
-    parts.push(Number(rest))
-    this.raw(Uint8Array.from(parts))
+    let bytes = this.#bigints.get(value)
+    if (bytes === undefined) {
+      bytes = varintOf(value)
+      if (this.#bigints.size >= bigintsMax) this.#bigints.clear()
+      this.#bigints.set(value, bytes)
+    }
+    this.raw(bytes)
   }
 
   double(value: number): void {
@@ -90,4 +94,12 @@ export class Writer {
     this.#bytes = grown
     this.#at = grown.length - length
   }
+}
+
+function varintOf(value: bigint): Uint8Array {
+  const parts: number[] = []
+  let rest = BigInt.asUintN(64, value)
+  for (; rest >= 0x80n; rest >>= 7n) parts.push(Number(rest & 0x7fn) | 0x80)
+  parts.push(Number(rest))
+  return Uint8Array.from(parts)
 }

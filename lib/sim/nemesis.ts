@@ -45,7 +45,7 @@ export interface NemesisOptions {
   /** At least this many kinds of trouble are on; default 1. */
   readonly kindsMin?: number
   /** Machines it may touch; default: all but root. */
-  readonly machines?: readonly string[]
+  readonly machines?: () => readonly string[]
   /** Actors it may kill and pause one by one; default: any on those machines. */
   readonly actors?: (address: string) => boolean
   /** Between two troubles, on average; drawn for a run from a fifth to five times of this. */
@@ -163,7 +163,7 @@ export class Nemesis {
   }
 
   #machines(): readonly string[] {
-    return this.#options.machines ?? [...this.#world.machines.keys()].filter(name => name !== rootMachine)
+    return this.#options.machines?.() ?? [...this.#world.machines.keys()].filter(name => name !== rootMachine)
   }
 
   #machine(random: Random): string | undefined {

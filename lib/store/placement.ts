@@ -1,7 +1,7 @@
 // Placement: who starts the store of a member that was added, and ends that of one that was removed: the supervisor of the whole
 // cluster, asked by whoever leads the store. By level: each leader tells once what there should be, and what there is already stays.
 
-import type { Context, Ref } from '../actor/index.js'
+import { type Context, machineOf, type Ref } from '../actor/index.js'
 import type { Membership } from '../raft/index.js'
 
 /** What the supervisor of a cluster understands of this. */
@@ -10,14 +10,28 @@ export interface StorePlace {
   displace(child: { readonly address: string }): void
 }
 
+/** An actor that runs on the machine of each member. Its arguments are the same everywhere. */
+export interface Beside {
+  readonly actor: string
+  readonly args: unknown
+}
+
+const nextTo = (address: string, actor: string): string => `${machineOf(address)}/${actor}`
 const removedToldMax = 100 // The last ones; those before were told by leaders before.
 
 export function placeMembers(
   ctx: Context<any, any>,
   supervisor: Ref<StorePlace>,
   { voters, learners, removed }: Membership,
-  args: unknown
+  args: unknown,
+  beside: readonly Beside[]
 ): void {
-  for (const address of [...voters, ...learners]) ctx.tell(supervisor, 'place', { address, actor: 'store', args })
-  for (const address of removed.slice(-removedToldMax)) ctx.tell(supervisor, 'displace', { address })
+  for (const address of [...voters, ...learners]) {
+    ctx.tell(supervisor, 'place', { address, actor: 'store', args })
+    for (const { actor, args: own } of beside) ctx.tell(supervisor, 'place', { address: nextTo(address, actor), actor, args: own })
+  }
+  for (const address of removed.slice(-removedToldMax)) {
+    ctx.tell(supervisor, 'displace', { address })
+    for (const { actor } of beside) ctx.tell(supervisor, 'displace', { address: nextTo(address, actor) })
+  }
 }

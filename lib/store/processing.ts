@@ -39,7 +39,7 @@ export function process(ctx: MemberContext, replica: Replica): boolean {
   demoteLeasing(replica)
   settleChanges(ctx, replica)
   show(ctx, replica)
-  return pushEvents(ctx, replica) || replica.commands.count > 0 // What answers of reads proposed.
+  return pushEvents(ctx, replica) || (replica.commands.count > 0 && !replica.room.isAsking) // What answers of reads proposed.
 }
 
 /** All commands of this batch are one entry. They wait if there is no room for it yet. */

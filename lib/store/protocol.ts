@@ -46,10 +46,10 @@ export interface StoreMemberProtocol extends StoreProtocol {
   /** That member was removed: it is to stop. */
   removed(): void
   /**
-   * Of the leader, by a member that lost its past: it is a learner from then on, and begins with the leader's snapshot at that index or
+   * By a member that lost its past, of the leader, or of who may know it: it is a learner from then on, and begins with the leader's snapshot at that index or
    * later, which has that in it.
    */
-  rejoin(): { readonly index: number; readonly leaderTerm: number }
+  rejoin(): { readonly index: number; readonly leaderTerm: number } | { readonly askInstead: string }
   /** A part of this member's log from that index on, for who compares logs: no entry itself, only the hash of its kind and bytes. */
   log(from: { readonly index: number }): {
     readonly term: number

@@ -9,7 +9,7 @@ import { readInParts } from './file-parts.js'
 import { diskTimeoutMs, lifeOf, optionsOf, type RecoveryArgs, raftConfigOf } from './life.js'
 import { isRemoved } from './membership.js'
 import type { StoreMemberProtocol } from './protocol.js'
-import { rejoin, removedReason } from './rejoining.js'
+import { isRemovalNote, rejoin, removedReason } from './rejoining.js'
 import { newReplica, type Replica } from './replica.js'
 import { askForRoom, newRoom, roomBytesDefault } from './room.js'
 import { isSnapshotFault, type SnapshotFault, type SnapshotHeader } from './snapshot-file.js'
@@ -22,6 +22,7 @@ export function* begin(ctx: MemberContext, args: RecoveryArgs, lost: () => void,
   const found = yield* ask(ctx.port(disk), diskTimeoutMs, 'recover')
   if (!found.ok) return `the disk cannot be read: ${found.error.detail}`
   const { segments, files } = found.value
+  if (files.some(isRemovalNote)) return removedReason
   const identity: WalIdentity = { clusterId: args.clusterId, memberId: ctx.self }
   const log = yield* readLog(ctx, segments, identity)
   if (typeof log === 'string') return log

@@ -34,11 +34,13 @@ const notesEvery = 50 // Rounds of asking.
 type MemberContext = Context<StoreMemberProtocol, any>
 
 export const rejoinHandlers = {
-  /** Of the leader, by a member that lost its past. */
   rejoin(ctx: Turn<StoreMemberProtocol, any, any>, { replica }: { readonly replica: Replica | undefined }): any {
-    if (replica === undefined || !replica.raft.isLeader) return refuse('no leader', 'it does not lead')
+    if (replica === undefined) return refuse('no leader', 'it recovers')
     const member = ctx.from
-    if (!isMember(replica.raft.membership, member)) return refuse('member not found', 'etcdserver: member not found')
+    const { isLeader, leader, membership } = replica.raft
+    const isUnknown = isLeader ? !isMember(membership, member) : membership.removed.includes(member)
+    if (isUnknown) return refuse('member not found', 'etcdserver: member not found')
+    if (!isLeader) return leader === null ? refuse('no leader', 'it does not lead') : { askInstead: leader }
     return change(ctx, replica, { kind: 'demote', member }, later => {
       const leaderTerm = replica.raft.term
       ctx.run(answerState(ctx, replica, leaderTerm, later))
@@ -107,10 +109,15 @@ function* askLeader(
 ): Flow<Beginning | string> {
   for (let round = 1; ; round++) {
     let last = ''
-    for (const leader of new Set([...heard, ...founders])) {
+    const asked = new Set([...heard, ...founders])
+    for (const leader of asked) {
       const other = leader as typeof ctx.self
       const answer = yield* ask(other, answerTimeoutMs, 'rejoin')
       if (answer.ok) {
+        if ('askInstead' in answer.value) {
+          asked.add(answer.value.askInstead)
+          continue
+        }
         const received = yield* fetchSnapshot(ctx, other, answer.value.index, clusterId)
         if (!('failure' in received)) return { ...received, leader, leaderTerm: answer.value.leaderTerm }
         ctx.log('state not received', { from: other, ...received })
@@ -125,3 +132,13 @@ function* askLeader(
 }
 
 export const removedReason = 'it was removed from the store, and its address is not used again: delete its directory'
+
+const removedFile = 'removed'
+
+/** So that its next life knows, should nobody be left that it knows and who would tell it. */
+export function* noteRemoval(ctx: MemberContext): Flow<void> {
+  const noted = yield* ask(ctx.port(disk), answerTimeoutMs, 'writeFile', { name: removedFile, bytes: new Uint8Array(0) })
+  if (!noted.ok) ctx.log('removal not noted', { ...noted.error })
+}
+
+export const isRemovalNote = ({ name }: { readonly name: string }): boolean => name === removedFile

@@ -1,8 +1,10 @@
 // etcd's API as its clients have it: the real etcdctl and the npm client etcd3, against a whole cluster with client certificates.
 
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import * as path from 'node:path'
+import { Etcd3 } from 'etcd3'
 import t from 'tap'
 import { canListen } from '../../lib/host/free-port.js'
 import { command, portStart, runNode, TestCluster, until } from './cluster.js'
@@ -21,7 +23,7 @@ async function freePorts(count: number): Promise<number> {
 const lines = (text: string): string[] => text.split('\n')
 
 t.test('etcd’s API', { skip: missing ?? false, timeout: 600_000 }, async t => {
-  const first = await freePorts(3)
+  const first = await freePorts(4)
   const endpoints = [0, 1, 2].map(at => `https://127.0.0.1:${first + at}`)
   const cluster = await TestCluster.up({ args: ['--nodes', '0', '--etcd-port', String(first)] })
   t.teardown(async () => {
@@ -52,7 +54,13 @@ t.test('etcd’s API', { skip: missing ?? false, timeout: 600_000 }, async t => 
     t.match(kvs, [{ key: Buffer.from('a1').toString('base64'), version: 1 }])
     t.equal(count, 1)
     t.ok(header.cluster_id > 0 && header.member_id > 0 && header.raft_term > 0 && header.revision >= kvs[0].mod_revision, 'a whole header')
-    await etcd.ok('put', 'a1', 'new')
+    t.same(lines(await etcd.ok('put', 'a1', 'new', '--prev-kv')), ['OK', 'a1', 'v9'])
+    t.same(lines(await etcd.ok('get', 'a', '--prefix', '--sort-by', 'MODIFY', '--order', 'DESCEND', '--limit', '2', '--keys-only')), [
+      'a1',
+      '',
+      'a3'
+    ])
+    t.same(lines(await etcd.ok('get', 'a', '--prefix', '--sort-by', 'VALUE', '--print-value-only')), ['new', 'v7', 'v8'])
     t.equal(await etcd.ok('get', 'a1', '--rev', String(kvs[0].mod_revision), '--print-value-only'), 'v9')
     t.match(await etcd.error('get', 'a1', '--rev', '1000000'), 'etcdserver: mvcc: required revision is a future revision')
     t.match(await etcd.error('put', '', 'x'), 'etcdserver: key is not provided')
@@ -92,6 +100,100 @@ t.test('etcd’s API', { skip: missing ?? false, timeout: 600_000 }, async t => 
     t.match(await etcd.error('get', 'w/0', '--rev', String(header.revision)), 'etcdserver: mvcc: required revision has been compacted')
     t.match(await etcd.error('compact', String(header.revision)), 'etcdserver: mvcc: required revision has been compacted')
     t.match(await etcd.error('watch', 'w/0', '--rev', String(header.revision)), 'required revision has been compacted')
+  })
+
+  t.test('transactions, and leases', async t => {
+    const txn = (text: string) => etcd.input(text, 'txn')
+    await etcd.ok('put', 'flag', '1')
+    t.same(lines(await txn('value("flag") = "1"\n\nput flag 2\nget flag\n\nget flag\n\n')), ['SUCCESS', '', 'OK', '', 'flag', '2'])
+    t.same(lines(await txn('mod("flag") = "1"\n\nput flag 3\n\nget flag\n\n')), ['FAILURE', '', 'flag', '2'])
+    await t.rejects(txn('\nput twice 1\nput twice 2\n\n\n'), /etcdserver: duplicate key given in txn request/)
+    const id = /lease (\w+) granted/.exec(await etcd.ok('lease', 'grant', '100'))?.[1] as string
+    await etcd.ok('put', 'leased', 'x', '--lease', id)
+    t.match(await etcd.ok('lease', 'timetolive', id, '--keys'), /granted with TTL\(100s\), remaining\(\d+s\), attached keys\(\[leased\]\)/)
+    t.match(await etcd.ok('lease', 'list'), id)
+    t.match(await etcd.ok('lease', 'keep-alive', id, '--once'), 'keepalived with TTL(100)')
+    await etcd.ok('lease', 'revoke', id)
+    t.equal(await etcd.ok('get', 'leased'), '')
+    t.match(await etcd.ok('lease', 'timetolive', id), 'already expired')
+    t.match(await etcd.error('lease', 'revoke', id), 'etcdserver: requested lease not found')
+    t.match(await etcd.error('put', 'leased', 'x', '--lease', id), 'etcdserver: requested lease not found')
+    t.equal(await etcd.ok('lock', 'mutex', 'echo', 'mine'), 'mine')
+    const elected = etcd.start('elect', 'office', 'me')
+    await until('somebody is elected', async () => elected.lines().includes('me'))
+    elected.process.kill()
+  })
+
+  t.test('maintenance: a snapshot, alarms, who leads; what there is not says so', async t => {
+    const file = path.join(cluster.dataDir, 'saved.db')
+    await etcd.okAt([endpoints[0] as string], 'snapshot', 'save', file)
+    const saved = readFileSync(file)
+    t.ok(createHash('sha256').update(saved.subarray(0, -32)).digest().equals(saved.subarray(-32)), 'with the hash that etcdctl looks for')
+    t.equal(await etcd.ok('alarm', 'list'), '')
+    t.equal(await etcd.ok('alarm', 'disarm'), '')
+    t.match(await etcd.ok('defrag'), 'Finished defragmenting')
+    const leads = async (): Promise<any> => {
+      const statuses: any[] = await etcd.json('endpoint', 'status')
+      return statuses.find(({ Status }) => Status.leader === Status.header.member_id)
+    }
+    const { members }: { members: { name: string; ID: number }[] } = await etcd.json('member', 'list')
+    t.same(members.map(({ name }) => name).sort(), ['control-0', 'control-1', 'control-2'])
+    const list = lines(await etcd.ok('member', 'list'))
+    const before = await leads()
+    const next = list.find(line => !line.includes(before.Endpoint)) as string
+    t.match(await etcd.ok('move-leader', next.split(',')[0] as string), 'Leadership transferred')
+    await until('the other leads', async () => next.includes((await leads()).Endpoint))
+    t.match(await etcd.error('user', 'add', 'root:root'), 'is not part of kabuki')
+  })
+
+  t.test('members are added, promoted and removed, each with an endpoint of its own', async t => {
+    const added = await etcd.ok('member', 'add', 'control-3', '--learner', '--peer-urls', 'http://control-3:2380')
+    const id = /Member (\w+) added/.exec(added)?.[1] as string
+    const own = `https://127.0.0.1:${first + 3}`
+    await until('it is started', async () =>
+      (await etcd.ok('member', 'list')).includes(`${id}, started, control-3, http://control-3:2380, ${own}, true`)
+    )
+    await until('it is in sync', async () => (await etcd.run(['member', 'promote', id])).code === 0)
+    await until('it votes', async () => (await etcd.run(['put', 'by', 'the fourth'], [own])).code === 0)
+    t.match(await etcd.ok('member', 'remove', id), `Member ${id} removed`)
+    t.equal(lines(await etcd.ok('member', 'list')).length, 3)
+    t.match(await etcd.error('member', 'remove', id), 'etcdserver: member not found')
+    t.match(await etcd.error('member', 'add', 'control-3', '--peer-urls', 'http://control-3:2380'), 'etcdserver: member ID already exist')
+    t.match(await etcd.error('member', 'add', 'x', '--peer-urls', 'http://x:2380'), 'etcdserver: given member URLs are invalid')
+    await until('its endpoint is gone', () => canListen('127.0.0.1', first + 3))
+  })
+
+  t.test('the npm client etcd3', async t => {
+    const pki = (file: string): Buffer => readFileSync(path.join(cluster.dataDir, 'pki', file))
+    const credentials = { rootCertificate: pki('ca.crt'), certChain: pki('admin.crt'), privateKey: pki('admin.key') }
+    const client = new Etcd3({ hosts: endpoints.map(url => url.replace('127.0.0.1', 'localhost')), credentials })
+    await client.put('n/1').value('one')
+    t.same(await client.getAll().prefix('n/').strings(), { 'n/1': 'one' })
+    const watcher = await client.watch().prefix('n/').create()
+    const seen: string[] = []
+    watcher.on('put', ({ key, value }) => seen.push(`${key}=${value}`))
+    await client.put('n/2').value('two')
+    await until('the event', async () => seen.includes('n/2=two'))
+    await watcher.cancel()
+    const swapped = await client.if('n/2', 'Value', '==', 'two').then(client.put('n/2').value('three')).else(client.get('n/2')).commit()
+    t.ok(swapped.succeeded)
+    const lease = client.lease(30)
+    await lease.put('n/3').value('leased')
+    t.equal((await client.get('n/3').exec()).kvs[0]?.lease, await lease.grant())
+    await lease.revoke()
+    t.equal(await client.get('n/3').string(), null)
+    t.equal(await client.lock('n/lock').do(async () => 'inside'), 'inside')
+    await client.stm().transact(async tx => tx.put('n/2').value(`${await tx.get('n/2').string()}!`))
+    t.equal(await client.get('n/2').string(), 'three!')
+    t.equal(
+      await client
+        .delete()
+        .prefix('n/')
+        .then(({ deleted }) => deleted),
+      '2'
+    )
+    await t.rejects(client.get('n/1').revision(1_000_000).exec(), /required revision is a future revision/)
+    client.close()
   })
 
   t.test('endpoints: status, health, equal hashes', async t => {
@@ -134,5 +236,25 @@ t.test('etcd’s API', { skip: missing ?? false, timeout: 600_000 }, async t => 
     )
     await cluster.kabukiOk('chaos', 'kill', `control-${at}/etcd`)
     await until('the gateway is back', async () => (await etcd.run(['get', 'after'], [endpoints[at] as string])).code === 0)
+  })
+
+  t.test('without a majority a write is given up after etcd’s time', async t => {
+    for (const member of ['control-1/store', 'control-2/store']) await cluster.kabukiOk('chaos', 'kill', member, '--stay-down')
+    const { code, stderr } = await etcd.run(['put', 'nobody', 'agrees', '--command-timeout', '60s'], [endpoints[0] as string])
+    t.equal(code, 1)
+    t.match(stderr, 'etcdserver: request timed out')
+    t.equal(
+      (await etcd.run(['get', 'after', '--consistency', 's'], [endpoints[0] as string])).stdout,
+      'after\ndeath\n',
+      'what rests on no majority is answered'
+    )
+    for (const member of ['control-1/store', 'control-2/store']) await cluster.kabukiOk('chaos', 'resume', member)
+    await until('writes again', async () => (await etcd.run(['put', 'all', 'agree'])).code === 0)
+  })
+
+  const perf = process.env.KABUKI_ETCD_PERF === undefined ? 'it takes a minute: npm run test:long, or KABUKI_ETCD_PERF=1' : false
+  t.test('etcdctl check perf', { skip: perf }, async t => {
+    const { stdout, stderr } = await etcd.run(['check', 'perf', '--load', 's'])
+    t.match(stdout, 'PASS', stderr)
   })
 })

@@ -24,6 +24,13 @@ export function etcdctlMissing(): string | undefined {
   return found() ? undefined : 'NO ETCDCTL ON THE PATH, though its package is installed'
 }
 
+export interface Started {
+  readonly process: ChildProcess
+  readonly output: () => string
+  readonly lines: () => readonly string[]
+  readonly ended: Promise<number>
+}
+
 export class Etcdctl {
   readonly endpoints: readonly string[]
   readonly #flags: readonly string[]
@@ -54,6 +61,14 @@ export class Etcdctl {
     return JSON.parse(await this.ok(...args, '-w', 'json'))
   }
 
+  /** As `ok`, of a command that reads its standard input. */
+  async input(text: string, ...args: string[]): Promise<string> {
+    const { process: child, output, ended } = this.start(...args)
+    child.stdin?.end(text)
+    if ((await ended) !== 0) throw new Error(`etcdctl ${args.join(' ')} failed: ${output()}`)
+    return output().trimEnd()
+  }
+
   /** What it says in vain: its error. */
   async error(...args: string[]): Promise<string> {
     const { code, stderr, stdout } = await this.run(args)
@@ -62,14 +77,14 @@ export class Etcdctl {
   }
 
   /** One that goes on; `lines` grows. */
-  start(...args: string[]): { readonly process: ChildProcess; readonly lines: () => readonly string[]; readonly ended: Promise<number> } {
+  start(...args: string[]): Started {
     const child = spawn('etcdctl', ['--endpoints', this.endpoints.join(','), ...this.#flags, ...args], {
       env: { ...process.env, ETCDCTL_API: '3' },
       stdio: ['pipe', 'pipe', 'pipe']
     })
     let text = ''
     for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (part: string) => (text += part))
-    const ended = new Promise<number>(resolve => child.on('exit', code => resolve(code ?? -1)))
-    return { process: child, lines: () => text.split('\n').slice(0, -1), ended }
+    const ended = new Promise<number>(resolve => child.on('close', code => resolve(code ?? -1)))
+    return { process: child, output: () => text, lines: () => text.split('\n').slice(0, -1), ended }
   }
 }

@@ -182,9 +182,15 @@ const cases: Readonly<Record<string, Case>> = {
     t.equal((await must(h.call('readFile', { name })))?.length, 350_000)
   },
   async 'what is reserved can be saved, over a new segment and a crash'(t, h) {
+    const room = 3 << 20 // More than a journal sets aside by itself.
     await reopen(h)
+    t.same(await must(h.call('reserve', { bytes: room })), { bytes: room }, 'before there is a segment')
     await h.save(bytes('a'))
-    const room = 200_000
+    await h.fill?.(true)
+    await h.save(new Uint8Array(room / 2).fill(97))
+    await h.save(new Uint8Array(room / 2 - 1).fill(97))
+    await h.fill?.(false)
+    await must(h.call('repair', { sequence: 1, length: 1 }))
     t.same(await must(h.call('reserve', { bytes: room })), { bytes: room })
     await h.fill?.(true)
     await h.save(new Uint8Array(room / 4).fill(98))

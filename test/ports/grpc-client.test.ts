@@ -31,6 +31,8 @@ const service = {
   talk: method('/t.S/Talk', true)
 }
 const floodCount = 5_000
+/** A few more than the port keeps: the rest waits in its stream when the server's status is there already. */
+const burstCount = grpcStreamMessagesMax + 10
 
 interface Served {
   readonly server: grpc.Server
@@ -57,7 +59,10 @@ async function serve(credentials: grpc.ServerCredentials, scheme = 'http', port 
         served.heard.push(text)
         if (text === 'bye') call.emit('error', { code: grpc.status.OUT_OF_RANGE, details: 'too far' })
         else if (text === 'flood') flood(call)
-        else call.write(Buffer.from(`re ${text}`))
+        else if (text === 'burst') {
+          for (let at = 0; at < burstCount; at++) call.write(Buffer.of(at))
+          call.end()
+        } else call.write(Buffer.from(`re ${text}`))
       })
     }
   })
@@ -206,6 +211,18 @@ t.test('an owner that does not read makes the server wait, and then has everythi
     items.map(item => Buffer.from(item).readUInt32BE()),
     Array.from({ length: floodCount }, (_, at) => at)
   )
+})
+
+t.test('what came before the end is read before it, also by one who is late', async t => {
+  const served = await serve(insecure)
+  const { harness, items, ends, tell } = await portOf()
+  await harness.must('connect', { endpoints: [served.url] })
+  tell('open', { call: { stream: 1, endpoint: served.url, method: '/t.S/Talk', message: bytes('burst') }, window: 4 })
+  await until('the server is done', () => served.heard.includes('burst'))
+  for (let round = 0; round < 20; round++) await harness.must('unary', unary(served.url, 'Echo')) // Behind it on the same connection.
+  tell('read')
+  await until('it ends', () => ends.length === 1)
+  t.same([items.map(item => item[0]), ends], [Array.from({ length: burstCount }, (_, at) => at), ['end']])
 })
 
 t.test('certificates: of the server, and of the client', async t => {

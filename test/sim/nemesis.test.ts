@@ -12,7 +12,14 @@ function raged(
 ): { world: World; nemesis: Nemesis; left: readonly string[] } {
   const world = new World({ seed })
   for (const machine of machines) world.start(`${machine}/ledger`, ledger)
-  const nemesis = new Nemesis(world, { seed, everyMs: 200, lastsMsMax: 2000, machines, kindsMin: 4, log: new StrikeLog(only) })
+  const nemesis = new Nemesis(world, {
+    seed,
+    everyMs: 200,
+    lastsMsMax: 2000,
+    machines: () => machines,
+    kindsMin: 4,
+    log: new StrikeLog(only)
+  })
   nemesis.rage(10_000)
   const left = nemesis.heal(behind)
   return { world, nemesis, left }

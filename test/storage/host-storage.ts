@@ -16,12 +16,14 @@ const probeAddress = 'client-0/probe' as string as Ref<ProbeProtocol>
 /** As compiled, not bundled: the etcd's messages are found beside it, in `dist/resources`. */
 const rosterUrl = new URL('./host-roster.js', import.meta.url).href
 
-/** Starts the actors, each in a thread of its own; the suite speaks to the first. */
-export async function hostStorage(actors: readonly StorageActor[]): Promise<StorageHarness & { readonly runtime: Runtime }> {
+/** Starts the actors, each in a thread of its own; the suite speaks to the first, unless told to whom. */
+export async function hostStorage(
+  actors: readonly StorageActor[],
+  to = actors[0]?.address as string
+): Promise<StorageHarness & { readonly runtime: Runtime }> {
   const runtime = await Runtime.start({ rosterUrl })
   for (const { address, actor, args } of actors) await runtime.startActor(address, actor, args, address)
   await runtime.startActor(probeAddress, 'probe', undefined, probeAddress)
-  const to = actors[0]?.address as string
   const must = async <T>(outcome: Promise<Outcome<T>>): Promise<T> => {
     const settled = await outcome
     if (!settled.ok) throw new Error(`the probe does not answer: ${JSON.stringify(settled.error)}`)

@@ -12,17 +12,16 @@ const startTimeoutMs = 60_000
 const statusTimeoutMs = 1_000
 const pollMs = 20
 
-/** Where etcd is, or the one that `KABUKI_TEST_ETCD` names; installs Debian's package where that is possible. Otherwise why there is none. */
+/** Which etcd to run: the one that `KABUKI_TEST_ETCD` names, or Debian's, which is installed where that is possible. Otherwise why there is none. */
 export function findEtcd(): { readonly etcd: string } | { readonly missing: string } {
-  const own = process.env.KABUKI_TEST_ETCD
-  if (own !== undefined && own !== '') return { etcd: own }
-  const find = (): string => spawnSync('sh', ['-c', 'command -v etcd'], { encoding: 'utf8' }).stdout.trim()
-  if (find() !== '') return { etcd: find() }
-  if (process.getuid?.() !== 0) return { missing: 'no etcd on PATH, and only root can install one: apt-get install etcd-server' }
+  const etcd = process.env.KABUKI_TEST_ETCD || 'etcd'
+  const isThere = (): boolean => spawnSync(etcd, ['--version']).status === 0
+  if (isThere()) return { etcd }
+  if (process.getuid?.() !== 0) return { missing: 'NO ETCD ON THE PATH, and only root can install it: apt-get install etcd-server' }
   const options = { encoding: 'utf8', timeout: installTimeoutMs, env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } } as const
   const installed = spawnSync('apt-get', ['install', '--yes', '--no-install-recommends', 'etcd-server'], options)
-  if (find() !== '') return { etcd: find() }
-  return { missing: `no etcd on PATH, and apt-get install etcd-server failed: ${installed.stderr ?? installed.error}` }
+  if (isThere()) return { etcd }
+  return { missing: `NO ETCD ON THE PATH, and apt-get install etcd-server failed: ${installed.stderr || installed.error}` }
 }
 
 export interface EtcdTls {
@@ -94,6 +93,21 @@ export class RealEtcd {
       return found !== undefined
     })
     return found as string
+  }
+
+  /** Asks for users and passwords from now on. Over plain HTTP. */
+  async demandUsers(): Promise<void> {
+    const url = await this.leader()
+    const user = { name: 'root', password: 'secret' }
+    for (const [path, body] of [
+      ['user/add', user],
+      ['role/add', { name: 'root' }],
+      ['user/grant', { user: 'root', role: 'root' }],
+      ['enable', {}]
+    ] as const) {
+      const answer = await fetch(`${url}/v3/auth/${path}`, { method: 'POST', body: JSON.stringify(body) })
+      if (!answer.ok) throw new Error(`${path}: ${await answer.text()}`)
+    }
   }
 
   /** Waits until every member follows a leader. Over plain HTTP. */

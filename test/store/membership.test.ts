@@ -136,7 +136,7 @@ t.test('a leader that was removed answers, says what is committed, and stops; it
   const remove = bench.put('removeMember', { address: self })
   bench.settle()
   const at = lastOf(bench)
-  for (const peer of peers) heardFrom(bench, peer, at)
+  heardFrom(bench, peers[0], at)
   t.same(addresses(bench.answer(remove)), [...peers])
   t.ok(
     bench.messages().some(message => message.type === 'heartbeat' && message.to === peers[0] && message.commit === at),
@@ -148,9 +148,12 @@ t.test('a leader that was removed answers, says what is committed, and stops; it
   )
   t.match(bench.effects.at(-1), { kind: 'exit' })
   const next = new Bench([self, ...peers], disk, {}, 2)
-  next.settle()
-  t.same([next.messages(), next.logs('removed').length], [[], 1])
+  t.match(next.logs('cannot begin'), [{ reason: /removed from the store/ }])
   t.match(next.effects.at(-1), { kind: 'exit', reason: /removed from the store/ })
+  disk.files.delete('removed')
+  const later = new Bench([self, ...peers], disk, {}, 3)
+  later.settle()
+  t.same([later.messages(), later.logs('removed').length], [[], 1], 'its log says so, too')
 })
 
 t.test('leadership moves to who is asked for, or the answer is that it did not', async t => {
@@ -232,6 +235,29 @@ t.test("who leads makes it a learner by the others' majority, and a voter again 
   heardFrom(bench, peers[0], at + 1)
   t.same(list().at(-1), `promote: ${self} ${peers[0]} ${peers[1]}`)
   t.match(bench.failure(bench.put('rejoin', undefined, fourth)), { code: 'member not found' })
+})
+
+t.test('who does not lead tells one that lost its past who does, or that it was removed', async t => {
+  const bench = new Bench([self, ...peers])
+  bench.settle()
+  t.match(bench.failure(bench.put('rejoin', undefined, peers[1])), { code: 'no leader' })
+  bench.raft({ type: 'heartbeat', from: peers[0], to: self, term: 4, commit: 0, round: 1 })
+  bench.settle()
+  t.same(bench.answer(bench.put('rejoin', undefined, peers[1])), { askInstead: peers[0] })
+  const lost = new Bench([self, ...peers], damaged(), {}, 2)
+  t.ok(lost.reply(peers[0], 'rejoin', { askInstead: fourth }))
+  lost.tick(200)
+  t.ok(lost.reply(peers[1], 'rejoin', { askInstead: fourth }))
+  t.ok(lost.reply(fourth, 'rejoin', { index: 1, leaderTerm: 1 }), 'it is asked then')
+})
+
+t.test('a member that is told of its removal stops for good', async t => {
+  const disk = new BenchDisk()
+  const bench = new Bench([self, ...peers], disk)
+  bench.settle()
+  bench.put('removed', undefined, peers[0], 'tell')
+  t.match(bench.effects.at(-1), { kind: 'exit', reason: /removed from the store/ })
+  t.match(new Bench([self, ...peers], disk, {}, 2).logs('cannot begin'), [{ reason: /removed from the store/ }])
 })
 
 t.test('a member of one that lost its past stops and says why, unless somebody speaks to it', async t => {

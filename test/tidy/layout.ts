@@ -96,7 +96,7 @@ export const layout: Readonly<Record<string, Folder>> = {
     ]
   },
   bin: {
-    imports: [...component, 'lib/images', 'lib/host', 'lib/sim', 'lib/chaos', 'lib/check', 'lib/cli', 'lib/view', 'actors'],
+    imports: [...component, 'lib/store', 'lib/images', 'lib/host', 'lib/sim', 'lib/chaos', 'lib/check', 'lib/cli', 'lib/view', 'actors'],
     packages: ['commander', 'listr2', 'nanoid', 'piscina', 'yaml'],
     node: true
   },

@@ -170,7 +170,12 @@ function begin(state: State, stream: Streaming, message: Uint8Array, post: Post)
     if (stream.onTheWay + stream.waiting.length >= grpcStreamMessagesMax) call.pause()
     post('received', { stream, message })
   })
-  call.on('status', status => post('finished', { stream, reason: status.code === grpc.status.OK ? undefined : refusalOf(status) }))
+  // The status may come while messages wait in the call's own buffer: its end comes after them.
+  let reason: Refusal | undefined
+  call.on('status', status => {
+    reason = status.code === grpc.status.OK ? undefined : refusalOf(status)
+  })
+  call.on('end', () => post('finished', { stream, reason }))
   call.on('error', () => undefined) // Its status says the same.
   call.write(message)
 }
@@ -183,8 +188,8 @@ function flush(state: State, stream: Streaming): void {
   stream.waiting = stream.waiting.slice(at)
   if (stream.waiting.length > 0) return
   if (call.isPaused() && stream.onTheWay < grpcStreamMessagesMax / 2) call.resume()
-  if (stream.end === undefined || stream.onTheWay > 0) return
-  state.streams.delete(stream.id)
+  if (stream.end === undefined) return
+  if (state.streams.get(stream.id) === stream) state.streams.delete(stream.id)
   sink.end(stream.end.reason)
 }
 

@@ -1,0 +1,130 @@
+// Member mover: who changes the members of a store while clients use it, and what is known of them meanwhile.
+//
+// It asks as an operator would, one thing after the other, and often for what the store must refuse. It knows what members say of
+// themselves; of two memberships the one later in the log is the newer.
+
+import { ask, type Flow, type Ref, sleep } from '../actor/index.js'
+import type { LogRecord } from '../sim/index.js'
+import type { Random } from '../std/index.js'
+import type { StoreMemberProtocol } from '../store/index.js'
+import { pick } from './draw.js'
+
+type Member = Ref<StoreMemberProtocol>
+type Wish = 'addLearner' | 'addVoter' | 'promote' | 'remove' | 'move'
+
+const timeoutMs = 1500
+const sparesMax = 6
+const votersMax = 5
+
+export interface MoverOptions {
+  readonly founders: readonly string[]
+  readonly everyMs: number
+  readonly random: Random
+  /** A disk may decay: with fewer voters than three a member cannot be healed (docs/adr/0012). */
+  readonly votersMin: number
+  /** That member's store is to run from now on. */
+  readonly start: (address: string) => void
+}
+
+export class MemberMover {
+  /** Everybody that ever was a member: whom clients ask. Grows. */
+  readonly known: string[]
+  /** Removed, for whoever says so first. */
+  readonly removed = new Set<string>()
+  /** Those that have stopped for good. */
+  readonly gone = new Set<string>()
+  moved = 0
+  isStopping = false
+  voters: readonly string[]
+  learners: readonly string[] = []
+  readonly #options: MoverOptions
+  #index = 0
+  #added = 0
+  #at: string
+
+  constructor(options: MoverOptions) {
+    this.#options = options
+    this.known = [...options.founders]
+    this.voters = options.founders
+    this.#at = options.founders[0] as string
+  }
+
+  /** What a member says of itself. */
+  heard({ address, event, fields }: LogRecord): void {
+    if (event === 'removed') this.gone.add(address)
+    if (event !== 'membership changed') return
+    if (fields.kind === 'remove') this.removed.add(String(fields.member))
+    if (Number(fields.index) <= this.#index) return
+    this.#index = Number(fields.index)
+    this.voters = listOf(fields.voters)
+    this.learners = listOf(fields.learners)
+    if (fields.kind === 'addLearner' || fields.kind === 'addVoter') this.#begin(String(fields.member))
+  }
+
+  get members(): readonly string[] {
+    return [...this.voters, ...this.learners]
+  }
+
+  *run(): Flow<void> {
+    const { random, everyMs } = this.#options
+    while (!this.isStopping) {
+      yield* sleep('real', -Math.log(1 - random()) * everyMs)
+      if (random() < 0.3) this.#at = pick(random, this.members)
+      const done = yield* this.#wish(this.#draw())
+      if (!done) this.#at = pick(random, this.members)
+    }
+  }
+
+  #begin(address: string): void {
+    if (this.known.includes(address)) return
+    this.known.push(address)
+    this.#options.start(address)
+  }
+
+  #draw(): Wish {
+    const { random, votersMin } = this.#options
+    const may: Wish[] = ['move']
+    if (this.#added < sparesMax) may.push('addLearner', 'addLearner')
+    if (this.#added < sparesMax && this.voters.length < votersMax) may.push('addVoter')
+    if (this.learners.length > 0 && this.voters.length < votersMax) may.push('promote', 'promote', 'promote')
+    if (this.voters.length > votersMin || this.learners.length > 0) may.push('remove')
+    return pick(random, may)
+  }
+
+  *#wish(wish: Wish): Flow<boolean> {
+    const to = this.#at as Member
+    const { random, votersMin, founders } = this.#options
+    switch (wish) {
+      case 'addLearner':
+      case 'addVoter': {
+        const address = `control-${founders.length + this.#added}/store`
+        const answer = yield* ask(to, timeoutMs, 'addMember', { address, isLearner: wish === 'addLearner' })
+        if (answer.ok) this.#begin(address)
+        // An address that may have been taken is asked for no more.
+        if (answer.ok || !answer.error.definite || this.known.includes(address)) this.#added++
+        return answer.ok
+      }
+      case 'promote': {
+        const answer = yield* ask(to, timeoutMs, 'promoteMember', { address: pick(random, this.learners) })
+        return answer.ok
+      }
+      case 'remove': {
+        const may = this.voters.length > votersMin ? this.members : this.learners
+        const answer = yield* ask(to, timeoutMs, 'removeMember', { address: pick(random, may) })
+        // What is in doubt may shrink the store yet: nothing more is removed before that is seen.
+        if (!answer.ok && !answer.error.definite) yield* sleep('real', 2 * timeoutMs)
+        return answer.ok
+      }
+      case 'move': {
+        const answer = yield* ask(to, timeoutMs, 'transferLeadership', { to: pick(random, this.members) })
+        if (answer.ok) this.moved++
+        return answer.ok
+      }
+    }
+  }
+}
+
+const listOf = (text: unknown): string[] =>
+  String(text)
+    .split(' ')
+    .filter(address => address !== '')

@@ -1,0 +1,104 @@
+// The store as a user keeps it: its state saved, and restored as another cluster; a real disk that fills up under it.
+
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import * as path from 'node:path'
+import t from 'tap'
+import { SmallDisk } from '../host/small-disk.js'
+import { command, type Output, runNode, TestCluster, until } from './cluster.js'
+
+const scratch = mkdtempSync(path.join(tmpdir(), 'kabuki-store-'))
+t.teardown(() => rmSync(scratch, { recursive: true, force: true }))
+
+/** By a file: an argument may have 128 KiB. */
+async function create(cluster: TestCluster, name: string, value = 'v'): Promise<Output> {
+  const file = path.join(scratch, `${name}.json`)
+  writeFileSync(file, JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { key: value } }))
+  return cluster.kubectl('create', '-f', file)
+}
+
+async function up(t: import('tap').Test, dataDir: string, ...args: string[]): Promise<TestCluster> {
+  const cluster = await TestCluster.up({ dataDir, args: ['--nodes', '1', ...args] })
+  t.teardown(() => cluster.end('SIGKILL'))
+  return cluster
+}
+
+const names = async (cluster: TestCluster): Promise<string[]> =>
+  (await cluster.get('configmaps')).items.map((item: any) => item.metadata.name as string)
+
+t.test('the state of a cluster is saved, running or stopped, and restored as another', { timeout: 600_000 }, async t => {
+  const directory = scratch
+  const [file, stopped, broken] = ['running.snap', 'stopped.snap', 'broken.snap'].map(name => path.join(directory, name)) as [
+    string,
+    string,
+    string
+  ]
+  const source = await up(t, path.join(directory, 'one'))
+  t.equal((await create(source, 'before', 'x'.repeat(200_000))).code, 0)
+  const saved = JSON.parse(await source.kabukiOk('store', 'save', file, '-o', 'json'))
+  t.match(saved, { file, bytes: statSync(file).size })
+  t.equal((await create(source, 'after')).code, 0)
+  t.equal((await source.kubectl('delete', 'configmap', 'before')).code, 0)
+  const last = Number((await source.get('configmap', 'after')).metadata.resourceVersion)
+  t.ok(last > saved.revision)
+  await source.end()
+  const again = JSON.parse(await source.kabukiOk('store', 'save', stopped, '-o', 'json'))
+  t.ok(again.revision > last, 'of a stopped cluster everything that was answered is saved')
+
+  const refused = await runNode([command, 'store', 'restore', file, '--data-dir', source.dataDir])
+  t.match([refused.code, refused.stderr], [1, /has a cluster already/])
+  const bytes = readFileSync(file)
+  bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] as number) ^ 1
+  writeFileSync(broken, bytes)
+  const dataDir = path.join(directory, 'two')
+  const damaged = await runNode([command, 'store', 'restore', broken, '--data-dir', dataDir])
+  t.match([damaged.code, damaged.stderr], [1, /cannot be restored/])
+  t.notOk(existsSync(dataDir), 'nothing is begun with a damaged file')
+
+  const restored = await runNode([command, 'store', 'restore', file, '--data-dir', dataDir, '--stores', '1', '-o', 'json'])
+  t.match(JSON.parse(restored.stdout), { stores: 1, revision: saved.revision, from: saved.clusterId })
+  t.not(JSON.parse(restored.stdout).clusterId, saved.clusterId)
+  const copy = await up(t, dataDir, '--stores', '1')
+  const found = await names(copy)
+  t.ok(found.includes('before') && !found.includes('after'), `exactly the state as of the save: ${found}`)
+  t.equal((await copy.get('configmap', 'before')).data.key.length, 200_000)
+  t.equal((await create(copy, 'later')).code, 0)
+  t.ok(Number((await copy.get('configmap', 'later')).metadata.resourceVersion) > saved.revision, 'revisions go on')
+  await copy.end()
+})
+
+t.test('over a full disk a cluster is read-only, nothing dies, and with space it takes writes again', { timeout: 600_000 }, async t => {
+  const disk = SmallDisk.mount(64)
+  if (disk === undefined) return void t.pass('full disk', { skip: 'only root can mount a small disk' })
+  t.teardown(() => disk.unmount())
+  const cluster = await up(t, path.join(disk.directory, 'data'))
+  t.equal((await create(cluster, 'kept')).code, 0)
+  const before = await cluster.status()
+  const isFull = async (): Promise<boolean> =>
+    (await cluster.status()).actors.some(({ actor, noSpace }: any) => actor === 'store' && noSpace === true)
+  disk.fill(true)
+  const taken: string[] = []
+  for (let i = 0; ; i++) {
+    const { code, stderr } = await create(cluster, `filler-${i}`, 'x'.repeat(900_000))
+    if (code === 0) taken.push(`filler-${i}`)
+    else {
+      t.match(stderr, /database space exceeded/, 'a write is refused for what is wrong')
+      break
+    }
+    if (i === 20) return t.fail('20 MB found room on a full disk')
+  }
+  t.ok(await isFull(), 'its status says so')
+  const found = await names(cluster)
+  t.ok(
+    ['kept', ...taken].every(name => found.includes(name)),
+    'reads are served, and have all that was answered'
+  )
+  disk.fill(false)
+  await until('there is space again', async () => !(await isFull()))
+  await until('a write is taken', async () => (await create(cluster, 'after')).code === 0)
+  const after = await cluster.status()
+  const lives = ({ actors }: typeof after): unknown =>
+    actors.filter(({ actor }) => actor === 'store').map(({ address, restarts }: any) => [address, restarts])
+  t.same(lives(after), lives(before), 'no member of the store died of it')
+  await cluster.end()
+})
