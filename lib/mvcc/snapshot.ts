@@ -46,6 +46,16 @@ export function snapshot(store: Mvcc): Generator<Uint8Array, void, undefined> {
 
 /** Of all that can be read up to `revision` (0: the current one). Members at the same revisions must agree. */
 export function hashOf(store: Mvcc, revision = 0): StoreHash {
+  const parts = hashing(store, revision)
+  for (;;) {
+    const part = parts.next()
+    if (part.done === true) return part.value
+  }
+}
+
+/** The same, with a pause after each MiB; of the store as it is at the first part. */
+export function* hashing(store: Mvcc, revision = 0): Generator<void, StoreHash, undefined> {
+  const { compactRevision } = store
   const upTo = revision === 0 ? store.revision : revision
   const writer = new ByteWriter()
   let hash = 0
@@ -57,11 +67,13 @@ export function hashOf(store: Mvcc, revision = 0): StoreHash {
   for (const versions of [baseOf(store), store.keyspace.changes(upTo)]) {
     for (const version of versions) {
       writeVersion(writer, version)
-      if (writer.length >= chunkBytesMin) add()
+      if (writer.length < chunkBytesMin) continue
+      add()
+      yield
     }
     add()
   }
-  return { hash, revision: upTo, compactRevision: store.compactRevision }
+  return { hash, revision: upTo, compactRevision }
 }
 
 /** `chunks`: what `snapshot` gave, cut anywhere. */

@@ -3,6 +3,7 @@
 export { alarmHandlers } from './alarming.js'
 export { misfitOfTxn, rangeAnswer, txnOf } from './answers.js'
 export { type RestoredMember, readParts, restoredMember, type StoppedDisk, stateOfStopped } from './backup.js'
+export { checkCorruption, corruptionCheckEveryMsDefault, corruptOf, hashHandlers } from './corruption.js'
 export { checkpointEveryMsDefault, checkpointLeases, leaseHandlers, newLeasing, revokeDue } from './leasing.js'
 export type { RecoveryArgs } from './life.js'
 export { logPart } from './log-part.js'

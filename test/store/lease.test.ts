@@ -1,4 +1,5 @@
 import t from 'tap'
+import { corruptOf } from '../../lib/store/index.js'
 import { acknowledge, alone, type Bench, leading, peers, self } from './bench.js'
 
 const encoder = new TextEncoder()
@@ -137,4 +138,86 @@ t.test('alarms: of a full store nothing grows, of a corrupt one nothing changes;
   t.same(alarm('deactivate', { alarm: 'corrupt' }).alarms, [corrupt])
   t.same(alarm('deactivate').alarms, [full])
   t.match(attach(bench, 'b', 7), { succeeded: true })
+})
+
+t.test('the leader compares hashes, and raises an alarm that names who differs from the majority', async t => {
+  const bench = leading({ corruptionCheckEveryMs: 5000 })
+  const alive = (): void => {
+    const term = bench.messages().at(-1)?.term ?? 1
+    for (const peer of peers) bench.raft({ type: 'heartbeatResponse', from: peer, to: self, term, round: 0 })
+  }
+  for (let at = 0; at < 210 && !bench.effects.some(({ kind, type }: any) => kind === 'ask' && type === 'hash'); at++) {
+    bench.tick()
+    alive()
+  }
+  const own = bench.put('hash', { revision: 0 })
+  const { hash, revision, compactRevision } = bench.answer(own)
+  t.ok(bench.reply(peers[0], 'hash', { hash, revision, compactRevision }), 'it asked the first')
+  t.ok(bench.reply(peers[1], 'hash', { hash: hash + 1, revision, compactRevision }), 'and the second')
+  bench.settle()
+  t.match(bench.logs('corrupt member'), [{ member: peers[1] }])
+  acknowledge(bench)
+  const put = bench.write('a')
+  t.match(bench.failure(put), { code: 'corrupt', definite: true })
+})
+
+t.test('who is corrupt, by the hashes of those that answered', async t => {
+  const cases: readonly [readonly (readonly [string, number])[], number, readonly string[]][] = [
+    [[['a', 1]], 3, []],
+    [
+      [
+        ['a', 1],
+        ['b', 1],
+        ['c', 1]
+      ],
+      3,
+      []
+    ],
+    [
+      [
+        ['a', 1],
+        ['b', 2],
+        ['c', 1]
+      ],
+      3,
+      ['b']
+    ],
+    [
+      [
+        ['a', 1],
+        ['b', 2],
+        ['c', 2]
+      ],
+      3,
+      ['a']
+    ],
+    [
+      [
+        ['a', 1],
+        ['b', 2]
+      ],
+      3,
+      ['']
+    ],
+    [
+      [
+        ['a', 1],
+        ['b', 2],
+        ['c', 3]
+      ],
+      3,
+      ['']
+    ],
+    [
+      [
+        ['a', 1],
+        ['b', 2],
+        ['c', 1],
+        ['d', 3]
+      ],
+      5,
+      ['']
+    ]
+  ]
+  for (const [hashes, members, corrupt] of cases) t.same(corruptOf(new Map(hashes), members), corrupt, JSON.stringify(hashes))
 })
