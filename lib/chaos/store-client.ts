@@ -48,6 +48,8 @@ export class StoreClient {
   readonly #random: Random
   readonly #recorder: Recorder
   readonly #running: Running
+  readonly #kinds: readonly (readonly [keyof StoreMix, number])[]
+  readonly #weightSum: number
   readonly #known = new Map<string, StoreKeyValue>() // As last read: what a compare-and-swap compares with.
   #member: Member
   #revision = 1
@@ -59,6 +61,8 @@ export class StoreClient {
     this.#random = random
     this.#recorder = recorder
     this.#running = running
+    this.#kinds = Object.entries(plan.mix) as [keyof StoreMix, number][]
+    this.#weightSum = this.#kinds.reduce((sum, [, weight]) => sum + weight, 0)
     this.#member = this.#anyMember()
   }
 
@@ -84,9 +88,8 @@ export class StoreClient {
   }
 
   #draw(): keyof StoreMix {
-    const kinds = Object.entries(this.#plan.mix) as [keyof StoreMix, number][]
-    let left = this.#random() * kinds.reduce((sum, [, weight]) => sum + weight, 0)
-    for (const [kind, weight] of kinds) {
+    let left = this.#random() * this.#weightSum
+    for (const [kind, weight] of this.#kinds) {
       left -= weight
       if (left < 0) return kind
     }

@@ -19,7 +19,9 @@ import { Mvcc, type MvccOptions } from './mvcc.js'
 
 const formatVersion = 2
 const chunkBytesMin = 1 << 20
+const chunkBytesSpare = 1 << 16 // What the last version of a chunk takes over its end, as a rule.
 const frameBytes = 8
+const versionBytesMax = 48 // Beside its key and value: six numbers.
 const kind = { header: 1, leases: 2, base: 3, changes: 4, end: 5, alarms: 6 } as const
 
 export interface StoreHash {
@@ -129,7 +131,7 @@ function baseOf(store: Mvcc): KeyValue[] {
 }
 
 function* chunksOf({ numbers, leases, alarms, base, changes }: Capture): Generator<Uint8Array, void, undefined> {
-  const writer = new ByteWriter()
+  const writer = new ByteWriter(capacityFor(base, changes))
   writer.byte(kind.header)
   for (const number of numbers) writer.number(number)
   yield chunk(writer)
@@ -152,6 +154,18 @@ function* chunksOf({ numbers, leases, alarms, base, changes }: Capture): Generat
   writer.byte(kind.end)
   writer.number(base.length + changes.length)
   yield chunk(writer)
+}
+
+/** Enough for all versions, or for a chunk. */
+function capacityFor(...lists: readonly (readonly KeyValue[])[]): number {
+  let bytes = frameBytes
+  for (const versions of lists) {
+    for (const { key, value } of versions) {
+      bytes += key.length + value.length + versionBytesMax
+      if (bytes >= chunkBytesMin) return chunkBytesMin + chunkBytesSpare
+    }
+  }
+  return bytes
 }
 
 function chunk(writer: ByteWriter): Uint8Array {
