@@ -3,7 +3,9 @@
 import type { Animal } from './animal.js'
 import { actorAnimals } from './animals/actor.js'
 import { apiAnimals } from './animals/api.js'
+import { leaseAnimals } from './animals/lease.js'
 import { logAnimals } from './animals/log.js'
+import { membershipAnimals } from './animals/membership.js'
 import { mvccAnimals } from './animals/mvcc.js'
 import { raftAnimals } from './animals/raft.js'
 import { storeAnimals } from './animals/store.js'
@@ -12,9 +14,11 @@ import { watchAnimals } from './animals/watch.js'
 const all: readonly Animal[] = [
   ...raftAnimals,
   ...storeAnimals,
+  ...membershipAnimals,
   ...logAnimals,
   ...mvccAnimals,
   ...watchAnimals,
+  ...leaseAnimals,
   ...apiAnimals,
   ...actorAnimals
 ]
