@@ -393,6 +393,7 @@ t.test(
       t.notOk(scene.ended.has(other))
       scene.host.close()
     }
+    await Promise.all([lose(true), lose(false)])
   }
 )
 
