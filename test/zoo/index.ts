@@ -3,6 +3,7 @@
 import type { Animal } from './animal.js'
 import { actorAnimals } from './animals/actor.js'
 import { apiAnimals } from './animals/api.js'
+import { leaseAnimals } from './animals/lease.js'
 import { logAnimals } from './animals/log.js'
 import { membershipAnimals } from './animals/membership.js'
 import { mvccAnimals } from './animals/mvcc.js'
@@ -17,6 +18,7 @@ const all: readonly Animal[] = [
   ...logAnimals,
   ...mvccAnimals,
   ...watchAnimals,
+  ...leaseAnimals,
   ...apiAnimals,
   ...actorAnimals
 ]
