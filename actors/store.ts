@@ -312,7 +312,10 @@ function* recoverFlow(ctx: StoreContext, state: StoreState): Flow<void> {
   const replica = yield* begin(ctx, { ...args, raft }, lost, state.heard)
   if (typeof replica === 'string') {
     ctx.log('cannot begin', { reason: replica })
-    if (replica === removedReason) return leave(ctx, state)
+    if (replica === removedReason) {
+      ctx.log('removed', { toldBy: 'its past, or the others' })
+      return leave(ctx, state)
+    }
     return ctx.stop(replica)
   }
   replica.leasing = newLeasing({

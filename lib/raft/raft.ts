@@ -206,14 +206,17 @@ export class Raft {
     const entries = core.log.takeUnsaved()
     const hardState = { term: core.term, vote: core.vote, commit: core.log.commit }
     const voteChanged = core.term !== core.savedTerm || core.vote !== core.savedVote
-    const mustSync = voteChanged || entries.length > 0 || core.installing !== null
+    // A change that is known to be committed is on disk as such before anybody is told or acts on it: who is removed by it leaves for
+    // good, and a member that forgot would need its vote.
+    const decided = core.log.hasChange(this.#commitGiven, core.log.commit)
+    const mustSync = voteChanged || entries.length > 0 || core.installing !== null || decided
     const ready: Ready = {
-      messagesBeforeSave: core.before,
+      messagesBeforeSave: decided ? [] : core.before,
       hardState: voteChanged || hardState.commit !== this.#commitGiven ? hardState : null,
       entries,
       snapshot: core.installing,
       mustSync,
-      messagesAfterSave: core.after,
+      messagesAfterSave: decided ? [...core.before, ...core.after] : core.after,
       committed: core.log.takeCommitted(core.settings.committedBytesMax),
       readStates: core.readStates,
       readsLost: core.readsLost

@@ -14,16 +14,14 @@ const noteTimeoutMs = 5_000
 
 export const isRemovalNote = ({ name }: { readonly name: string }): boolean => name === noteName
 
-/** Gives the members it knew; `members` is undefined in a life that only has the note. */
+/** Gives the members it knew; `members` is undefined in a life that has the note only, or no log. */
 export function* noteRemoval(ctx: MemberContext, members: readonly string[] | undefined): Flow<readonly string[]> {
-  if (members !== undefined) {
-    const bytes = new TextEncoder().encode(JSON.stringify(members))
-    const noted = yield* ask(ctx.port(disk), noteTimeoutMs, 'writeFile', { name: noteName, bytes })
-    if (!noted.ok) ctx.log('removal not noted', { ...noted.error })
-    return members
-  }
   const note = yield* ask(ctx.port(disk), noteTimeoutMs, 'readFile', { name: noteName })
-  return note.ok && note.value !== null ? membersOf(note.value) : []
+  if (note.ok && note.value !== null) return members ?? membersOf(note.value)
+  const bytes = new TextEncoder().encode(JSON.stringify(members ?? [])) // None is known to one that lost its log.
+  const noted = yield* ask(ctx.port(disk), noteTimeoutMs, 'writeFile', { name: noteName, bytes })
+  if (!noted.ok) ctx.log('removal not noted', { ...noted.error })
+  return members ?? []
 }
 
 /** None if it has decayed. */
