@@ -3,6 +3,7 @@
 import type { Animal } from './animal.js'
 import { actorAnimals } from './animals/actor.js'
 import { apiAnimals } from './animals/api.js'
+import { diskAnimals } from './animals/disk.js'
 import { logAnimals } from './animals/log.js'
 import { mvccAnimals } from './animals/mvcc.js'
 import { raftAnimals } from './animals/raft.js'
@@ -13,6 +14,7 @@ const all: readonly Animal[] = [
   ...raftAnimals,
   ...storeAnimals,
   ...logAnimals,
+  ...diskAnimals,
   ...mvccAnimals,
   ...watchAnimals,
   ...apiAnimals,
