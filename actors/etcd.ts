@@ -115,6 +115,7 @@ function* followStanding(ctx: EtcdContext, gateway: Gateway): Flow<void> {
       if (batch.kind === 'idle') continue
       const standing = batch.kind === 'items' ? batch.items.at(-1) : undefined
       if (standing === undefined) break
+      gateway.isLearner = standing.isLearner
       stand(ctx, gateway, standing.term, standing.leader)
     }
     stand(ctx, gateway, gateway.term, null)

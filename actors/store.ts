@@ -267,23 +267,27 @@ function leasesOf(ctx: StoreContext, args: StoreArgs): { leaseReads?: LeaseReads
 
 /** Whoever leads has the members run that there are, and no others. */
 function place(ctx: StoreContext, state: StoreState, { raft }: Replica): void {
-  const { supervisor, ...args } = state.args
-  if (supervisor === undefined) return
+  if (state.args.supervisor === undefined) return
   if (!raft.isLeader) state.placed = undefined
   else if (state.placed !== raft.membership) {
+    const { supervisor, ...args } = state.args
     state.placed = raft.membership
     placeMembers(ctx, supervisor as Ref<StorePlace>, raft.membership, { ...args, supervisor }, args.beside ?? [])
   }
 }
 
-/** Removed: whoever supervises it is not to start it again. */
+/** Removed: whoever supervises it is not to start it again, and is told of the members it knew: it may be that nobody else does. */
 function leave(ctx: StoreContext, state: StoreState): void {
-  const { supervisor } = state.args
+  const { supervisor, ...args } = state.args
+  const membership = state.replica?.raft.membership
   state.isLeaving = true
   state.replica = undefined
   function* end(): Flow<void> {
-    yield* noteRemoval(ctx)
-    if (supervisor !== undefined) ctx.tell(supervisor as Ref<StorePlace>, 'displace', { address: ctx.self })
+    const voters = yield* noteRemoval(ctx, membership === undefined ? undefined : [...membership.voters, ...membership.learners])
+    if (supervisor !== undefined) {
+      const known = { voters: voters.filter(member => member !== ctx.self), learners: [], removed: [ctx.self] }
+      placeMembers(ctx, supervisor as Ref<StorePlace>, known, { ...args, supervisor }, args.beside ?? [])
+    }
     ctx.stop(removedReason)
   }
   ctx.run(end())

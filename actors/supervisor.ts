@@ -67,10 +67,12 @@ interface Child {
 interface SupervisorState {
   readonly policy: RestartPolicy
   readonly children: Map<string, Child>
+  readonly displaced: Set<string> // Never placed again.
   stopping: boolean
 }
 
 const unneeded = Number.POSITIVE_INFINITY
+const displacedMax = 10_000 // Addresses of removed members.
 const ownThread = 'root/main' // Of all supervisors.
 const supervisorAddress = (address: string): string => `root/${machineOf(address)}`
 
@@ -98,6 +100,7 @@ export const supervisorOf = (find: (name: string) => AnyActor): Actor<Supervisor
       const state: SupervisorState = {
         policy: { ...restartPolicyDefault, ...policy },
         children: new Map(children.map(spec => [spec.address, newChild(spec)])),
+        displaced: new Set(),
         stopping: false
       }
       for (const child of state.children.values()) if (child.spec.onDemand !== true) start(ctx, child)
@@ -161,7 +164,7 @@ const growing = (start: (ctx: SupervisorContext, child: Child) => void) => ({
     if (child.state === 'up') ctx.stopActor(address, 'no longer wanted')
   },
   place(ctx: SupervisorContext, state: SupervisorState, { address, actor, args }: Pick<ChildSpec, 'address' | 'actor' | 'args'>): void {
-    if (state.stopping) return
+    if (state.stopping || state.displaced.has(address)) return
     const machine = supervisorAddress(address)
     const spec = { address, actor, args, thread: address }
     if (state.children.has(machine)) return ctx.tell(machine as Ref<SupervisorProtocol>, 'add', spec)
@@ -171,6 +174,7 @@ const growing = (start: (ctx: SupervisorContext, child: Child) => void) => ({
   },
   displace(ctx: SupervisorContext, state: SupervisorState, { address }: { readonly address: string }): void {
     const machine = supervisorAddress(address)
+    if (state.displaced.size < displacedMax) state.displaced.add(address)
     if (state.children.has(machine)) ctx.tell(machine as Ref<SupervisorProtocol>, 'drop', { address })
   }
 })

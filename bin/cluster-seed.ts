@@ -22,7 +22,7 @@ const ground = {
   tls: { certPem: '', keyPem: '', clientCaPem: '' }
 }
 
-const cast: ClusterCast = {
+export const cast: ClusterCast = {
   supervisor: find('supervisor'),
   wireCopy,
   plan: shape => plan({ ...defaultShape, ...shape }, ground).machines,

@@ -4,6 +4,7 @@ import type { ActorLine, ClusterStatus, MachineStatus } from '../lib/cli/index.j
 import { type ControlRequest, scaleMax, type ThreadStatus } from '../lib/host/index.js'
 import type { Cluster } from './cluster.js'
 import { freshSnapshot, type SnapshotPartParams, snapshotPart } from './store-control.js'
+import { changeMembers, type MembersParams } from './store-members.js'
 
 export interface ChaosParams {
   readonly action: 'kill' | 'pause' | 'resume' | 'cut' | 'slow' | 'heal'
@@ -29,6 +30,8 @@ export async function answerControl(cluster: Cluster, { method, params }: Contro
       return { done: await wreak(cluster, params as ChaosParams) }
     case 'clock':
       return moveClock(cluster, params as ClockParams)
+    case 'members':
+      return changeMembers(cluster, params as MembersParams)
     case 'freshSnapshot':
       return freshSnapshot(cluster)
     case 'snapshotPart':

@@ -19,6 +19,7 @@ import { kubectl } from './commands/kubectl.js'
 import { type SimOptions, sim, workloadNames, workloadOf } from './commands/sim.js'
 import { status } from './commands/status.js'
 import { restoreStore, saveStore } from './commands/store.js'
+import { storeMembers } from './commands/store-members.js'
 import { up } from './commands/up.js'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
@@ -115,6 +116,24 @@ program.command('down').description('stop the cluster').addOption(dataDir()).add
 
 program.command('status').description('show machines, threads, actors, leaders').addOption(dataDir()).addOption(output()).action(status)
 
+const store = program.command('store').description('the store of a cluster: its members; its state as a file, and a new cluster with that')
+const storeCommand = (name: string, description: string): Command =>
+  store.command(name).description(description).addOption(dataDir()).addOption(output())
+
+storeCommand('members', 'show the members of the store').action(options => storeMembers({ action: 'list' }, options))
+storeCommand('add', 'add a member, on a machine of its own that is started; its address is used once')
+  .argument('[address]', 'machine/actor; default: the next control-N/store')
+  .option('--learner', 'it is sent the log and does not count, until it is promoted', false)
+  .action((address, { learner, ...options }) => storeMembers({ action: 'add', address, isLearner: learner }, options))
+for (const [action, description] of [
+  ['promote', 'make a learner that has caught up a voter'],
+  ['remove', 'remove a member for ever: its address is not used again'],
+  ['move-leader', 'have that member lead']
+] as const)
+  storeCommand(action, description)
+    .argument('<address>')
+    .action((address, options) => storeMembers({ action, address }, options))
+
 program.command('demo').description('start a temporary cluster and show what it does, step by step').action(demo)
 
 program
@@ -127,15 +146,14 @@ program
   .helpOption(false)
   .action(kubectl)
 
-const keeping = program.command('store').description('save the state of a cluster to a file, or begin a new cluster with it')
-keeping
+store
   .command('save')
   .description('write the state of the store, as it is now, to a file; of a running cluster, or of one that is stopped')
   .argument('<file>')
   .addOption(dataDir())
   .addOption(output())
   .action(saveStore)
-keeping
+store
   .command('restore')
   .description('make the data directory of a new cluster, with the state of a file; its revisions go on')
   .argument('<file>')

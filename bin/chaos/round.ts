@@ -36,6 +36,8 @@ export class Round {
   readonly recorder: ApiRecorder
   readonly watchers: WatchScript[] = []
   recoveredMs = 0
+  /** It ended with a time in which nothing failed. */
+  isQuiet = false
   readonly #options: RoundOptions
   readonly #random: Random
   readonly #connections: Connection[] = []
@@ -81,11 +83,11 @@ export class Round {
     const healedMs = performance.now()
     const missing = await this.#until('as asked for', recoveryMs, () => this.#missing()).catch((error: Error) => error.message)
     this.recoveredMs = performance.now() - healedMs
-    const isQuiet = missing === undefined && (await this.#caughtUp())
+    this.isQuiet = missing === undefined && (await this.#caughtUp())
     this.#watchersStop = true
     for (const connection of this.#connections) connection.close()
     await Promise.all(this.#running)
-    const violations: ApiViolation[] = [...checkApi(this.recorder, isQuiet)]
+    const violations: ApiViolation[] = [...checkApi(this.recorder, this.isQuiet)]
     return missing === undefined ? violations : [{ guarantee: convergence, excerpt: missing }, ...violations]
   }
 

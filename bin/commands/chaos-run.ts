@@ -4,10 +4,9 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import * as path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type LiveFaultKind, liveFaultKinds } from '../../lib/chaos/index.js'
-import { type ApiHistory, violationPage } from '../../lib/check/index.js'
+import { type ApiHistory, encodeApiHistory, violationPage } from '../../lib/check/index.js'
 import { formatDuration, table } from '../../lib/cli/index.js'
 import { Breaker } from '../chaos/breaker.js'
-import { historyLines } from '../chaos/history-lines.js'
 import { Round } from '../chaos/round.js'
 import { Progress, Tally } from '../chaos/tally.js'
 import { findTarget, statusOf, type Target } from '../chaos/target.js'
@@ -111,11 +110,11 @@ class Run {
     this.#tally.add(round)
     // Who left before the end did not wait for it to become so.
     if (!isStopped()) this.violations.push(...violations)
-    this.#keep(round.recorder, seed)
+    this.#keep(round.recorder, seed, round.isQuiet)
     await round.remove()
   }
 
-  #keep(history: ApiHistory, seed: number): void {
+  #keep(history: ApiHistory, seed: number, isQuiet: boolean): void {
     const { history: asked, dataDir } = this.#options
     if (asked === undefined && this.violations.length === 0) return
     const directory = path.resolve(asked ?? path.join(dataDir, 'chaos'))
@@ -125,9 +124,9 @@ class Run {
       writeFileSync(file, text)
       this.#files.push(file)
     }
-    write(`seed-${seed}.jsonl`, historyLines(history))
-    if (this.violations.length > 0)
-      write(`seed-${seed}.html`, violationPage({ title: `kabuki chaos run, seed ${seed}`, violations: this.violations, history }))
+    const about = `kabuki chaos run, seed ${seed}`
+    write(`seed-${seed}.jsonl`, [...encodeApiHistory(history, { about, quiet: isQuiet }), ''].join('\n'))
+    if (this.violations.length > 0) write(`seed-${seed}.html`, violationPage({ title: about, violations: this.violations, history }))
   }
 
   result(): object {

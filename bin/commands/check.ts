@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import {
   checkHistory,
   type Decoded,
+  encodeApiHistory,
   encodeHistory,
   encodeRegisterHistory,
   HistoryDecoder,
@@ -32,7 +33,7 @@ export async function check(file: string, options: CheckOptions): Promise<void> 
     return
   }
   const verdict = checkHistory(decoded)
-  const shrunk = verdict.verdict === 'violated' ? shrink(decoded, verdict) : decoded
+  const shrunk = verdict.verdict === 'violated' ? shrink(decoded, verdict) : undefined
   process.stdout.write(options.output === 'json' ? json(decoded, verdict, shrunk) : text(decoded, verdict, shrunk))
   if (options.html !== undefined) {
     const { violations, unknown } = verdict
@@ -56,35 +57,42 @@ async function read(file: string): Promise<Decoded | string> {
   return decoder.finish()
 }
 
-function shrink(decoded: Decoded, { violations }: HistoryVerdict): Decoded {
+/** Undefined: of what clients of an API saw a part says little, and its violations name what contradicts each other. */
+function shrink(decoded: Decoded, { violations }: HistoryVerdict): Decoded | undefined {
   const [first] = violations
-  if (first === undefined) return decoded
+  if (first === undefined || decoded.kind === 'api') return undefined
   if (decoded.kind === 'register') return { ...decoded, history: shrinkRegisters(decoded.history) }
   return { ...decoded, history: shrinkHistory(storeQuestion(decoded.history, decoded.header), first) }
 }
 
 const titleOf = (file: string, { header }: Decoded): string => header.about ?? (file === '-' ? 'a history' : file)
 
-const linesOf = (decoded: Decoded): string[] => [
-  ...(decoded.kind === 'store' ? encodeHistory(decoded.history, decoded.header) : encodeRegisterHistory(decoded.history, decoded.header))
-]
+function linesOf({ kind, history, header }: Decoded): string[] {
+  if (kind === 'api') return [...encodeApiHistory(history, header)]
+  return [...(kind === 'store' ? encodeHistory(history, header) : encodeRegisterHistory(history, header))]
+}
+
+function watchesOf({ kind, history }: Decoded): number {
+  if (kind === 'api') return history.sessions.reduce((sum, { watches }) => sum + watches.length, 0)
+  return kind === 'store' ? history.watches.length : 0
+}
 
 const sizeOf = (decoded: Decoded): { operations: number; watches: number } => ({
   operations: decoded.history.operations.length,
-  watches: decoded.kind === 'store' ? decoded.history.watches.length : 0
+  watches: watchesOf(decoded)
 })
 
-function json(decoded: Decoded, { verdict, violations, unknown }: HistoryVerdict, shrunk: Decoded): string {
-  const smallest = violations.length === 0 ? undefined : linesOf(shrunk).map(line => JSON.parse(line) as unknown)
+function json(decoded: Decoded, { verdict, violations, unknown }: HistoryVerdict, shrunk: Decoded | undefined): string {
+  const smallest = shrunk === undefined ? undefined : linesOf(shrunk).map(line => JSON.parse(line) as unknown)
   return `${JSON.stringify({ verdict, ...sizeOf(decoded), violations, unknown, smallest }, null, 2)}\n`
 }
 
-function text(decoded: Decoded, { verdict, violations, unknown }: HistoryVerdict, shrunk: Decoded): string {
+function text(decoded: Decoded, { verdict, violations, unknown }: HistoryVerdict, shrunk: Decoded | undefined): string {
   const { operations, watches } = sizeOf(decoded)
   const lines = [`${verdict}: ${operations} operations${watches === 0 ? '' : `, ${watches} watches`}`]
   for (const { guarantee, excerpt } of violations) lines.push('', guarantee, `  ${excerpt.replaceAll('\n', '\n  ')}`)
   if (unknown !== undefined) lines.push('', `undecided: ${unknown}`)
-  if (violations.length > 0) {
+  if (shrunk !== undefined) {
     const smallest = linesOf(shrunk)
     lines.push('', `the smallest history found that breaks it (${smallest.length} lines, as a file for kabuki check):`)
     lines.push(...smallest.slice(0, linesMax))

@@ -1,19 +1,46 @@
 // History files: what clients saw, as lines for a checker (`kabuki check`) and as a page for a person: the smallest part of it that
 // breaks the promise, where the history alone shows that.
 
-import { checkStore, encodeHistory, type History, shrinkHistory, storeQuestion, violationPage } from '../../lib/check/index.js'
+import {
+  type ApiHistory,
+  checkStore,
+  encodeApiHistory,
+  encodeHistory,
+  type History,
+  shrinkHistory,
+  storeQuestion,
+  violationPage
+} from '../../lib/check/index.js'
 
 export interface Seen {
   readonly title: string
   readonly violations: readonly { readonly guarantee: string; readonly excerpt: string }[]
   readonly unknown: string | undefined
-  readonly history: History
+  readonly history: History | undefined
+  /** Of a whole cluster's API, and whether it ended with a time in which nothing failed. */
+  readonly api: ApiHistory | undefined
+  readonly isQuiet: boolean
   /** The store forgets by itself, and not only when it is asked. */
   readonly compactsByItself: boolean
 }
 
 /** Endings of file names, with what goes into the files. */
-export function historyFiles({ title, violations, unknown, history, compactsByItself }: Seen): [ending: string, text: string][] {
+export function historyFiles({
+  title,
+  violations,
+  unknown,
+  history,
+  api,
+  isQuiet,
+  compactsByItself
+}: Seen): [ending: string, text: string][] {
+  if (api !== undefined) {
+    return [
+      ['.jsonl', [...encodeApiHistory(api, { about: title, quiet: isQuiet }), ''].join('\n')],
+      ['.html', violationPage({ title, violations, unknown, history: api })]
+    ]
+  }
+  if (history === undefined) return []
   const header = { about: title, compactsByItself }
   const question = storeQuestion(history, header)
   const [found] = checkStore(question).violations

@@ -30,6 +30,8 @@ export interface ClusterCast {
   readonly supervisor: AnyActor
   /** What arrives of a body over the wire; in a share of runs all bodies go through it. */
   readonly wireCopy?: (body: unknown) => unknown
+  /** Of runs in which it does. Default: a tenth. */
+  readonly wireCopyShare?: number
   readonly plan: (shape: ChaosShape) => readonly ChaosMachine[]
   /** What the build generated, by name. */
   readonly resources: ReadonlyMap<string, Uint8Array>

@@ -74,7 +74,8 @@ export class ClusterRun {
       seed: plan.seed,
       ports: portsOf(cast),
       disk: { syncUs: plan.syncUs },
-      ...(cast.wireCopy === undefined ? {} : { wireCopy: cast.wireCopy })
+      ...(cast.wireCopy === undefined ? {} : { wireCopy: cast.wireCopy }),
+      ...(cast.wireCopyShare === undefined ? {} : { wireCopyShare: cast.wireCopyShare })
     })
     this.#recorder = new ApiRecorder({
       nowUs: () => this.#world.timeline.nowUs,
@@ -134,7 +135,7 @@ export class ClusterRun {
     this.#violations.push(...checkCluster({ leaders: this.#leaders, states }))
     const result = this.#result(converged, recoveredMs)
     const strikes = isFailing(result) ? this.#nemesis.log.inflicted : []
-    return { result: { ...result, strikes }, history: undefined, compactsByItself: false }
+    return { result: { ...result, strikes }, history: undefined, api: this.#recorder, isQuiet: converged, compactsByItself: false }
   }
 
   /** Heals all but a minority of the stores, if the seed says so. The first machine is never left behind: it may be all there is of the rest. */

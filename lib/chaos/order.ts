@@ -1,6 +1,6 @@
 // Order: one run as a pool of threads is asked for it, and what it hands back: plain data both.
 
-import type { History } from '../check/index.js'
+import type { ApiHistory, History } from '../check/index.js'
 import type { ClusterCast } from './cluster-cast.js'
 import type { RunListener, RunOptions, RunResult, StoreCast } from './run.js'
 import { type WorkloadName, workloads } from './workloads.js'
@@ -14,6 +14,10 @@ export interface SeedOrder {
 
 export interface SeedAnswer extends RunResult {
   readonly history?: History
+  /** Of a whole cluster, whose clients see no store. */
+  readonly api?: ApiHistory
+  /** Its end was a time in which nothing failed. */
+  readonly isQuiet?: boolean
   readonly compactsByItself?: boolean
 }
 
@@ -24,10 +28,14 @@ export interface Casts {
 
 export function perform(casts: Casts, seed: number, order: SeedOrder, logged?: RunListener): SeedAnswer {
   const workload = workloads[order.workload]
-  const { result, history, compactsByItself } = run(casts, workload, seed, order.options, logged)
+  const { result, history, api, isQuiet, compactsByItself } = run(casts, workload, seed, order.options, logged)
+  if (order.history === true && api !== undefined) return { ...result, isQuiet: isQuiet === true, api: plain(api) }
   if (order.history !== true || history === undefined) return result
   return { ...result, compactsByItself, history: { operations: history.operations, watches: history.watches } }
 }
+
+/** What crosses threads. */
+const plain = ({ operations, sessions, written, lived, store }: ApiHistory): ApiHistory => ({ operations, sessions, written, lived, store })
 
 function run(casts: Casts, workload: (typeof workloads)[WorkloadName], seed: number, options: RunOptions, logged?: RunListener) {
   if (workload.cast === 'store' && casts.store !== undefined) return workload.run(seed, casts.store, options, logged)

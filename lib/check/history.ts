@@ -2,6 +2,7 @@
 
 import type { Failure, Outcome } from '../actor/index.js'
 import type {
+  StoreCompare,
   StoreEvent,
   StoreKeyValue,
   StoreOp,
@@ -81,6 +82,11 @@ export function* performed(
 /** All that a transaction may do, in any branch of it. */
 export function opsOf({ success, failure }: StoreTxn): PlainOp[] {
   return [...success, ...failure].flatMap(op => (op.type === 'txn' ? opsOf(op) : [op]))
+}
+
+/** Those of the transactions in it, too. */
+export function comparesOf({ compares, success, failure }: StoreTxn): StoreCompare[] {
+  return [...compares, ...[...success, ...failure].flatMap(op => (op.type === 'txn' ? comparesOf(op) : []))]
 }
 
 /** Revision of an answer; undefined for what failed and for compactions, whose answers are of no place in the order. */

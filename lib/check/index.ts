@@ -16,6 +16,7 @@ export {
   type ApiWatchSession,
   isInDoubt
 } from './api-history.js'
+export { encodeApiHistory } from './api-jsonl.js'
 export { ApiRecorder, markAnnotation, tallyField } from './api-recorder.js'
 export { type ClusterFacts, checkCluster, type LeaderFact, type LogEntryFact, type LogFact, type MemberState } from './cluster.js'
 export { describeOperation } from './excerpt.js'

@@ -65,6 +65,17 @@ export class Fields {
     return value.map((one, at) => read(new Fields(one, `${this.pathTo(name)}[${at}]`)))
   }
 
+  strings(name: string): string[] {
+    const value = this.#of[name]
+    if (!Array.isArray(value) || !value.every(one => typeof one === 'string')) return this.refuse(name, 'a list of strings')
+    return value
+  }
+
+  /** All of them, each a string. */
+  texts(): Readonly<Record<string, string>> {
+    return Object.fromEntries(Object.keys(this.#of).map(name => [name, this.string(name)]))
+  }
+
   pathTo(name: string): string {
     return this.#path === '' ? name : `${this.#path}.${name}`
   }

@@ -2,6 +2,8 @@
 // nothing is read after it.
 
 import type { Failure, Outcome } from '../actor/index.js'
+import type { ApiHistory } from './api-history.js'
+import { ApiHistoryDecoder } from './api-jsonl-decoder.js'
 import type { History, Operation, WatchedBatch, WatchRecord } from './history.js'
 import { BadField, Fields } from './json-fields.js'
 import { type HistoryHeader, historyFormat, historyVersion } from './jsonl.js'
@@ -14,6 +16,7 @@ export const historyLineCharactersMax = 16 << 20
 export type Decoded = { readonly header: HistoryHeader } & (
   | { readonly kind: 'store'; readonly history: History }
   | { readonly kind: 'register'; readonly history: RegisterHistory }
+  | { readonly kind: 'api'; readonly history: ApiHistory }
 )
 
 interface OpenWatch extends WatchRecord {
@@ -25,7 +28,8 @@ export class HistoryDecoder {
   readonly #registers: RegisterOperation[] = []
   readonly #watches = new Map<number, OpenWatch>()
   readonly #words = new Map<string, string>() // One copy of each name, however many lines have it.
-  #kind: 'store' | 'register' | undefined
+  #kind: 'store' | 'register' | 'api' | undefined
+  #api: ApiHistoryDecoder | undefined
   #header: HistoryHeader = {}
   #partial = false
   #initial: RegisterValue = null
@@ -40,6 +44,7 @@ export class HistoryDecoder {
       if (this.#lines > historyLinesMax) throw new BadField(`a history has ${historyLinesMax} lines at most`)
       const line = new Fields(parsed(text))
       if (this.#kind === undefined) this.#readHeader(line)
+      else if (this.#api !== undefined) this.#api.take(line)
       else if (this.#kind === 'register') this.#registers.push(this.#register(line))
       else this.#storeLine(line)
       return undefined
@@ -53,6 +58,7 @@ export class HistoryDecoder {
   finish(): Decoded | string {
     const header = this.#header
     if (this.#kind === undefined) return `there is no header: line 1 is to be {"format":"${historyFormat}","version":${historyVersion},...}`
+    if (this.#api !== undefined) return { kind: 'api', header, history: this.#api.finish() }
     if (this.#kind === 'register')
       return { kind: 'register', header, history: { kind: 'register', initial: this.#initial, operations: this.#registers } }
     const history = { operations: this.#operations, watches: [...this.#watches.values()], ...(this.#partial ? { partial: true } : {}) }
@@ -62,7 +68,7 @@ export class HistoryDecoder {
   #readHeader(line: Fields): void {
     if (line.raw('format') !== historyFormat) line.refuse('format', `"${historyFormat}": the first line is the header`)
     if (line.number('version') !== historyVersion) line.refuse('version', `${historyVersion}`)
-    const kind = line.oneOf('kind', ['store', 'register'])
+    const kind = line.oneOf('kind', ['store', 'register', 'api'])
     const about = line.optionalString('about')
     const quiet = line.optionalBoolean('quiet')
     const compactsByItself = line.optionalBoolean('compactsByItself')
@@ -74,6 +80,7 @@ export class HistoryDecoder {
     }
     this.#partial = line.optionalBoolean('partial') ?? false
     if (kind === 'register') this.#initial = registerValueOf(line, 'initial', null)
+    if (kind === 'api') this.#api = new ApiHistoryDecoder(line)
     this.#kind = kind
   }
 

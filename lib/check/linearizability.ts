@@ -2,20 +2,23 @@
 // replayed in it, and every answer and everything observed is compared with what the model gives.
 //
 // Only for a revision that no acknowledged write claims must be searched: one of those whose answer was lost took it. What
-// was observed of that revision mostly says which. The search goes depth first, the likeliest first (doubts.ts), and remembers
-// configurations that led nowhere. It is bounded; if it gives up, the verdict is `unknown`, which is not a pass.
+// was observed of that revision mostly says which. The search takes the likeliest first (doubts.ts), and where an answer contradicts
+// the replay it goes back to the latest choice that had to do with that (choices.ts). It is bounded; if it gives up, the verdict is
+// `unknown`, which is not a pass.
 
-import type { StoreEvent, StoreKeyValue, StoreOpResult, StoreRangeAnswer, StoreTxnAnswer } from '../storage/index.js'
-import { Doubts } from './doubts.js'
+import { assert } from '../std/index.js'
+import type { StoreEvent, StoreKeyValue, StoreRange, StoreRangeAnswer, StoreTxnAnswer } from '../storage/index.js'
+import { equalRangeAnswers, equalTxnAnswers, type Found, isPast, keyValuesOf } from './answers.js'
+import { type Choice, Choices, Conflict } from './choices.js'
+import { Doubts, type Evidence, type Offer } from './doubts.js'
 import { brief, describeEvents, describeOperation } from './excerpt.js'
 import { guarantees, type Violation, violation, violationsMax } from './guarantee.js'
 import {
-  bytesText,
+  comparesOf,
   equalEvents,
   equalKeyValues,
   equalLists,
   type Operation,
-  opsOf,
   performed,
   type RangeOperation,
   type TxnOperation
@@ -27,7 +30,6 @@ import { differenceOf } from './watch.js'
 /** Writes considered for revisions that no answer claims, and revisions replayed after a wrong try. */
 export const searchStepsMax = 1_000_000
 const rangeSteps = 10 // Of a read of many keys.
-const memoCharactersMax = 1 << 27
 
 export interface OperationsVerdict {
   readonly violations: readonly Violation[]
@@ -52,22 +54,19 @@ export function checkOperations(
   const floors = new Floors([...sightsOf(operations), ...sights])
   const violations = checkOrder(operations, floors).slice(0, violationsMax)
   const replay = new Replay(operations, observed, floors, stepsMax)
-  violations.push(...replay.twice)
+  violations.push(...replay.wrong)
   if (violations.length === 0) violations.push(...replay.run())
   const { model, unknown, revisionLast, doubtsResolved } = replay
   return { violations, unknown, model, revisionLast, doubtsResolved }
 }
 
-/** A revision that no answer claims, and who may have written it. */
-interface Choice {
-  readonly revision: number
-  readonly candidates: readonly TxnOperation[]
-  next: number
-}
+/** What the last contradiction is about: these keys, at that revision. Undefined: anything before it. */
+type About = { readonly keys: () => Iterable<string>; readonly revision: number } | undefined
 
 class Replay {
   readonly model = new Model()
-  readonly twice: Violation[] = []
+  /** What needs no replay. */
+  readonly wrong: Violation[] = []
   readonly revisionLast: number
   unknown: string | undefined
   readonly #observed: Observations
@@ -79,12 +78,10 @@ class Replay {
   readonly #reads = new Map<number, Operation[]>()
   readonly #lost: TxnOperation[] = [] // No answer: it may have happened.
   readonly #refused: TxnOperation[] = []
-  readonly #used = new Set<TxnOperation>()
-  readonly #choices: Choice[] = []
-  readonly #doubts: Doubts
-  readonly #hopeless = new Set<string>() // Configurations from which no order leads to the end.
-  #hopelessCharacters = 0
-  #isMemoExact = true
+  readonly #choices: Choices
+  #about: About
+  /** The last thing that went wrong is that a choice has nothing left. */
+  #isExhausted = false
   #stepsLeft: number
   #deepest: { revision: number; violation: Violation } | undefined
 
@@ -101,11 +98,16 @@ class Replay {
     const told = [...this.#glimpsed.values()].flat()
     for (const events of observed.values()) for (const { kv } of events) told.push(kv)
     const claims = [...this.#claims.values()]
-    this.#doubts = new Doubts({ lost: this.#lost, floors, told, claims, reads: [...this.#reads.values()].flat() })
+    const doubts = new Doubts({ lost: this.#lost, floors, told, claims, reads: [...this.#reads.values()].flat() })
+    const unclaimed: number[] = []
+    if (claims.length < last - 1)
+      for (let revision = 2; revision <= last; revision++) if (!this.#claims.has(revision)) unclaimed.push(revision)
+    const evidenceOf = (revision: number): Evidence => ({ seen: observed.get(revision), glimpsed: this.#glimpsed.get(revision) })
+    this.#choices = new Choices(doubts, this.model, evidenceOf, unclaimed)
   }
 
   get doubtsResolved(): number {
-    return this.#used.size
+    return this.#choices.count
   }
 
   #sort(operation: Operation): void {
@@ -128,11 +130,15 @@ class Replay {
     }
     if (outcome?.ok !== true || operation.kind === 'compact' || operation.kind === 'revision') return
     const { revision } = outcome.value
-    if (operation.kind === 'txn' && isPast(operation.txn)) this.#isMemoExact = false
-    if (operation.kind === 'txn' && isWrite(operation)) {
+    const isClaim = operation.kind === 'txn' && isWrite(operation)
+    if (revision < (isClaim ? 2 : 1)) {
+      this.wrong.push(violation(guarantees.values, `${describeOperation(operation)}\nwhere the first write is of revision 2`))
+      return
+    }
+    if (isClaim) {
       const other = this.#claims.get(revision)
       if (other === undefined) this.#claims.set(revision, operation)
-      else this.twice.push(violation(guarantees.uniqueRevision, `${describeOperation(other)}\n${describeOperation(operation)}`))
+      else this.wrong.push(violation(guarantees.uniqueRevision, `${describeOperation(other)}\n${describeOperation(operation)}`))
       return
     }
     // A read of the past says what was true then.
@@ -143,12 +149,12 @@ class Replay {
     else there.push(operation)
   }
 
-  /** Depth first; what it answers is what went wrong in the try that came furthest. */
+  /** What it answers is what went wrong in the try that came furthest. */
   run(): Violation[] {
     let wrong = this.#checkReads(1)
     while (wrong === undefined && this.model.revision < this.revisionLast) {
       wrong = this.#advance(this.model.revision + 1)
-      while (wrong !== undefined && this.#stepsLeft > 0) {
+      while (wrong !== undefined && this.#canGoOn) {
         if (this.#deepest === undefined || this.model.revision >= this.#deepest.revision)
           this.#deepest = { revision: this.model.revision, violation: wrong }
         const retried = this.#retry()
@@ -163,82 +169,73 @@ class Replay {
     return wrong === undefined ? [] : [wrong]
   }
 
+  /** What is decided at the first try costs nothing. */
+  get #canGoOn(): boolean {
+    if (this.#deepest === undefined) this.#choices.steps = 0
+    return this.#stepsLeft > this.#choices.steps
+  }
+
   #advance(revision: number): Violation | undefined {
     if (this.#deepest !== undefined) this.#stepsLeft--
     const claim = this.#claims.get(revision)
     if (claim !== undefined) return this.#take(claim, revision)
-    if (this.#deepest !== undefined && this.#hopeless.size > 0 && this.#hopeless.has(this.#configuration(revision)))
-      return this.#deepest.violation
-    const evidence = { seen: this.#observed.get(revision), glimpsed: this.#glimpsed.get(revision) }
-    this.#stepsLeft -= this.#doubts.steps
-    const choice = { revision, candidates: this.#doubts.of(revision, evidence, this.#used, this.model), next: 0 }
-    this.#choices.push(choice)
-    return this.#tryNext(choice)
+    return this.#tryNext(this.#choices.open(revision))
   }
 
-  /** Takes the last choice that has something left to try. Undefined: that went well. */
+  /** Takes the latest choice that the contradiction depends on and that has something left to try. Undefined: that went well. */
   #retry(): Violation | undefined | 'no more' {
-    for (let choice = this.#choices.at(-1); choice !== undefined; choice = this.#choices.at(-1)) {
-      this.#backTo(choice)
+    let conflict = this.#conflict()
+    for (let choice = this.#choices.back(conflict); choice !== undefined; choice = this.#choices.back(conflict)) {
+      this.model.undoTo(choice.revision - 1)
       const wrong = this.#tryNext(choice)
-      if (wrong === undefined) return undefined
-      if (this.#stepsLeft <= 0) return wrong
-      if (choice.next < choice.candidates.length) continue
-      this.#choices.pop()
-      this.#note(choice.revision)
+      if (wrong === undefined || !this.#canGoOn) return wrong
+      conflict = this.#choices.exhaust()
     }
     return 'no more'
   }
 
-  /** Nothing that could be tried from here led to the end. */
-  #note(revision: number): void {
-    if (!this.#isMemoExact || this.#hopelessCharacters > memoCharactersMax) return
-    const configuration = this.#configuration(revision)
-    this.#hopeless.add(configuration)
-    this.#hopelessCharacters += configuration.length
-  }
-
-  /**
-   * What all that is to come depends on: which writes in doubt are used up, and the keys that these changed. Every other
-   * key is as the acknowledged writes left it, whichever way led here.
-   */
-  #configuration(revision: number): string {
-    this.#stepsLeft -= 1 + (this.#choices.length >> 2)
-    const used: number[] = []
-    const keys = new Set<string>()
-    for (const choice of this.#choices) {
-      if (choice.revision >= revision) break
-      used.push(this.#doubts.at(choice.candidates[choice.next - 1] as TxnOperation))
-      for (const { kv } of this.model.events(choice.revision)) keys.add(kv.key)
-    }
-    const state = [...keys].sort().map(key => {
-      const kv = this.model.at(key, revision - 1)
-      return kv === undefined ? key : [key, kv.modRevision, kv.createRevision, kv.version, kv.lease, bytesText(kv.value)]
-    })
-    return JSON.stringify([revision, used.sort((a, b) => a - b), state])
-  }
-
-  #backTo(choice: Choice): void {
-    this.model.undoTo(choice.revision - 1)
-    const taken = choice.candidates[choice.next - 1]
-    if (taken !== undefined) this.#used.delete(taken)
+  /** Why the last try failed. A choice that has nothing left to try knows best. */
+  #conflict(): Conflict {
+    if (this.#isExhausted) return this.#choices.exhaust()
+    const conflict = new Conflict()
+    if (this.#about === undefined) conflict.isOfAll = true
+    else this.#choices.blame(conflict, this.#about.keys(), this.#about.revision)
+    return conflict
   }
 
   #tryNext(choice: Choice): Violation | undefined {
-    const { revision, candidates } = choice
-    while (choice.next < candidates.length) {
-      const candidate = candidates[choice.next++] as TxnOperation
+    const { revision } = choice
+    this.#isExhausted = false
+    for (let offer = this.#choices.take(choice); offer !== undefined; offer = this.#choices.take(choice)) {
+      const [first] = offer.doubts
+      assert(first !== undefined, 'an offer is of some write')
       this.#stepsLeft--
-      this.model.apply(candidate.txn)
-      const wrong = this.model.revision === revision ? (this.#misfit(revision) ?? this.#checkReads(revision)) : this.#unexplained(revision)
-      if (wrong === undefined) {
-        this.#used.add(candidate)
-        return undefined
-      }
+      this.model.apply(first.operation.txn)
+      const isChange = this.model.revision === revision
+      this.#about = { keys: () => this.#choices.dependenciesOf(first), revision }
+      const wrong = isChange
+        ? (this.#misfit(revision) ?? this.#overdrawn(choice, offer) ?? this.#checkReads(revision))
+        : this.#unexplained(revision)
+      if (wrong === undefined) return undefined
+      this.#choices.failed(choice, this.#conflict())
       this.model.undoTo(revision - 1)
-      if (this.#stepsLeft <= 0) return wrong
+      if (!this.#canGoOn) return wrong
     }
+    this.#isExhausted = true
     return this.#unexplained(revision)
+  }
+
+  /** Whether it leaves too few revisions for what is needed. */
+  #overdrawn(choice: Choice, offer: Offer): Violation | undefined {
+    const { revision } = choice
+    const keys = this.#choices.needing(choice, offer)
+    if (keys === undefined) return undefined
+    this.#about = { keys: () => keys, revision }
+    return this.#wrong(
+      revision,
+      guarantees.noInvention,
+      () => `after revision ${revision} fewer writes than answers need of ${brief(keys)}`
+    )
   }
 
   /** An acknowledged write at its revision. */
@@ -247,6 +244,7 @@ class Replay {
     const told = operation.outcome?.ok === true ? operation.outcome.value : undefined
     if (told === undefined || this.model.revision !== revision || !equalTxnAnswers(answer, told)) {
       this.model.undoTo(revision - 1)
+      this.#about = isPast(operation.txn) ? undefined : { keys: () => this.#differing(operation, answer), revision: revision - 1 }
       return this.#wrong(
         revision,
         guarantees.values,
@@ -270,14 +268,17 @@ class Replay {
     const right = (): string => `where the history has: ${describeEvents(events)}`
     if (missing !== undefined) {
       const by = this.#glimpsedBy.get(missing) as Operation
+      this.#about = { keys: () => [missing.key], revision }
       return this.#wrong(revision, guarantees.values, () => `${describeOperation(by)}\nhas ${brief(missing)}\n${right()}`)
     }
     for (const key of this.#created.get(revision) ?? []) {
-      if (!events.some(({ kv }) => kv.key === key && kv.version === 1))
-        return this.#wrong(revision, guarantees.values, () => `answers have ${key} created at ${revision}\n${right()}`)
+      if (events.some(({ kv }) => kv.key === key && kv.version === 1)) continue
+      this.#about = { keys: () => [key], revision }
+      return this.#wrong(revision, guarantees.values, () => `answers have ${key} created at ${revision}\n${right()}`)
     }
     const difference = seen === undefined ? undefined : differenceOf(seen, events)
     if (seen === undefined || difference === undefined) return undefined
+    this.#about = { keys: () => [...seen, ...events].map(({ kv }) => kv.key), revision }
     // Another event altogether: which of the two is right nobody knows.
     const guarantee = difference === guarantees.watchTrue ? guarantees.values : difference
     return this.#wrong(revision, guarantee, () => `at revision ${revision} was seen: ${describeEvents(seen)}\n${right()}`)
@@ -300,7 +301,7 @@ class Replay {
   #suspects(): [Violation['guarantee'], Iterable<TxnOperation> & { find: TxnOperation[]['find'] }][] {
     return [
       [guarantees.refusedIsNothing, this.#refused],
-      [guarantees.atMostOnce, [...this.#used]],
+      [guarantees.atMostOnce, this.#choices.taken],
       [guarantees.atMostOnce, [...this.#claims.values()]],
       [guarantees.realTime, this.#lost]
     ]
@@ -338,49 +339,45 @@ class Replay {
       if (this.model.revision === revision && equalTxnAnswers(answer, operation.outcome.value)) return undefined
       this.model.undoTo(revision)
       right = answer
+      this.#about = isPast(operation.txn) ? undefined : { keys: () => this.#differing(operation, answer), revision }
     } else if (operation.kind === 'range') {
       const answer = this.#range(operation, revision)
       if (equalRangeAnswers(answer, operation.outcome.value)) return undefined
       right = answer
+      const told = operation.outcome.value
+      this.#about = { keys: () => this.#differingIn(operation.query, told, answer), revision }
     } else return undefined
     const excerpt = (): string => `${describeOperation(operation)}\nwhere the writes up to revision ${revision} give ${brief(right)}`
     return this.#wrong(revision, guarantees.values, excerpt)
+  }
+
+  /** Keys by which what was told differs from what the replay gives. */
+  #differing({ txn, outcome }: TxnOperation, answer: StoreTxnAnswer): Iterable<string> {
+    if (outcome?.ok !== true) return []
+    const ops = [...performed(txn, answer)]
+    const told = [...performed(txn, outcome.value)]
+    // Another branch was taken somewhere: which keys matter is what was compared.
+    const isOfOneBranch = ops.length === told.length && ops.every(([op], at) => op === told[at]?.[0])
+    if (!isOfOneBranch || answer.succeeded !== outcome.value.succeeded)
+      return comparesOf(txn).flatMap(compare => this.#choices.keysIn(compare))
+    return ops.flatMap(([op, right], at): readonly string[] => {
+      const other = told[at]?.[1]
+      if (op.type === 'put') return [op.key]
+      if (other?.type === 'range' && right?.type === 'range') return this.#differingIn(op, other, right)
+      return this.#choices.keysIn(op)
+    })
+  }
+
+  #differingIn(query: StoreRange, told: Found, right: Found): readonly string[] {
+    const keys = told.kvs.filter(kv => !right.kvs.some(other => equalKeyValues(kv, other))).map(({ key }) => key)
+    for (const kv of right.kvs) if (!told.kvs.some(other => equalKeyValues(kv, other))) keys.push(kv.key)
+    if (keys.length > 0 || told.count === right.count) return keys
+    // Too many: one of those that are there is not. Too few: one of the others is.
+    return this.#choices.doubtfulIn(query, right.count > told.count, this.model.revision)
   }
 
   #range({ query }: RangeOperation, revision: number): StoreRangeAnswer {
     if (this.#deepest !== undefined) this.#stepsLeft -= query.end === undefined ? 1 : rangeSteps
     return { ...this.model.range(query, revision), revision }
   }
-}
-
-/** Whether it reads what was, so that more than the newest state matters to it. */
-const isPast = (txn: TxnOperation['txn']): boolean => opsOf(txn).some(op => op.type === 'range' && (op.revision ?? 0) > 0)
-
-/** The key-values in an answer that are whole, and of revisions before it. */
-function keyValuesOf(operation: Operation): readonly StoreKeyValue[] {
-  if (operation.outcome?.ok !== true) return []
-  if (operation.kind === 'range') return operation.query.keysOnly === true ? [] : operation.outcome.value.kvs
-  if (operation.kind !== 'txn') return []
-  return [...performed(operation.txn, operation.outcome.value)].flatMap(([op, result]) => {
-    if (result?.type === 'delete') return result.prevs
-    if (result?.type === 'put') return result.prev ?? []
-    return result?.type === 'range' && !(op.type === 'range' && op.keysOnly === true) ? result.kvs : []
-  })
-}
-
-const equalRangeAnswers = (a: Omit<StoreRangeAnswer, 'revision'>, b: Omit<StoreRangeAnswer, 'revision'>): boolean =>
-  a.count === b.count && a.more === b.more && equalLists(a.kvs, b.kvs, equalKeyValues)
-
-function equalTxnAnswers(a: StoreTxnAnswer, b: StoreTxnAnswer): boolean {
-  return a.succeeded === b.succeeded && a.revision === b.revision && equalLists(a.results, b.results, equalResults)
-}
-
-function equalResults(one: StoreOpResult, other: StoreOpResult): boolean {
-  if (one.type === 'range') return other.type === 'range' && equalRangeAnswers(one, other)
-  if (one.type === 'txn')
-    return other.type === 'txn' && one.succeeded === other.succeeded && equalLists(one.results, other.results, equalResults)
-  if (one.type === 'delete')
-    return other.type === 'delete' && one.deleted === other.deleted && equalLists(one.prevs, other.prevs, equalKeyValues)
-  if (other.type !== 'put' || one.prev === undefined || other.prev === undefined) return other.type === 'put' && one.prev === other.prev
-  return equalKeyValues(one.prev, other.prev)
 }

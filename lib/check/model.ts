@@ -12,6 +12,8 @@ import type {
   StoreTxnAnswer
 } from '../storage/index.js'
 
+import type { PlainOp } from './history.js'
+
 type Range = { readonly key: string; readonly end?: string | undefined }
 
 const noValue = new Uint8Array(0)
@@ -83,6 +85,12 @@ export class Model {
     for (; this.revision > revision; this.revision--) {
       for (const { kv } of this.#events.pop() ?? []) this.#versions.get(kv.key)?.pop()
     }
+  }
+
+  /** What a transaction would do now, those of nested ones in their place. */
+  chosen(txn: StoreTxn): readonly PlainOp[] {
+    const ops = txn.compares.every(compare => this.#holds(compare)) ? txn.success : txn.failure
+    return ops.flatMap(op => (op.type === 'txn' ? this.chosen(op) : [op]))
   }
 
   /** A nested transaction compares with what was before the outermost: the revision is not yet another. */

@@ -6,7 +6,7 @@
 
 import { describeOperation, describeWatch } from './excerpt.js'
 import { checkFacts } from './facts.js'
-import type { Guarantee, Violation } from './guarantee.js'
+import type { Violation } from './guarantee.js'
 import type { History, Operation, WatchRecord } from './history.js'
 import type { RegisterHistory, RegisterOperation } from './register.js'
 import { byKey, checkRegisters } from './registers.js'
@@ -16,14 +16,20 @@ import { checkStore, type StoreQuestion } from './store.js'
 export const shrinkChecksMax = 400
 export const shrinkWorkMax = 2_000_000
 
+interface Broken {
+  /** The promise. */
+  readonly guarantee: string
+  readonly excerpt: string
+}
+
 /** `question.history` breaks that promise; so does what is answered. It may have holes: then it says that it is partial. */
-export function shrinkHistory(question: StoreQuestion, broken: Violation): History {
+export function shrinkHistory(question: StoreQuestion, broken: Broken): History {
   const budget = new Budget()
   return shrinkToFacts(question.history, broken, budget) ?? shrinkToBeginning(question, broken, budget)
 }
 
 /** Where facts contradict each other, nothing else is needed. Undefined: they do not. */
-function shrinkToFacts(history: History, { guarantee, excerpt }: Violation, budget: Budget): History | undefined {
+function shrinkToFacts(history: History, { guarantee, excerpt }: Broken, budget: Budget): History | undefined {
   type Unit = { readonly operation: Operation } | { readonly watch: WatchRecord }
   const partial = (units: readonly Unit[]): History => ({
     operations: units.flatMap(unit => ('operation' in unit ? [unit.operation] : [])),
@@ -51,7 +57,7 @@ function shrinkToFacts(history: History, { guarantee, excerpt }: Violation, budg
   return { ...kept, watches }
 }
 
-function shrinkToBeginning(question: StoreQuestion, { guarantee }: Violation, budget: Budget): History {
+function shrinkToBeginning(question: StoreQuestion, { guarantee }: Broken, budget: Budget): History {
   const breaks = (history: History): boolean =>
     budget.take(sizeOf(history)) &&
     breaksPromise(checkStore({ ...question, history, isQuiet: question.isQuiet && history === question.history }).violations, guarantee)
@@ -64,7 +70,7 @@ function shrinkToBeginning(question: StoreQuestion, { guarantee }: Violation, bu
   return { ...rest, operations: fewer, watches: smallest(watches, some => breaks({ ...rest, operations: fewer, watches: some })) }
 }
 
-const breaksPromise = (violations: readonly Violation[], guarantee: Guarantee): boolean =>
+const breaksPromise = (violations: readonly Violation[], guarantee: string): boolean =>
   violations.some(violation => violation.guarantee === guarantee)
 
 const sizeOf = ({ operations, watches }: History): number =>

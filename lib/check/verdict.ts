@@ -1,5 +1,7 @@
 // Verdict: what a recorded history comes to, of whichever kind it is, with nothing known but what its lines and its header say.
 
+import { checkApi } from './api.js'
+import type { ApiViolation } from './api-guarantee.js'
 import type { Violation } from './guarantee.js'
 import { type History, opsOf, type WatchRecord } from './history.js'
 import type { HistoryHeader, Verdict } from './jsonl.js'
@@ -10,12 +12,16 @@ import { checkStore, type StoreQuestion } from './store.js'
 
 export interface HistoryVerdict {
   readonly verdict: Verdict
-  readonly violations: readonly Violation[]
+  readonly violations: readonly (Violation | ApiViolation)[]
   /** What could not be decided. Not a pass. */
   readonly unknown: string | undefined
 }
 
 export function checkHistory(decoded: Decoded): HistoryVerdict {
+  if (decoded.kind === 'api') {
+    const violations = checkApi(decoded.history, decoded.header.quiet === true)
+    return { verdict: violations.length > 0 ? 'violated' : 'passed', violations, unknown: undefined }
+  }
   const { violations, unknown } =
     decoded.kind === 'store' ? checkStore(storeQuestion(decoded.history, decoded.header)) : checkRegisters(decoded.history)
   return { verdict: violations.length > 0 ? 'violated' : unknown === undefined ? 'passed' : 'unknown', violations, unknown }

@@ -196,9 +196,12 @@ export class EtcdConnection {
     const message = this.codec.encode(request, {})
     const answer = yield* ask(this.#port, timeoutMs, 'unary', { endpoint, method: etcdMethods.status, message })
     if (!answer.ok) {
-      const ofTls = isOfTls(answer.error)
+      const { error } = answer
+      if (refusalOf(error).code === 'denied')
+        return { error, problem: `etcd at ${endpoint} does not let us in: ${error.detail}`, permanent: true }
+      const ofTls = isOfTls(error)
       const what = ofTls ? 'the certificates and etcd do not fit' : 'cannot reach etcd'
-      return { error: answer.error, problem: `${what} at ${endpoint}: ${answer.error.code} ${answer.error.detail}`, permanent: ofTls }
+      return { error, problem: `${what} at ${endpoint}: ${error.code} ${error.detail}`, permanent: ofTls }
     }
     const status = this.decoded<EtcdStatusResponse>(response, answer.value)
     const misfit = status instanceof Refusal ? status.detail : this.#misfitOf(status)

@@ -22,6 +22,7 @@ export const faults = {
   badUrls: own(invalidArgument, 'given member URLs are invalid'),
   leaseNotFound: own(notFound, 'requested lease not found'),
   memberNotFound: own(notFound, 'member not found'),
+  learner: own(unavailable, 'rpc not supported for learner'),
   noLeader: own(unavailable, 'no leader'),
   notLeader: own(failedPrecondition, 'not leader'),
   badTransferee: own(failedPrecondition, 'bad leader transferee'),

@@ -81,6 +81,7 @@ export class Gateway {
   readonly groups: WatchGroups
   term = 0
   leader: string | null = null
+  isLearner = false
   readonly #methods = new Map<string, Method>()
   readonly #streams = new Map<number, { readonly stream: OpenStream; readonly method: Method; readonly needsLeader: boolean }>()
   #revision = 0
@@ -132,6 +133,7 @@ export class Gateway {
     if (needsLeader && this.leader === null) return this.finish(call.id, faults.noLeader)
     const request = call.message === null ? undefined : this.#decode(call.id, method, call.message)
     if (request === null) return
+    if (this.isLearner && !isForLearners(method.name, request)) return this.finish(call.id, faults.learner)
     if (method.streaming !== undefined)
       this.#streams.set(call.id, { stream: method.streaming(this, call, request as never), method, needsLeader })
     else if (method.unary !== undefined) this.ctx.run(this.#answer(call, method, method.unary(this, request as never, call)))
@@ -232,3 +234,9 @@ export class Gateway {
     return null
   }
 }
+
+/** As etcd: what a member may be asked that has no vote, and may be far behind. */
+const isForLearners = (method: string, request: object | undefined): boolean =>
+  method === 'Status' ||
+  method === 'Snapshot' ||
+  (method === 'Range' && request !== undefined && 'serializable' in request && request.serializable === true)

@@ -13,7 +13,8 @@ export { enterUnasked, proposeHandlers, starting, toLeader, write } from './prop
 export type { StoreMemberProtocol } from './protocol.js'
 export { addRead } from './reading.js'
 export { begin } from './recovery.js'
-export { noteRemoval, rejoinHandlers, removedReason } from './rejoining.js'
+export { rejoinHandlers } from './rejoining.js'
+export { noteRemoval, removedReason } from './removal.js'
 export type { Replica } from './replica.js'
 export { isMute, isRoomDue, makeRoom, stepWithin } from './room.js'
 export {

@@ -13,19 +13,21 @@
 // The damaged log is released only once the new one is durable, in a segment behind it: a crash in between finds the
 // damage again. An empty log would be that of a member that never voted.
 
-import { ask, type Context, type Flow, type Later, refuse, sleep, type Turn } from '../actor/index.js'
+import { ask, type Context, type Flow, refuse, sleep, type Turn } from '../actor/index.js'
 import { disk } from '../ports/index.js'
 import { isMember } from '../raft/index.js'
 import { emptyTail, type WalIdentity, WalWriter } from '../wal/index.js'
 import { diskTimeoutMs, lifeOf, optionsOf, type RecoveryArgs, raftConfigOf } from './life.js'
 import { change } from './membership.js'
 import type { StoreMemberProtocol } from './protocol.js'
+import { removedReason } from './removal.js'
 import { newReplica, type Replica } from './replica.js'
 import { newRoom, roomBytesDefault, waitForRoom } from './room.js'
-import { fetchSnapshot, type ReceivedSnapshot } from './snapshot-receiving.js'
+import { fetchSnapshot, type ReceivedSnapshot, type ReceivingFailure } from './snapshot-receiving.js'
 import { freshSnapshot } from './snapshotting.js'
 
-const answerTimeoutMs = 10_000 // A snapshot has to be written first.
+const answerTimeoutMs = 3_000
+const snapshotTriesMax = 300 // While the leader writes it: a minute.
 const retryMs = 200
 const fullRetryMs = 1_000 // A full disk stays full for a while.
 const companyTimeoutMs = 3_000 // For another member to be heard, where none is known.
@@ -42,16 +44,15 @@ export const rejoinHandlers = {
     if (isUnknown) return refuse('member not found', 'etcdserver: member not found')
     if (!isLeader) return leader === null ? refuse('no leader', 'it does not lead') : { askInstead: leader }
     return change(ctx, replica, { kind: 'demote', member }, later => {
-      const leaderTerm = replica.raft.term
-      ctx.run(answerState(ctx, replica, leaderTerm, later))
+      ctx.answer(later, { index: replica.applied.index, leaderTerm: replica.raft.term })
+      ctx.run(prepare(ctx, replica))
     })
   }
 }
 
-/** Its snapshot of now, or of later. */
-function* answerState(ctx: MemberContext, replica: Replica, leaderTerm: number, later: Later<any>): Flow<void> {
-  const fresh = yield* freshSnapshot(ctx, replica)
-  ctx.answer(later, 'index' in fresh ? { index: fresh.index, leaderTerm } : fresh)
+/** A snapshot with what is applied now may take longer than anybody waits for an answer. */
+function* prepare(ctx: MemberContext, replica: Replica): Flow<void> {
+  yield* freshSnapshot(ctx, replica)
 }
 
 /** `heard`: who has spoken to this member in this life. */
@@ -95,6 +96,20 @@ export function* rejoin(ctx: MemberContext, args: RecoveryArgs, identity: WalIde
   })
 }
 
+/** The leader's snapshot, once it is written. */
+function* fetchOnceWritten(
+  ctx: MemberContext,
+  leader: MemberContext['self'],
+  index: number,
+  clusterId: string
+): Flow<ReceivedSnapshot | ReceivingFailure> {
+  for (let tries = 1; ; tries++) {
+    const received = yield* fetchSnapshot(ctx, leader, index, clusterId)
+    if (!('failure' in received) || !received.isMissing || tries >= snapshotTriesMax) return received
+    yield* sleep('real', retryMs)
+  }
+}
+
 interface Beginning extends ReceivedSnapshot {
   readonly leader: string
   readonly leaderTerm: number
@@ -118,7 +133,7 @@ function* askLeader(
           asked.add(answer.value.askInstead)
           continue
         }
-        const received = yield* fetchSnapshot(ctx, other, answer.value.index, clusterId)
+        const received = yield* fetchOnceWritten(ctx, other, answer.value.index, clusterId)
         if (!('failure' in received)) return { ...received, leader, leaderTerm: answer.value.leaderTerm }
         ctx.log('state not received', { from: other, ...received })
         if (received.failure === 'damaged') ctx.tell(other, 'snapshotDamaged', { index: received.index })
@@ -130,15 +145,3 @@ function* askLeader(
     yield* sleep('real', retryMs)
   }
 }
-
-export const removedReason = 'it was removed from the store, and its address is not used again: delete its directory'
-
-const removedFile = 'removed'
-
-/** So that its next life knows, should nobody be left that it knows and who would tell it. */
-export function* noteRemoval(ctx: MemberContext): Flow<void> {
-  const noted = yield* ask(ctx.port(disk), answerTimeoutMs, 'writeFile', { name: removedFile, bytes: new Uint8Array(0) })
-  if (!noted.ok) ctx.log('removal not noted', { ...noted.error })
-}
-
-export const isRemovalNote = ({ name }: { readonly name: string }): boolean => name === removedFile

@@ -19,6 +19,8 @@ export interface ReceivingFailure {
   readonly failure: 'unreachable' | 'not written' | 'damaged'
   readonly index: number // Of the file.
   readonly detail: string
+  /** Who was asked has none of that index or later. */
+  readonly isMissing?: boolean
 }
 type MemberContext = Context<StoreMemberProtocol, any>
 type Peer = MemberContext['self']
@@ -83,7 +85,8 @@ function* fetchPart(from: Peer, index: number, offset: number): Flow<SnapshotPar
     const part = yield* ask(from, partTimeoutMs, 'snapshotPart', { index, offset })
     if (part.ok) return part.value
     const { code, detail } = part.error
-    if (code === 'no snapshot' || tries >= triesMax) return { failure: 'unreachable', index, detail: `${code}: ${detail}` }
+    const isMissing = code === 'no snapshot'
+    if (isMissing || tries >= triesMax) return { failure: 'unreachable', index, detail: `${code}: ${detail}`, isMissing }
     yield* sleep('real', partRetryMs)
   }
 }

@@ -23,6 +23,7 @@ export interface StoreStatus {
 export interface StoreStanding {
   readonly term: number
   readonly leader: string | null
+  readonly isLearner: boolean
 }
 
 export type StandingSinks = Set<Sink<StoreStanding>>
@@ -65,7 +66,7 @@ function statusOf(address: string, { raft, applied, mvcc }: Replica): StoreStatu
   }
 }
 
-const standingOf = ({ raft: { term, leader } }: Replica): StoreStanding => ({ term, leader })
+const standingOf = ({ raft: { term, leader, isVoter } }: Replica): StoreStanding => ({ term, leader, isLearner: !isVoter })
 
 /** To be called when the term or the leader is another. A watcher that does not read hears of the latest when it does. */
 export function standingChanged(replica: Replica): void {

@@ -9,6 +9,7 @@ import {
   Model,
   type Operation,
   type StoreVerdict,
+  sampleHistory,
   type WatchRecord
 } from '../../lib/check/index.js'
 import { integerBelow, seededRandom } from '../../lib/std/index.js'
@@ -309,13 +310,8 @@ t.test('a watch that sees part of a revision', async t => {
 })
 
 t.test('what cannot be decided within the bound is no pass', async t => {
-  const operations: Operation[] = []
-  for (let at = 0; at < 30; at++) {
-    const txn = { compares: [], success: [put(`k${at % 5}`, `v${at}`), put(`k${(at + 1) % 5}`, `w${at}`)], failure: [] }
-    operations.push({ ...asked(0, Number.POSITIVE_INFINITY), kind: 'txn', txn, outcome: lost })
-  }
-  operations.push(read(100, 110, 13, [kv('k0', 'never', 13)]))
-  const { violations, unknown } = checkOperations(operations, new Map(), [], 20_000)
+  const { operations } = sampleHistory({ seed: 1, operations: 20_000, clients: 50, keys: 1000, lostShare: 0.1, watches: 0 })
+  const { violations, unknown } = checkOperations(operations, new Map(), [], 100)
   t.same(violations, [])
   t.match(unknown, /gave up/)
 })

@@ -15,7 +15,9 @@ t.test('the exit code is the verdict', async t => {
     ['store-good.jsonl', 0, /^passed: 6 operations, 1 watches\n$/],
     ['watch-back-in-time.jsonl', 1, /unique: a watch sees an event once[\s\S]*the smallest history found[\s\S]*"partial":true/],
     ['register-new-old-inversion.jsonl', 1, /^violated: 4 operations[\s\S]*takes effect at one instant/],
-    ['store-unseen-doubts-unknown.jsonl', 3, /^unknown: 102 operations[\s\S]*undecided: the search gave up/]
+    ['api-counter-good.jsonl', 0, /^passed: 3 operations\n$/],
+    ['api-stale-read.jsonl', 1, /^violated: 3 operations\n\na read without a resourceVersion sees everything/],
+    ['store-odd-puts-unknown.jsonl', 3, /^unknown: 101 operations[\s\S]*undecided: the search gave up/]
   ]
   for (const [file, code, says] of cases) {
     const { status, stdout, stderr } = check([path.join(histories, file)])
@@ -30,6 +32,11 @@ t.test('bad input', async t => {
     [['/nowhere/x.jsonl'], '', /x\.jsonl: does not exist/],
     [['-'], 'hello\n', /standard input: line 1: is no JSON/],
     [['-'], '', /there is no header/],
+    [
+      ['-'],
+      '{"format":"kabuki history","version":1,"kind":"api"}\n{"op":"get","id":-1}\n',
+      /standard input: line 2: id: wants a whole number from 0 on, has -1/
+    ],
     [[histories], '', /EISDIR/]
   ] as const) {
     const { status, stdout, stderr } = check(args, input)

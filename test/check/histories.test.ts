@@ -3,9 +3,11 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import {
+  apiGuarantees,
   checkHistory,
   type Decoded,
   decodeHistory,
+  encodeApiHistory,
   encodeHistory,
   encodeRegisterHistory,
   guarantees,
@@ -25,7 +27,11 @@ function decoded(lines: Iterable<string>): Decoded {
 }
 
 const linesOf = (of: Decoded): string[] =>
-  of.kind === 'store' ? [...encodeHistory(of.history, of.header)] : [...encodeRegisterHistory(of.history, of.header)]
+  of.kind === 'api'
+    ? [...encodeApiHistory(of.history, of.header)]
+    : of.kind === 'store'
+      ? [...encodeHistory(of.history, of.header)]
+      : [...encodeRegisterHistory(of.history, of.header)]
 
 for (const name of readdirSync(folder).sort()) {
   t.test(name, async t => {
@@ -34,11 +40,16 @@ for (const name of readdirSync(folder).sort()) {
     const { verdict, violations, unknown } = checkHistory(known)
     t.equal(verdict, expect?.verdict)
     t.equal(unknown !== undefined, verdict === 'unknown')
-    const guarantee = expect?.guarantee === undefined ? undefined : guarantees[expect.guarantee as keyof typeof guarantees]
+    const guarantee =
+      expect?.guarantee === undefined
+        ? undefined
+        : { ...guarantees, ...(known.kind === 'api' ? apiGuarantees : {}) }[expect.guarantee as keyof typeof guarantees]
     t.equal(violations[0]?.guarantee, guarantee)
     t.same(checkHistory(decoded(linesOf(known))), { verdict, violations, unknown }, 'the same from its own lines')
     const [first] = violations
     if (first === undefined) return
+    t.match(violationPage({ title: name, violations, history: known.history }), / marked/, 'the page marks what is named')
+    if (known.kind === 'api') return
     const smallest: Decoded =
       known.kind === 'register'
         ? { ...known, history: shrinkRegisters(known.history) }
@@ -49,19 +60,24 @@ for (const name of readdirSync(folder).sort()) {
       'the smallest history breaks the same promise'
     )
     t.ok(smallest.history.operations.length <= known.history.operations.length)
-    t.match(violationPage({ title: name, violations, history: known.history }), / marked/, 'the page marks what is named')
   })
 }
 
 t.test('there are enough of them, and all kinds', async t => {
-  const heads = readdirSync(folder).map(name => decoded(readFileSync(new URL(name, folder), 'utf8').split('\n')).header)
+  const all = readdirSync(folder).map(name => decoded(readFileSync(new URL(name, folder), 'utf8').split('\n')))
+  const heads = all.map(({ header }) => header)
   t.ok(heads.length >= 20)
   t.same([...new Set(heads.map(({ expect }) => expect?.verdict))].sort(), ['passed', 'unknown', 'violated'])
-  const watched = Object.keys(guarantees).filter(name => name.startsWith('watch') && name !== 'watchTrue')
-  const shown = new Set(heads.map(({ expect }) => expect?.guarantee))
+  const of = (kind: string): Set<string | undefined> =>
+    new Set(all.filter(one => one.kind === kind).map(({ header }) => header.expect?.guarantee))
   t.same(
-    watched.filter(name => !shown.has(name)),
+    Object.keys(guarantees).filter(name => name.startsWith('watch') && name !== 'watchTrue' && !of('store').has(name)),
     [],
     'a bad history for each promise of watches'
+  )
+  t.same(
+    Object.keys(apiGuarantees).filter(name => !of('api').has(name)),
+    [],
+    'and for each of the API'
   )
 })

@@ -18,6 +18,8 @@ const sample = (seed: number, watches = 2): History =>
   sampleHistory({ seed, operations: 3000, clients: 10, keys: 50, lostShare: 0.02, watches })
 const head = '{"format":"kabuki history","version":1,"kind":"store"}'
 
+const api = '{"format":"kabuki history","version":1,"kind":"api"}'
+
 t.test('what is written is read as the same', async t => {
   const history = sample(1)
   const lines = [...encodeHistory(history, { about: 'a sample', quiet: true })]
@@ -49,7 +51,7 @@ t.test('what is wrong is refused with its line and its place', async t => {
     [['{'], /^line 1: is no JSON/],
     [['{"format":"other"}'], /^line 1: format: wants "kabuki history"/],
     [['{"format":"kabuki history","version":2,"kind":"store"}'], /^line 1: version: wants 1, has 2/],
-    [['{"format":"kabuki history","version":1,"kind":"queue"}'], /^line 1: kind: wants one of store, register/],
+    [['{"format":"kabuki history","version":1,"kind":"queue"}'], /^line 1: kind: wants one of store, register, api/],
     [[head, '[]'], /^line 2: the line: wants an object/],
     [[head, '', '{"op":"push"}'], /^line 3: op: wants one of txn/],
     [[head, '{"op":"revision","client":"c","from":5,"until":4}'], /^line 2: until: wants a time that is not before 5/],
@@ -80,7 +82,34 @@ t.test('what is wrong is refused with its line and its place', async t => {
         '{"op":"write","client":"c","from":0,"until":1,"value":1,"outcome":"differed"}'
       ],
       /only a cas/
-    ]
+    ],
+    [[api, '{"op":"put","id":1}'], /^line 2: op: wants one of get, list/],
+    [[api, '{"op":"get","client":"c","key":"a","from":0,"until":1}'], /^line 2: id: wants a whole number/],
+    [
+      [api, '{"op":"get","id":1,"client":"c","key":"a","from":0,"until":1}', '{"op":"get","id":1}'],
+      /^line 3: id: wants a number of its own/
+    ],
+    [
+      [api, '{"op":"get","id":1,"client":"c","key":"a","from":0,"until":1,"answer":{"kind":"list"}}'],
+      /^line 2: answer\.kind: wants one of object, has "list"/
+    ],
+    [
+      [api, '{"op":"get","id":1,"client":"c","key":"a","from":0,"until":1,"answer":{"kind":"object","state":{"key":"a","uid":"u"}}}'],
+      /^line 2: answer\.state\.revision: wants a whole number/
+    ],
+    [
+      [api, '{"op":"get","id":1,"client":"c","key":"a","from":0,"until":null,"failure":{"code":404,"reason":"NotFound","definite":true}}'],
+      /^line 2: until: wants a time, of what was answered/
+    ],
+    [
+      [api, '{"op":"list","id":1,"client":"c","key":"a","from":0,"until":1,"firstPage":9}'],
+      /^line 2: firstPage: wants the number of a list/
+    ],
+    [[api, '{"op":"list","id":1,"client":"c","key":"a","from":0,"until":1,"selector":{"a":1}}'], /^line 2: selector\.a: wants a string/],
+    [[api, '{"op":"watch","id":1,"session":1,"from":0,"revision":1}'], /^line 2: session: wants the number of a session/],
+    [[api, '{"op":"event","id":1,"at":0,"type":"ADDED"}'], /^line 2: id: wants the number of a watch that was opened/],
+    [[api, '{"op":"stored","key":"a","revision":1}'], /^line 2: op: wants something else/],
+    [[api.replace('}', ',"written":"a"}')], /^line 1: written: wants a list of strings/]
   ]
   for (const [lines, says] of bad) t.match(decodeHistory(lines), says)
 })

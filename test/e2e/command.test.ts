@@ -161,6 +161,27 @@ t.test('a cluster, chaos and names; another beside it, its clock', { timeout: 60
     await until('it follows', async () => (await actorOf(cluster, leader))?.role === 'follower')
   })
 
+  await t.test('members of the store come and go, on machines that are started for them', async t => {
+    const members = async (...args: string[]) => {
+      const { members } = JSON.parse(await cluster.kabukiOk('store', ...args, '-o', 'json')) as {
+        members: { address: string; isLearner: boolean }[]
+      }
+      return members.map(({ address, isLearner }) => (isLearner ? `${address} (learner)` : address)).sort()
+    }
+    const three = ['control-0/store', 'control-1/store', 'control-2/store']
+    t.same(await members('members'), three)
+    t.same(await members('add', '--learner'), [...three, 'control-3/store (learner)'])
+    await until('the learner has caught up', async () => (await cluster.kabuki('store', 'promote', 'control-3/store')).code === 0)
+    t.same(await members('members'), [...three, 'control-3/store'])
+    t.ok((await cluster.status()).machines.some(({ name, state }) => name === 'control-3' && state === 'up'))
+    await members('move-leader', 'control-3/store')
+    t.equal((await actorOf(cluster, 'control-3/store'))?.role, 'leader')
+    t.same(await members('remove', 'control-3/store'), three)
+    await until('its store has stopped', async () => (await actorOf(cluster, 'control-3/store')) === undefined)
+    const { code, stderr } = await cluster.kabuki('store', 'add', 'control-3/store')
+    t.match([code, stderr], [1, /an address that was removed is never used again/])
+  })
+
   await t.test('the apiserver is paused: a request waits; resumed, it is answered', async t => {
     await cluster.kabukiOk('chaos', 'pause', 'control-0/apiserver')
     const waiting = cluster.kubectl('get', 'nodes')

@@ -154,7 +154,7 @@ t.test('etcd’s API', { skip: missing ?? false, timeout: 600_000 }, async t => 
       (await etcd.ok('member', 'list')).includes(`${id}, started, control-3, http://control-3:2380, ${own}, true`)
     )
     await until('it is in sync', async () => (await etcd.run(['member', 'promote', id])).code === 0)
-    t.equal(await etcd.okAt([own], 'put', 'by', 'the fourth'), 'OK')
+    await until('it votes', async () => (await etcd.run(['put', 'by', 'the fourth'], [own])).code === 0)
     t.match(await etcd.ok('member', 'remove', id), `Member ${id} removed`)
     t.equal(lines(await etcd.ok('member', 'list')).length, 3)
     t.match(await etcd.error('member', 'remove', id), 'etcdserver: member not found')
@@ -236,5 +236,25 @@ t.test('etcd’s API', { skip: missing ?? false, timeout: 600_000 }, async t => 
     )
     await cluster.kabukiOk('chaos', 'kill', `control-${at}/etcd`)
     await until('the gateway is back', async () => (await etcd.run(['get', 'after'], [endpoints[at] as string])).code === 0)
+  })
+
+  t.test('without a majority a write is given up after etcd’s time', async t => {
+    for (const member of ['control-1/store', 'control-2/store']) await cluster.kabukiOk('chaos', 'kill', member, '--stay-down')
+    const { code, stderr } = await etcd.run(['put', 'nobody', 'agrees', '--command-timeout', '60s'], [endpoints[0] as string])
+    t.equal(code, 1)
+    t.match(stderr, 'etcdserver: request timed out')
+    t.equal(
+      (await etcd.run(['get', 'after', '--consistency', 's'], [endpoints[0] as string])).stdout,
+      'after\ndeath\n',
+      'what rests on no majority is answered'
+    )
+    for (const member of ['control-1/store', 'control-2/store']) await cluster.kabukiOk('chaos', 'resume', member)
+    await until('writes again', async () => (await etcd.run(['put', 'all', 'agree'])).code === 0)
+  })
+
+  const perf = process.env.KABUKI_ETCD_PERF === undefined ? 'it takes a minute: npm run test:long, or KABUKI_ETCD_PERF=1' : false
+  t.test('etcdctl check perf', { skip: perf }, async t => {
+    const { stdout, stderr } = await etcd.run(['check', 'perf', '--load', 's'])
+    t.match(stdout, 'PASS', stderr)
   })
 })

@@ -34,6 +34,7 @@ class Scene {
   readonly #methods = new Map<number, string>()
   #idLast = 0
   listened: any
+  isLearner = false
 
   constructor(answers: Answers = {}) {
     const on: AnyActor['on'] = {
@@ -67,7 +68,7 @@ class Scene {
       status: () => store(10),
       standing: (ctx: any) => {
         const sink = ctx.stream()
-        sink.push({ term: 3, leader: member })
+        sink.push({ term: 3, leader: member, isLearner: this.isLearner })
         return sink
       },
       watch: (ctx: any, _state: unknown, request: Record<string, unknown>) => {
@@ -221,6 +222,31 @@ t.test('requests become what the store understands, wrong ones never reach it', 
   })
   await scene.until('garbage is refused', () => scene.ended.has(900))
   t.match(scene.ended.get(900), { code: grpcCodes.internal, text: /^grpc: error unmarshalling request/ })
+  scene.host.close()
+})
+
+t.test('a learner answers what rests on no majority, and who needs a leader is told that there is none', async t => {
+  const scene = await new Scene({ range: () => ({ kvs: [], count: 0, more: false, revision: 9 }) }).ready()
+  scene.host.kill(member)
+  await scene.until('nobody leads', () => {
+    const id = scene.call('Watch/Watch', null, { hasleader: 'true' })
+    return id > 0 && [...scene.ended.values()].some(({ text }) => text === 'etcdserver: no leader')
+  })
+  scene.isLearner = true
+  scene.startStore({ range: () => ({ kvs: [], count: 0, more: false, revision: 9 }) })
+  const learner = { code: grpcCodes.unavailable, text: 'etcdserver: rpc not supported for learner' }
+  let id = 0
+  await scene.until('it knows', () => {
+    if (id === 0 || scene.ended.has(id)) {
+      if (scene.ended.get(id)?.text === learner.text) return true
+      id = scene.call('KV/Range', { key: 'a' })
+    }
+    return false
+  })
+  t.match(await scene.answer(scene.call('KV/Range', { key: 'a', serializable: true })), { header: { revision: 9 } })
+  t.match(await scene.answer(scene.call('Maintenance/Status', {})), { version: /^3\.5/ })
+  t.same(await scene.answer(scene.call('KV/Put', { key: 'a' })), learner)
+  t.same(await scene.answer(scene.call('Watch/Watch', null)), learner)
   scene.host.close()
 })
 

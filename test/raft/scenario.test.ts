@@ -1,7 +1,8 @@
-// Scenarios: one promise each, with the network moved by hand. Cluster checks safety after every event besides.
+// Scenarios: one promise each, with the network moved by hand. Cluster checks safety after every event besides. More of them, as texts, are in
+// test/raft/scenarios.
 
 import t from 'tap'
-import { type Append, defaultLimits, foundedBy, type Message, Raft, type RaftLimits } from '../../lib/raft/index.js'
+import { type Append, defaultLimits, encodeChange, foundedBy, type Message, Raft, type RaftLimits } from '../../lib/raft/index.js'
 import { Cluster } from './cluster.js'
 
 const text = (bytes: Uint8Array | undefined): string => new TextDecoder().decode(bytes)
@@ -57,17 +58,6 @@ t.test('without messages from a leader one is elected, and without faults it sta
     made.members.map(member => member.applied),
     [301, 301, 301]
   )
-})
-
-t.test('pre-vote: one that was cut off does not disturb on its return', async t => {
-  const made = led(3)
-  made.isolate('c')
-  made.pass(500)
-  t.equal(termOf(made, 'c'), 1, 'it could not win, so it began no term')
-  made.heal()
-  made.pass(100)
-  t.same(made.leaders, ['a'])
-  t.equal(termOf(made, 'a'), 1)
 })
 
 t.test('lease: who hears the leader supports nobody else', async t => {
@@ -154,23 +144,6 @@ function win(made: Cluster, id: string): void {
     }
   }
 }
-
-t.test('a follower far behind gets a snapshot, and what came after it', async t => {
-  const made = led(3, { tailEntriesMax: 0, snapshotTicksMax: 50 })
-  made.isolate('c')
-  made.pass(50) // The leader no longer counts on c.
-  proposeMany(made, 'a', 20)
-  made.settle()
-  made.compact('a')
-  proposeMany(made, 'a', 5)
-  made.settle()
-  t.equal(made.raft('a').status().firstIndex, 22)
-  made.heal()
-  made.pass(10)
-  t.equal(made.member('c').disk.snapshot?.index, 21)
-  t.equal(made.member('c').applied, 26)
-  t.equal(made.raft('a').status().peers[1]?.state, 'replicate')
-})
 
 t.test('a snapshot that is lost is sent again, by report or by timeout', async t => {
   for (const report of [true, false]) {
@@ -608,6 +581,25 @@ t.test('a follower that died while it was sent a snapshot is left alone', async 
     made.settle()
   }
   t.equal(sent, 0)
+})
+
+t.test('a member that knows a change to be committed campaigns only once it has applied it', async t => {
+  const change = { index: 2, term: 1, kind: 'config' as const, data: encodeChange({ kind: 'addVoter', member: 'd' }, '') }
+  const entries = [{ index: 1, term: 1, kind: 'normal' as const, data: new Uint8Array(0) }, change]
+  const config = { id: 'a', membership: foundedBy(['a', 'b', 'c']), random: () => 0 }
+  const raft = new Raft(config, { hardState: { term: 1, vote: null, commit: 2 }, entries, snapshot: null })
+  raft.campaign()
+  for (let i = 0; i < 100; i++) raft.tick()
+  t.equal(raft.status().role, 'follower', 'it would count by the members before')
+  const ready = raft.ready()
+  t.throws(() => raft.saved(), /committed changes are applied before/)
+  for (const entry of ready.committed) if (entry.kind === 'config') raft.applyChange(entry)
+  raft.saved()
+  raft.campaign()
+  t.same(
+    raft.ready().messagesAfterSave.map(({ to }) => to),
+    ['b', 'c', 'd']
+  )
 })
 
 t.test('a vote for a former life is not counted', async t => {

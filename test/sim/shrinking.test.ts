@@ -1,8 +1,11 @@
 // A mistake planted in the store is found, and the seed that found it is made smaller: fewer strikes, fewer clients, shorter.
 
+import { readFileSync } from 'node:fs'
 import t from 'tap'
+import { writeFailure } from '../../bin/search/failure-files.js'
 import { shrunk } from '../../bin/search/shrinking.js'
-import { isFailing, type SeedAnswer } from '../../lib/chaos/index.js'
+import { commandOf, isFailing, type SeedAnswer } from '../../lib/chaos/index.js'
+import { apiGuarantees, checkHistory, decodeHistory } from '../../lib/check/index.js'
 import { SeedPool } from '../../lib/host/seed-pool.js'
 
 const module = new URL('./flawed-seed.js', import.meta.url).href
@@ -39,3 +42,34 @@ t.test('a member that answers reads from its own state once it has been started 
   const again = await pool.run<SeedAnswer>({ module, seed, order: { workload, options } })
   t.equal(again.traceHash, small.answer.traceHash, 'what its one line says is the whole of it')
 })
+
+t.test(
+  'what clients saw of a cluster whose API gives one uid to all is kept: as lines that break the same promise, and as a page',
+  async t => {
+    const pool = new SeedPool({ threads: 2 })
+    t.teardown(() => pool.close())
+    const flawed = new URL('./flawed-cluster-seed.js', import.meta.url).href
+    const whole = { workload: 'kubernetes', seed: 3, options: { faults: [], forMs: 15_000, plan: { calmMs: 2_000 } } } as const
+    const result = await pool.run<SeedAnswer>({
+      module: flawed,
+      seed: whole.seed,
+      order: { workload: whole.workload, options: whole.options }
+    })
+    t.equal(result.violations[0]?.guarantee, apiGuarantees.agreement, 'lists and watches show others')
+    t.equal(result.api, undefined, 'only if it is asked for')
+    const small = await shrunk(pool, flawed, { case: whole, result }, 2, () => undefined)
+    const files = writeFailure(t.testdir(), small.case, small.answer)
+    t.same(
+      files.map(name => name.slice(name.lastIndexOf('.'))),
+      ['.json', '.jsonl', '.html']
+    )
+    const [, lines, page] = files.map(name => readFileSync(name, 'utf8'))
+    const history = decodeHistory(String(lines).split('\n'))
+    if (typeof history === 'string') return t.fail(history)
+    t.equal(history.kind, 'api')
+    t.match(checkHistory(history).violations[0], { guarantee: apiGuarantees.agreement })
+    t.equal(history.header.about, commandOf(small.case))
+    t.match(page, / marked/)
+    t.notMatch(readFileSync(files[0] as string, 'utf8'), /"api"/)
+  }
+)

@@ -202,7 +202,7 @@ else {
     t.match(await tooOld.ask('revision'), { error: { code: 'unavailable', definite: true } })
 
     await denied.until('a verdict', async () => denied.runtime.facts.of(address)?.fatal === true)
-    t.match(denied.runtime.facts.of(address), { ready: false, problem: /does not let us read .*: etcdserver: user name is empty/ })
+    t.match(denied.runtime.facts.of(address), { ready: false, problem: /does not let us (in|read .*): etcdserver: user name is empty/ })
 
     await Promise.all([answers(both), answers(other)])
     const inUse = String(both.runtime.facts.of(address)?.endpoint)

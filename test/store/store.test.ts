@@ -281,10 +281,10 @@ t.test('status, and standing on each change of it', async t => {
   const standings = (): unknown[] =>
     bench.effects.flatMap(effect => (effect.kind === 'items' && effect.id === open ? (effect.body as unknown[]) : []))
   bench.settle()
-  t.same(standings(), [{ term: 0, leader: null }])
+  t.same(standings(), [{ term: 0, leader: null, isLearner: false }])
   bench.raft({ type: 'append', from: peers[0], to: self, term: 3, prevIndex: 0, prevTerm: 0, entries: [], commit: 0 })
   bench.settle()
-  t.same(standings().at(-1), { term: 3, leader: peers[0] })
+  t.same(standings().at(-1), { term: 3, leader: peers[0], isLearner: false })
   const status = bench.answer(bench.put('status', undefined))
   t.match(status, { address: self, leader: peers[0], term: 3, revision: 1, isLearner: false, errors: [] })
 })

@@ -88,6 +88,16 @@ export const habitats = {
     },
     what: 'bare Rafts that send one entry at a time, whose leaders die or are cut off soon: figure 8 of the paper, again and again'
   },
+  migrations: {
+    runner: 'raft',
+    overrides: { size: 3, spares: 8, changes: 0.1, losses: 0.01, transfers: 0.01, coups: 0.002 },
+    what: 'bare Rafts whose members come and go, lose their disks and hand over'
+  },
+  movers: {
+    runner: 'store',
+    overrides: { movesEveryMs: 100, safetyMs: 8000 },
+    what: 'stores whose members are added, promoted and removed, ten times a second'
+  },
   store: { runner: 'store', overrides: { safetyMs: 8000 }, what: 'the store’s ordinary runs, for 8 s' },
   leaders: {
     runner: 'store',

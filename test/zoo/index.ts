@@ -5,6 +5,7 @@ import { actorAnimals } from './animals/actor.js'
 import { apiAnimals } from './animals/api.js'
 import { diskAnimals } from './animals/disk.js'
 import { logAnimals } from './animals/log.js'
+import { membershipAnimals } from './animals/membership.js'
 import { mvccAnimals } from './animals/mvcc.js'
 import { raftAnimals } from './animals/raft.js'
 import { storeAnimals } from './animals/store.js'
@@ -13,6 +14,7 @@ import { watchAnimals } from './animals/watch.js'
 const all: readonly Animal[] = [
   ...raftAnimals,
   ...storeAnimals,
+  ...membershipAnimals,
   ...logAnimals,
   ...diskAnimals,
   ...mvccAnimals,
