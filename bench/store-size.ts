@@ -139,7 +139,7 @@ async function secondsToBegin(dataDir: string): Promise<{ seconds: number; cpuSe
   const bundle = new URL('../bundle/', import.meta.url)
   const runtime = await Runtime.start({
     dataDir,
-    heapBudgetBytes: 4 << 30,
+    heapBudgetBytes: 4 * 2 ** 30,
     rosterUrl: new URL('./store-load.js', import.meta.url).href,
     workerUrl: () => new URL('thread-store.cjs', bundle).href
   })
