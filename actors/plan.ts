@@ -31,6 +31,8 @@ export interface ClusterShape {
   readonly images: readonly ModuleImage[]
   /** How long a node may be silent before it counts as NotReady; cluster clock. */
   readonly nodeGraceMs: number
+  /** Of each store's keyspace; 0: the store's default. */
+  readonly storeQuotaBytes: number
   /** Each store member answers etcd's API, the first on this port, the others on those after it. 0: none does. */
   readonly etcdPort: number
   /** In plain text, to everybody on this machine. */
@@ -48,6 +50,7 @@ export const defaultShape: ClusterShape = {
   unknownImages: 'fail',
   images: [],
   nodeGraceMs: 40_000,
+  storeQuotaBytes: 0,
   etcdPort: 0,
   etcdInsecure: false
 }
@@ -108,8 +111,9 @@ function controlPlane(shape: ClusterShape, ground: ClusterGround, index: number)
   const apiservers = apiserversOf(shape)
   const children: ChildSpec[] = []
   if (index < stores.length) {
+    const quota = shape.storeQuotaBytes > 0 ? { quotaBytes: shape.storeQuotaBytes } : {}
     const beside = shape.etcdPort > 0 ? [{ actor: 'etcd', args: etcdArgs(shape, ground) }] : []
-    const args: StoreArgs = { clusterId: ground.clusterId, members: stores, supervisor: clusterSupervisor, beside }
+    const args: StoreArgs = { clusterId: ground.clusterId, members: stores, supervisor: clusterSupervisor, beside, ...quota }
     children.push(own(`${machine}/store`, 'store', args))
     for (const { actor, args: its } of beside) children.push(own(`${machine}/${actor}`, actor, its))
   }

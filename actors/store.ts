@@ -2,7 +2,6 @@
 // one Raft entry for all its writes, one round for all its reads, one sync.
 
 import { type Actor, ask, type Context, type Flow, type Ref, refuse, sleep } from '../lib/actor/index.js'
-import { hashOf } from '../lib/mvcc/index.js'
 import { disk } from '../lib/ports/index.js'
 import type { LeaseReads } from '../lib/raft/index.js'
 import {
@@ -10,9 +9,12 @@ import {
   alarmHandlers,
   type Beside,
   begin,
+  checkCorruption,
   checkpointEveryMsDefault,
   checkpointLeases,
+  corruptionCheckEveryMsDefault,
   enterUnasked,
+  hashHandlers,
   isMute,
   isRemoved,
   isRoomDue,
@@ -22,12 +24,14 @@ import {
   memberHandlers,
   misfitOfTxn,
   newLeasing,
+  newQuota,
   noteRemoval,
   notifyProgress,
   placeMembers,
   process,
   progressEveryMsDefault,
   proposeHandlers,
+  quotaBytesDefault,
   type RecoveryArgs,
   type Replica,
   rangeAnswer,
@@ -74,6 +78,10 @@ export type StoreArgs = Omit<RecoveryArgs, 'raft'> & {
   /** How often what is left of leases enters the log, so that a new leader does not give all of it again. */
   readonly leaseCheckpointEveryMs?: number
   readonly watchProgressEveryMs?: number
+  /** Of the keyspace, all versions that can be read. */
+  readonly quotaBytes?: number
+  /** How often the leader compares the hashes of all members. */
+  readonly corruptionCheckEveryMs?: number
 }
 
 interface StoreState {
@@ -89,7 +97,7 @@ interface StoreState {
   readonly heard: Set<string> // Who spoke to this member while it recovers.
 }
 
-type StoreTimer = 'tick' | 'again' | 'news' | 'compact' | 'hint' | 'checkpoint' | 'progress'
+type StoreTimer = 'tick' | 'again' | 'news' | 'compact' | 'hint' | 'checkpoint' | 'progress' | 'corruption'
 type StoreContext = Context<StoreMemberProtocol, StoreTimer>
 
 /** Raft's own defaults are for ticks of 10 ms; with 50 ms, and etcd's 100 ms between heartbeats, an idle store costs a quarter. */
@@ -191,11 +199,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     ...rejoinHandlers,
     ...statusHandlers,
     log: (_ctx, { replica }, { index }) => (replica === undefined ? starting() : logPart(replica.raft, index)),
-    hash(_ctx, { replica }, { revision }) {
-      if (replica === undefined) return starting()
-      if (revision > replica.mvcc.revision) return refuse('future revision', `this member is at ${replica.mvcc.revision}`)
-      return hashOf(replica.mvcc, revision)
-    }
+    ...hashHandlers
   },
   timers: {
     tick(ctx, state) {
@@ -216,6 +220,10 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     },
     checkpoint(ctx, { replica }) {
       if (replica !== undefined) ctx.timer('checkpoint', 'real', checkpointLeases(ctx, replica))
+    },
+    corruption(ctx, { args, replica }) {
+      ctx.timer('corruption', 'real', args.corruptionCheckEveryMs ?? corruptionCheckEveryMsDefault)
+      if (replica !== undefined) ctx.run(checkCorruption(ctx, replica))
     },
     progress(ctx, { args, replica }) {
       ctx.timer('progress', 'real', args.watchProgressEveryMs ?? progressEveryMsDefault)
@@ -312,12 +320,14 @@ function* recoverFlow(ctx: StoreContext, state: StoreState): Flow<void> {
     extensionMs: electionMs,
     checkpointEveryMs: args.leaseCheckpointEveryMs ?? checkpointEveryMsDefault
   })
+  replica.quota = newQuota(args.quotaBytes ?? quotaBytesDefault)
   state.replica = replica
   watchPeers(ctx, replica)
   ctx.timer('tick', 'real', tickMs)
   ctx.timer('compact', 'real', args.compactEveryMs ?? compactEveryMsDefault)
   ctx.timer('checkpoint', 'real', checkpointLeases(ctx, replica))
   ctx.timer('progress', 'real', args.watchProgressEveryMs ?? progressEveryMsDefault)
+  ctx.timer('corruption', 'real', args.corruptionCheckEveryMs ?? corruptionCheckEveryMsDefault)
   ctx.log('recovered', { term: replica.raft.term, index: replica.applied.index, revision: replica.mvcc.revision })
   if (args.members[0] === ctx.self) yield* firstElection(ctx, replica, args.members)
 }

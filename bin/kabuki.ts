@@ -96,6 +96,11 @@ program
   .option('--schedulers <n>', 'schedulers, one of which leads', count(1, 3), 1)
   .option('--port <port>', 'the port of the API; the next free one if it is taken', count(1, 65535), 6443)
   .option(
+    '--store-quota-bytes <n>',
+    'how much the store may hold before it refuses to grow; default: 2 GiB, as etcd',
+    count(1 << 20, 2 ** 40)
+  )
+  .option(
     '--etcd-port <port>',
     'let store members answer the etcd v3 API, the first on this port, the others on those after it',
     count(1, 65535)

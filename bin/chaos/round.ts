@@ -126,7 +126,11 @@ export class Round {
         if (kind === 'list') script.listed(await connection.request({ method: 'GET', path }, timeoutMs))
         else
           script.ended(
-            await connection.watch(path, watchSecondsMax * 1000 + watchGraceMs, line => !this.#watchersStop && script.told(line))
+            await connection.watch(
+              path,
+              watchSecondsMax * 1000 + watchGraceMs,
+              line => !this.#watchersStop && script.told(JSON.parse(line))
+            )
           )
         await sleep(pauseMs)
       }

@@ -18,6 +18,7 @@ export interface UpOptions extends CommandOptions, EtcdOptions {
   readonly controllerManagers: number
   readonly schedulers: number
   readonly port: number
+  readonly storeQuotaBytes?: number
   readonly etcdPort?: number
   readonly etcdInsecure?: boolean
   readonly ephemeral?: boolean
@@ -47,6 +48,7 @@ export async function up(options: UpOptions): Promise<void> {
     schedulers: options.schedulers,
     port: options.port,
     timeScale: options.timeScale,
+    ...(options.storeQuotaBytes === undefined ? {} : { storeQuotaBytes: options.storeQuotaBytes }),
     ...(options.etcdPort === undefined ? {} : { etcdPort: options.etcdPort, etcdInsecure: options.etcdInsecure === true }),
     runtime: options.runtime,
     unknownImages: options.unknownImages,

@@ -1,13 +1,12 @@
 // Cluster watcher: a client that follows a kind of object, as an actor of the simulation: at one apiserver after the other.
 
 import { type Flow, sleep } from '../actor/index.js'
-import { type ApiClient, type ApiError, statusError } from '../client/index.js'
+import { type ApiClient, type ApiError, statusError, watchEvents } from '../client/index.js'
 import type { WatchScript } from './watch-script.js'
 
 const pauseMs = 30
 const idleMs = 5_000
 const openTimeoutMs = 5_000
-const decoder = new TextDecoder()
 
 export function* clusterWatcher(script: WatchScript, client: ApiClient): Flow<void> {
   for (;;) {
@@ -36,7 +35,7 @@ function* watch(script: WatchScript, client: ApiClient, path: string): Flow<ApiE
       }
       if (batch.kind !== 'items') return undefined
       for (const item of batch.items) {
-        for (const line of decoder.decode(item).split('\n')) if (line !== '' && !script.told(line)) return undefined
+        for (const event of watchEvents(item)) if (!script.told(event)) return undefined
       }
     }
   } finally {

@@ -13,6 +13,20 @@ const pauseMs = 20 // After a failure.
 const sessionShare = 0.95 // Of requests that go to the member asked before.
 const agoMax = 60 // Revisions that an old range or a compaction looks back.
 
+/** Of clients that only read. */
+export const readerMix: StoreMix = {
+  put: 0,
+  compareAndSwap: 0,
+  txn: 0,
+  multi: 0,
+  delete: 0,
+  range: 4,
+  oldRange: 0,
+  serializable: 0,
+  revision: 1,
+  compact: 0
+}
+
 export interface Running {
   stopping: boolean
   /** Of all clients together. */
@@ -34,6 +48,8 @@ export class StoreClient {
   readonly #random: Random
   readonly #recorder: Recorder
   readonly #running: Running
+  readonly #kinds: readonly (readonly [keyof StoreMix, number])[]
+  readonly #weightSum: number
   readonly #known = new Map<string, StoreKeyValue>() // As last read: what a compare-and-swap compares with.
   #member: Member
   #revision = 1
@@ -45,6 +61,8 @@ export class StoreClient {
     this.#random = random
     this.#recorder = recorder
     this.#running = running
+    this.#kinds = Object.entries(plan.mix) as [keyof StoreMix, number][]
+    this.#weightSum = this.#kinds.reduce((sum, [, weight]) => sum + weight, 0)
     this.#member = this.#anyMember()
   }
 
@@ -70,9 +88,8 @@ export class StoreClient {
   }
 
   #draw(): keyof StoreMix {
-    const kinds = Object.entries(this.#plan.mix) as [keyof StoreMix, number][]
-    let left = this.#random() * kinds.reduce((sum, [, weight]) => sum + weight, 0)
-    for (const [kind, weight] of kinds) {
+    let left = this.#random() * this.#weightSum
+    for (const [kind, weight] of this.#kinds) {
       left -= weight
       if (left < 0) return kind
     }

@@ -30,6 +30,13 @@ export const storeEvents = [
   'failed disk',
   'snapshot',
   'compaction',
+  'lease renewed',
+  'lease renewed after failover',
+  'lease revoked', // By a client.
+  'lease expired',
+  'lease told gone',
+  'lease checkpointed',
+  'leases taken over', // By a new leader.
   'minority left behind',
   '1 member',
   '3 members',

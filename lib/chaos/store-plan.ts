@@ -6,6 +6,7 @@
 import { diskDefaults, type Trouble, troubles } from '../sim/index.js'
 import { forkSeed, integerBelow, type Random, seededRandom } from '../std/index.js'
 import { allowed, between, pick } from './draw.js'
+import type { LeaseDemand } from './lease-client.js'
 import type { RunOptions } from './run.js'
 
 /** How often, one to another. */
@@ -44,6 +45,8 @@ export interface StoreDemand {
   readonly watcherMix: WatcherMix
   /** Operations a virtual second, of all clients together. */
   readonly perSecond: number
+  /** Leases, and nobody who writes anything else: their ends are revisions that no client claims. */
+  readonly leases?: LeaseDemand
   /** Members come and go, about so often. Absent: they stay. */
   readonly movesEveryMs?: number
   /** Linearizable reads rest on leases, and so on clocks: none of them is broken then. */
@@ -138,7 +141,12 @@ export function storePlan(seed: number, salt: number, demand: (random: Random) =
     corruptible,
     syncUs: options.faults === undefined ? sync : diskDefaults.syncUs,
     remoteClients: random() < 0.5,
-    args: { clusterId, ...drawArgs(random), ...(asked.leaseReads === true ? { leaseReads: true } : {}) },
+    args: {
+      clusterId,
+      ...drawArgs(random),
+      ...(asked.leaseReads === true ? { leaseReads: true } : {}),
+      ...(asked.leases === undefined ? {} : { leaseCheckpointEveryMs: asked.leases.checkpointEveryMs })
+    },
     strikes: options.strikes,
     clientsMax: options.clients ?? all,
     watchersMax: options.watchers ?? all,

@@ -15,13 +15,14 @@ import {
 import { type LogRecord, Nemesis, type Pending, rootMachine, StrikeLog, World } from '../sim/index.js'
 import { forkSeed, type Random, seededRandom } from '../std/index.js'
 import type { StoreMemberProtocol } from '../store/index.js'
+import { LeaseRun } from './lease-run.js'
 import { MemberMover } from './member-mover.js'
 import { type Member, Recorder } from './recorder.js'
 import { isFailing, kindsOf, type Run, type RunListener, type RunResult, type StoreCast } from './run.js'
-import { keyEnd, keyPrefix, type Running, StoreClient } from './store-client.js'
+import { keyEnd, keyPrefix, type Running, readerMix, StoreClient } from './store-client.js'
 import { countEvents, type StoreEventName } from './store-events.js'
 import { StoreLogs } from './store-logs.js'
-import type { StoreMix, StorePlan } from './store-plan.js'
+import type { StorePlan } from './store-plan.js'
 import { drawWatcher, StoreWatcher } from './store-watcher.js'
 
 const changeEvents: Readonly<Record<string, StoreEventName>> = {
@@ -39,19 +40,6 @@ const probeTimeoutMs = 1000
 const allClients = 'observer'
 const readersShare = 0.5 // Of operations, where there are readers.
 
-const readerMix: StoreMix = {
-  put: 0,
-  compareAndSwap: 0,
-  txn: 0,
-  multi: 0,
-  delete: 0,
-  range: 4,
-  oldRange: 0,
-  serializable: 0,
-  revision: 1,
-  compact: 0
-}
-
 export class StoreRun {
   readonly #plan: StorePlan
   readonly #world: World
@@ -67,6 +55,7 @@ export class StoreRun {
   readonly #counts = new Map<StoreEventName, number>()
   readonly #decayed = new Set<string>() // Machines.
   readonly #nemesis: Nemesis
+  readonly #leases: LeaseRun | undefined
   readonly #mover: MemberMover | undefined
 
   constructor(plan: StorePlan, cast: StoreCast, logged: RunListener | undefined) {
@@ -99,6 +88,8 @@ export class StoreRun {
       corruptible: plan.corruptible,
       log: new StrikeLog(plan.strikes)
     })
+    if (plan.leases !== undefined)
+      this.#leases = new LeaseRun(this.#world, plan, plan.leases, seededRandom(forkSeed(random)), this.#running)
   }
 
   run(): Run {
@@ -116,12 +107,16 @@ export class StoreRun {
     this.#nemesis.heal()
     const recovered = majority && this.#probe(this.#members, healedMs + plan.recoveryMs, guarantees.recovery)
     const recoveredMs = world.nowMs - healedMs
+    const steadyUs = recovered ? world.timeline.nowUs : undefined
     this.#running.stopping = true
     world.runUntil(() => this.#clients.every(client => client.done), world.nowMs + plan.timeoutMs + quietMs)
+    if (recovered) this.#leases?.finish()
     const states = recovered ? this.#converged(world.nowMs + plan.recoveryMs) : []
     world.run(world.nowMs + quietMs)
     if (recovered) this.#checkRemoved()
     this.#violations.push(...checkCluster({ leaders: this.#leaders, states, logs: this.#logs.facts }))
+    const { inflicted } = this.#nemesis.log
+    this.#violations.push(...(this.#leases?.violations(steadyUs, this.#leaders, inflicted) ?? []))
     const result = this.#result(recovered, recoveredMs)
     return {
       result: isFailing(result) ? { ...result, strikes: this.#nemesis.log.inflicted } : result,
@@ -133,13 +128,14 @@ export class StoreRun {
   #result(isQuiet: boolean, recoveredMs: number): RunResult {
     const { operations } = this.#recorder
     const verdict = checkStore({
-      history: this.#recorder,
+      history: this.#leases === undefined ? this.#recorder : { ...this.#recorder, partial: true },
       isWhole: watch => watch.client.startsWith(allClients),
       compactedMax: this.#compactedMax(),
       isQuiet
     })
     const events = countEvents(this.#plan, operations, this.#watchers)
     for (const [event, count] of this.#counts) events[event] = count
+    Object.assign(events, this.#leases?.events(this.#leaders))
     events['doubt resolved'] = verdict.doubtsResolved
     events.election = Math.max(0, this.#leaders.length - 1)
     return {
@@ -153,7 +149,7 @@ export class StoreRun {
       strikes: [],
       clients: this.#clients.length,
       watchers: this.#watchers.length - this.#plan.members.length,
-      operations: operations.length,
+      operations: operations.length + (this.#leases?.operations.length ?? 0),
       acknowledged: operations.filter(({ kind, outcome }) => kind === 'txn' && outcome?.ok === true).length,
       inDoubt: events['indefinite write'] ?? 0,
       revisionLast: verdict.revisionLast,
@@ -193,6 +189,7 @@ export class StoreRun {
       ...(at < clients ? [{ name: `c${at}`, ...writer }] : []),
       ...(at < readers ? [{ name: `r${at}`, ...reader }] : [])
     ]).flat()
+    this.#clients.push(...(this.#leases?.start(machine) ?? []))
     roles.forEach(({ name, mix, thinkMs }, at) => {
       const random = fork(this.#clientRandom)
       if (at >= clientsMax) return
@@ -255,6 +252,11 @@ export class StoreRun {
         return this.#count('full disk')
       case 'hands over':
         return this.#count('hand-over')
+      case 'leases expired':
+      case 'leases checkpointed':
+        return this.#count(event === 'leases expired' ? 'lease expired' : 'lease checkpointed', Number(fields.leases))
+      case 'leases taken over':
+        return this.#count(event)
       case 'rejoined':
         return this.#count('rejoin')
       case 'failed':

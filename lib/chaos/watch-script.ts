@@ -2,7 +2,16 @@
 // where it goes on when a watch ends: at the last change, or at the last bookmark. The same in the simulator and on a real cluster.
 
 import type { ApiOperation, ApiRecorder, ApiSelector, ApiState, ApiWatch, ApiWatchSession } from '../check/index.js'
-import { type ApiError, isExpired, queryText, type Resource, type Result, resourcePath, statusError } from '../client/index.js'
+import {
+  type ApiError,
+  isExpired,
+  queryText,
+  type Resource,
+  type Result,
+  resourcePath,
+  statusError,
+  type WatchEvent
+} from '../client/index.js'
 import type { ApiList, ApiObject } from '../object/index.js'
 import { integerBelow, type Random } from '../std/index.js'
 
@@ -85,10 +94,9 @@ export class WatchScript {
     this.#start(Number(list.metadata.resourceVersion), new Map(states.map(state => [state.key, state])))
   }
 
-  /** One line of a watch. False: the server has ended it by an error. */
-  told(line: string): boolean {
+  /** One event of a watch. False: the server has ended it by an error. */
+  told({ type, object }: WatchEvent<ApiObject>): boolean {
     const { recorder, resource } = this.#options
-    const { type, object } = JSON.parse(line) as { type: string; object: ApiObject }
     if (type === 'ERROR') {
       this.ended(statusError((object as { code?: number }).code ?? 500, object))
       return false
@@ -102,7 +110,7 @@ export class WatchScript {
     } else {
       const deleted = type === 'DELETED'
       const state = deleted ? recorder.deletedState(resource.plural, object) : recorder.stateOf(resource.plural, object)
-      this.#watch?.events.push({ type: type as 'ADDED', state, atUs: recorder.nowUs })
+      this.#watch?.events.push({ type, state, atUs: recorder.nowUs })
       if (deleted) this.#known.delete(state.key)
       else this.#known.set(state.key, state)
       this.#revision = Math.max(this.#revision, state.revision)

@@ -2,11 +2,12 @@
 
 import { kubernetes } from './kubernetes.js'
 import { kv } from './kv.js'
+import { lease } from './lease.js'
 import { membership } from './membership.js'
 import { txn } from './txn.js'
 import { watch } from './watch.js'
 
-export const workloads = { kv, txn, watch, membership, kubernetes } as const
+export const workloads = { kv, txn, watch, membership, lease, kubernetes } as const
 export type WorkloadName = keyof typeof workloads
 
 export const isWorkload = (name: string): name is WorkloadName => Object.hasOwn(workloads, name)

@@ -21,6 +21,7 @@ export class ApiRecorder implements ApiHistory {
   store: ApiHistory['store']
   readonly #nowUs: () => number
   readonly #pool = new Map<string, ApiState>()
+  readonly #states = new WeakMap<ApiObject, ApiState>()
 
   constructor(options: { nowUs: () => number; written: readonly string[]; lived: readonly string[] }) {
     this.#nowUs = options.nowUs
@@ -68,26 +69,13 @@ export class ApiRecorder implements ApiHistory {
     return watch
   }
 
-  /** Of an object as the API shows it. */
-  stateOf(resource: string, object: ApiObject, shared = true): ApiState {
-    const { name, namespace, resourceVersion, ...metadata } = object.metadata
-    const path = namespace === undefined ? name : `${namespace}/${name}`
-    const { apiVersion: _, kind: __, metadata: ___, ...rest } = object
-    const state: ApiState = {
-      key: `${resource}/${path}`,
-      uid: metadata.uid ?? '',
-      revision: Number(resourceVersion),
-      generation: metadata.generation ?? 0,
-      content: digestOf([metadata, rest]),
-      desired: desiredOf(resource, object),
-      besides: resource === 'deployments' ? digestOf(metadata.annotations) : '',
-      labels: metadata.labels ?? noLabels,
-      created: metadata.creationTimestamp ?? '',
-      deleting: metadata.deletionTimestamp !== undefined,
-      mark: metadata.annotations?.[markAnnotation] ?? '',
-      tally: tallyOf(object)
-    }
-    return shared ? this.#pooled(state) : state
+  /** Of an object as the API shows it. The same frozen object may be shown to many who watch it. */
+  stateOf(resource: string, object: ApiObject): ApiState {
+    const known = this.#states.get(object)
+    if (known !== undefined) return known
+    const state = this.#pooled(stateOf(resource, object))
+    if (Object.isFrozen(object)) this.#states.set(object, state)
+    return state
   }
 
   statesOf(resource: string, list: ApiList): ApiState[] {
@@ -96,7 +84,7 @@ export class ApiRecorder implements ApiHistory {
 
   /** Of a DELETED event: the last state, at the revision of the deletion. */
   deletedState(resource: string, object: ApiObject): ApiState {
-    return this.stateOf(resource, object, false)
+    return stateOf(resource, object)
   }
 
   /** Of an object as it is stored: without its resourceVersion. */
@@ -109,6 +97,26 @@ export class ApiRecorder implements ApiHistory {
     const known = this.#pool.get(name)
     if (known === undefined) this.#pool.set(name, state)
     return known?.content === state.content ? known : state
+  }
+}
+
+function stateOf(resource: string, object: ApiObject): ApiState {
+  const { name, namespace, resourceVersion, ...metadata } = object.metadata
+  const path = namespace === undefined ? name : `${namespace}/${name}`
+  const { apiVersion: _, kind: __, metadata: ___, ...rest } = object
+  return {
+    key: `${resource}/${path}`,
+    uid: metadata.uid ?? '',
+    revision: Number(resourceVersion),
+    generation: metadata.generation ?? 0,
+    content: digestOf([metadata, rest]),
+    desired: desiredOf(resource, object),
+    besides: resource === 'deployments' ? digestOf(metadata.annotations) : '',
+    labels: metadata.labels ?? noLabels,
+    created: metadata.creationTimestamp ?? '',
+    deleting: metadata.deletionTimestamp !== undefined,
+    mark: metadata.annotations?.[markAnnotation] ?? '',
+    tally: tallyOf(object)
   }
 }
 

@@ -35,6 +35,14 @@ export {
 } from './history.js'
 export { encodeHistory, encodeRegisterHistory, type HistoryHeader, type Verdict } from './jsonl.js'
 export { type Decoded, decodeHistory, HistoryDecoder } from './jsonl-decoder.js'
+export {
+  checkLeases,
+  type LeaseClocks,
+  type LeaseHistory,
+  type LeaseKind,
+  type LeaseOperation,
+  leaseEndsWithinUs
+} from './lease.js'
 export { checkOperations, type OperationsVerdict, searchStepsMax } from './linearizability.js'
 export { Model } from './model.js'
 export { type ViolationPage, violationPage } from './page.js'

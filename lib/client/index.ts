@@ -41,4 +41,5 @@ export {
   type Result,
   statusError
 } from './result.js'
+export { type WatchEvent, watchEvents } from './watch-lines.js'
 export { type QueueClocks, type QueueOptions, WorkQueue } from './work-queue.js'

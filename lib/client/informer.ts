@@ -14,6 +14,7 @@ import { BackOff } from './back-off.js'
 import { type Indexer, type Lister, ObjectStore } from './object-store.js'
 import { apiVersionOf, type Resource } from './resource.js'
 import { isExpired, statusError } from './result.js'
+import { watchEvents } from './watch-lines.js'
 
 export interface Handler<T> {
   /** `initial`: it was there when the informer first listed. */
@@ -39,12 +40,6 @@ const retryLimits = { baseMs: 10, maxMs: 1_000 } // client-go: 0.8 to 30 s; here
 const listTimeoutMs = 60_000
 const watchSecondsMin = 300 // A watch lasts 5 to 10 minutes, as client-go asks for, so that watches spread over apiservers again.
 const idleMs = 15_000 // Without any event, bookmark or end: is the apiserver still there?
-const decoder = new TextDecoder()
-
-interface WatchEvent<T> {
-  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'
-  readonly object: T
-}
 
 export class Informer<T extends ApiObject> {
   readonly resource: Resource<T>
@@ -213,9 +208,7 @@ export class Informer<T extends ApiObject> {
   }
 
   #events(item: Uint8Array): 'failed' | 'expired' | undefined {
-    for (const line of decoder.decode(item).split('\n')) {
-      if (line === '') continue
-      const { type, object } = JSON.parse(line) as WatchEvent<T>
+    for (const { type, object } of watchEvents<T>(item)) {
       if (type === 'ERROR') {
         const error = statusError((object as { code?: number }).code ?? 500, object)
         if (isExpired(error)) return 'expired'

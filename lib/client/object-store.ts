@@ -91,7 +91,10 @@ export class ObjectStore<T extends ApiObject> implements Lister<T> {
 
 export function deepFreeze<V>(value: V): V {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
-  for (const part of Object.values(value)) deepFreeze(part)
+  for (const name in value) {
+    const part: unknown = value[name]
+    if (typeof part === 'object' && part !== null) deepFreeze(part)
+  }
   return Object.freeze(value)
 }
 

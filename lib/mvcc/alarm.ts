@@ -48,6 +48,9 @@ export class Alarms {
   }
 }
 
+/** As etcd's kvOverhead and leaseOverhead, about. */
+const recordBytes = 128
+
 const isOf = (raised: Alarm, member: string | undefined, alarm: AlarmType | undefined): boolean =>
   (member === undefined || raised.member === member) && (alarm === undefined || raised.alarm === alarm)
 
@@ -57,6 +60,21 @@ const grows = (command: Command): boolean =>
 function changes(command: Command): boolean {
   if (command.type === 'txn') return hasOp(command, op => op.type === 'put' || op.type === 'delete')
   return command.type !== 'alarm' && command.type !== 'leaseCheckpoint'
+}
+
+/** What a command may add to the keyspace, in bytes; 0: it does not grow. A lease counts as a record of etcd does. */
+export function costOf(command: Command): number {
+  if (command.type === 'leaseGrant') return recordBytes
+  if (command.type === 'put') return costOfOp(command)
+  return command.type === 'txn' ? costOfOp(command) : 0
+}
+
+/** Of the branch that costs more. */
+function costOfOp(op: Op): number {
+  if (op.type === 'put') return recordBytes + op.key.length + op.value.length
+  if (op.type !== 'txn') return 0
+  const sum = (ops: readonly Op[]): number => ops.reduce((bytes, one) => bytes + costOfOp(one), 0)
+  return Math.max(sum(op.success), sum(op.failure))
 }
 
 /** In either branch, however deep. etcd looks at the outermost puts only, and so lets those of nested transactions pass. */

@@ -7,8 +7,13 @@ const capacityFirst = 4096
 const numberBytesMax = 8
 
 export class ByteWriter {
-  #bytes = new Uint8Array(capacityFirst)
+  #bytes: Uint8Array
   #length = 0
+
+  /** It grows; a first capacity that is enough spares the copies. */
+  constructor(capacityBytes: number = capacityFirst) {
+    this.#bytes = new Uint8Array(capacityBytes)
+  }
 
   get length(): number {
     return this.#length

@@ -1,6 +1,6 @@
 // mvcc: etcd's data model as a deterministic state machine, with the encoding of its commands, snapshots and watches.
 
-export { type Alarm, type AlarmType, alarmTypes } from './alarm.js'
+export { type Alarm, type AlarmType, alarmTypes, costOf } from './alarm.js'
 export type { WatchRequest } from './audience.js'
 export { ByteReader, ByteWriter } from './bytes.js'
 export type {
@@ -25,6 +25,6 @@ export { type Lease, leaseTtlSecondsMax } from './lease.js'
 export { LeaseClock } from './lease-clock.js'
 export { type Answer, Mvcc, type MvccOptions } from './mvcc.js'
 export type { RangeQuery, RangeResult } from './range-query.js'
-export { hashOf, Restoration, restore, type StoreHash, snapshot } from './snapshot.js'
+export { hashing, hashOf, Restoration, restore, type StoreHash, snapshot } from './snapshot.js'
 export { misfitOfOps, txnOpsMaxDefault } from './txn.js'
 export { type WatchDelivery, WatchHub, type WatchLimits, watchLimits } from './watch-hub.js'

@@ -19,7 +19,9 @@ import { Mvcc, type MvccOptions } from './mvcc.js'
 
 const formatVersion = 2
 const chunkBytesMin = 1 << 20
+const chunkBytesSpare = 1 << 16 // What the last version of a chunk takes over its end, as a rule.
 const frameBytes = 8
+const versionBytesMax = 48 // Beside its key and value: six numbers.
 const kind = { header: 1, leases: 2, base: 3, changes: 4, end: 5, alarms: 6 } as const
 
 export interface StoreHash {
@@ -46,6 +48,16 @@ export function snapshot(store: Mvcc): Generator<Uint8Array, void, undefined> {
 
 /** Of all that can be read up to `revision` (0: the current one). Members at the same revisions must agree. */
 export function hashOf(store: Mvcc, revision = 0): StoreHash {
+  const parts = hashing(store, revision)
+  for (;;) {
+    const part = parts.next()
+    if (part.done === true) return part.value
+  }
+}
+
+/** The same, with a pause after each MiB; of the store as it is at the first part. */
+export function* hashing(store: Mvcc, revision = 0): Generator<void, StoreHash, undefined> {
+  const { compactRevision } = store
   const upTo = revision === 0 ? store.revision : revision
   const writer = new ByteWriter()
   let hash = 0
@@ -57,11 +69,13 @@ export function hashOf(store: Mvcc, revision = 0): StoreHash {
   for (const versions of [baseOf(store), store.keyspace.changes(upTo)]) {
     for (const version of versions) {
       writeVersion(writer, version)
-      if (writer.length >= chunkBytesMin) add()
+      if (writer.length < chunkBytesMin) continue
+      add()
+      yield
     }
     add()
   }
-  return { hash, revision: upTo, compactRevision: store.compactRevision }
+  return { hash, revision: upTo, compactRevision }
 }
 
 /** `chunks`: what `snapshot` gave, cut anywhere. */
@@ -117,7 +131,7 @@ function baseOf(store: Mvcc): KeyValue[] {
 }
 
 function* chunksOf({ numbers, leases, alarms, base, changes }: Capture): Generator<Uint8Array, void, undefined> {
-  const writer = new ByteWriter()
+  const writer = new ByteWriter(capacityFor(base, changes))
   writer.byte(kind.header)
   for (const number of numbers) writer.number(number)
   yield chunk(writer)
@@ -140,6 +154,18 @@ function* chunksOf({ numbers, leases, alarms, base, changes }: Capture): Generat
   writer.byte(kind.end)
   writer.number(base.length + changes.length)
   yield chunk(writer)
+}
+
+/** Enough for all versions, or for a chunk. */
+function capacityFor(...lists: readonly (readonly KeyValue[])[]): number {
+  let bytes = frameBytes
+  for (const versions of lists) {
+    for (const { key, value } of versions) {
+      bytes += key.length + value.length + versionBytesMax
+      if (bytes >= chunkBytesMin) return chunkBytesMin + chunkBytesSpare
+    }
+  }
+  return bytes
 }
 
 function chunk(writer: ByteWriter): Uint8Array {

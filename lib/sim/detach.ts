@@ -45,8 +45,16 @@ function detachedArray(value: readonly unknown[]): unknown {
 
 /** For messages within a thread, which are handed over as they are: freezes what can be frozen. */
 export function freeze(value: unknown): void {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return
+  if (typeof value === 'object' && value !== null) freezeObject(value)
+}
+
+// For every message: leaves and bytes cost no call.
+function freezeObject(value: object): void {
+  if (ArrayBuffer.isView(value) || Object.isFrozen(value)) return
   if (!Array.isArray(value) && !isPlain(value)) return
   Object.freeze(value)
-  for (const key in value) freeze((value as Record<string, unknown>)[key])
+  for (const key in value) {
+    const part = (value as Record<string, unknown>)[key]
+    if (typeof part === 'object' && part !== null) freezeObject(part)
+  }
 }

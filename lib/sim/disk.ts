@@ -178,12 +178,20 @@ export class Volume {
 
   corrupt(): boolean {
     const journals = this.#segments.filter(journal => journal.length > 0).map(({ bytes, length }) => bytes.subarray(0, length))
-    const decaying = [...journals, ...[...this.#files.values()].filter(bytes => bytes.length > 0)]
-    const bytes = decaying[integerBelow(this.#random, decaying.length)]
+    const files = [...this.#files].filter(([, bytes]) => bytes.length > 0)
+    const drawn = integerBelow(this.#random, journals.length + files.length)
+    const bytes = journals[drawn] ?? this.#ownFile(files[drawn - journals.length]?.[0])
     if (bytes === undefined) return false
     const at = integerBelow(this.#random, bytes.length)
     bytes[at] = (bytes[at] as number) ^ (1 << integerBelow(this.#random, 8))
     return true
+  }
+
+  /** A file is kept as the bytes that were sent, which others may hold: before a bit of it decays, it becomes a copy. */
+  #ownFile(name: string | undefined): Uint8Array | undefined {
+    const own = name === undefined ? undefined : this.#files.get(name)?.slice()
+    if (name !== undefined && own !== undefined) this.#files.set(name, own)
+    return own
   }
 
   recover(): Segment[] {
@@ -270,7 +278,7 @@ export class Volume {
   write(name: string, bytes: Uint8Array | undefined): () => void {
     const undo = { name, before: this.#files.get(name) }
     this.#unanswered.push(undo)
-    this.#put(name, bytes?.slice())
+    this.#put(name, bytes)
     return () => {
       // Synced in order: what came before is durable too.
       this.#unanswered.splice(0, this.#unanswered.indexOf(undo) + 1)

@@ -115,6 +115,7 @@ function apply(ctx: MemberContext, replica: Replica, entry: Entry): void {
   else if (entry.data.length > 0) {
     mvcc.applyEntry(entry.data, (proposer, number, result) => {
       noteLease(ctx, replica, result)
+      if (result.type === 'alarm') replica.quota.raisingTerm = 0
       if (proposer !== life) return
       const waiting = pending.get(number)
       if (waiting === undefined) return

@@ -5,6 +5,7 @@ import { ask, type Context, doubt, type Flow, type Outcome, passOn, type Ref, ty
 import type { Command } from '../mvcc/index.js'
 import { answerOf } from './answers.js'
 import type { StoreMemberProtocol } from './protocol.js'
+import { misfitOfQuota } from './quota.js'
 import type { Pending, Replica } from './replica.js'
 import { noSpaceLeft } from './room.js'
 
@@ -34,6 +35,10 @@ export const proposeHandlers = {
 /** Of a leader. */
 export function propose(ctx: MemberTurn, replica: Replica, command: Command): any {
   if (replica.room.isFull && !makesRoom.has(command.type)) return noSpaceLeft()
+  const misfit = misfitOfQuota(replica, command, () =>
+    enterUnasked(replica, { type: 'alarm', action: 'activate', member: ctx.self, alarm: 'noSpace' })
+  )
+  if (misfit !== undefined) return misfit
   if (replica.pending.size >= pendingMax) return refuse('overloaded', `${pendingMax} writes wait`)
   const later = ctx.defer()
   try {

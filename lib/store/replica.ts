@@ -11,6 +11,7 @@ import type { WalBatch, WalSnapshot, WalWriter } from '../wal/index.js'
 import { type Leasing, newLeasing } from './leasing.js'
 import type { WaitingChange, WaitingTransfer } from './membership.js'
 import { type News, noNews } from './news.js'
+import { newQuota, type Quota, quotaBytesDefault } from './quota.js'
 import type { Reads } from './reading.js'
 import { type Room, spend } from './room.js'
 import type { SnapshotContent } from './snapshot-file.js'
@@ -33,6 +34,7 @@ export interface Replica {
   readonly standing: StandingSinks
   readonly segments: { sequence: number; firstIndex: number }[]
   leasing: Leasing
+  quota: Quota
   mvcc: Mvcc
   numberLast: number
   shown: { readonly term: number; readonly leader: string | null; readonly isLearner: boolean; readonly isFull: boolean }
@@ -80,6 +82,7 @@ export function newReplica({ clusterId, config, recovered, snapshot, mvcc, wal, 
     transfer: undefined,
     standing: new Set(),
     leasing: newLeasing(),
+    quota: newQuota(quotaBytesDefault),
     segments: [...segments],
     mvcc,
     numberLast: 0,

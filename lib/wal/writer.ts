@@ -51,6 +51,7 @@ export interface WalWriterOptions extends WalIdentity {
 export const emptyTail: WalTail = { sequence: 1, length: 0, nextBatch: 1, chain: 0 }
 
 const encoder = new TextEncoder()
+const nothing: Uint8Array = new Uint8Array(0)
 const entryBytes = recordHeaderBytes + 16
 
 export class WalWriter {
@@ -59,6 +60,7 @@ export class WalWriter {
   #lastIndex: number
   #hardState: WalHardState | undefined
   #snapshot: WalSnapshot | undefined
+  #vote = { text: '', bytes: nothing }
 
   /** For a new log, `emptyTail` and no state; otherwise what `recover` gave. */
   constructor(options: WalWriterOptions, tail: WalTail = emptyTail, state: WalBatch = {}) {
@@ -81,8 +83,8 @@ export class WalWriter {
     const written = begins ? { ...batch, hardState: batch.hardState ?? this.#hardState, snapshot: batch.snapshot ?? this.#snapshot } : batch
     const start = begins ? segmentHeaderBytes : 0
 
-    const vote = encoder.encode(written.hardState?.vote ?? '')
-    const fileName = encoder.encode(written.snapshot?.fileName ?? '')
+    const vote = this.#voteBytes(written.hardState?.vote ?? '')
+    const fileName = written.snapshot === undefined ? nothing : encoder.encode(written.snapshot.fileName)
     const recordsLength = measure(written, vote, fileName)
     const end = start + batchBytes(recordsLength)
     assert(end <= batchBytesMax, 'a batch is too long', { bytes: end })
@@ -98,6 +100,12 @@ export class WalWriter {
     this.#tail = { sequence, length: offset + end, nextBatch: nextBatch + 1, chain: bodyChecksum }
     this.#remember(batch)
     return { sequence, offset, bytes }
+  }
+
+  /** Of the last vote they are kept: nearly every save repeats it. */
+  #voteBytes(vote: string): Uint8Array {
+    if (vote !== this.#vote.text) this.#vote = { text: vote, bytes: encoder.encode(vote) }
+    return this.#vote.bytes
   }
 
   #remember(batch: WalBatch): void {

@@ -192,7 +192,7 @@ export function runModel(
   if (withStore) {
     const changes = server.changes.map(({ path, object, deleted, revision }) => {
       const resource = path.split('/').at(-2) ?? ''
-      const state = recorder.stateOf(resource, object, !deleted)
+      const state = deleted ? recorder.deletedState(resource, object) : recorder.stateOf(resource, object)
       return { key: state.key, revision, state: deleted ? undefined : state }
     })
     recorder.store = { resources: new Set(['configmaps', 'deployments', 'services']), changes }
@@ -237,7 +237,7 @@ function watch(script: WatchScript, server: Server, random: Random, after: After
   const stream = (url: string): void => {
     const [path = '', text = ''] = url.split('?')
     const query = new Map(text.split('&').map(pair => pair.split('=').map(decodeURIComponent) as [string, string]))
-    const tell = (type: string, object: object): boolean => script.told(JSON.stringify({ type, object }))
+    const tell = (type: string, object: object): boolean => script.told(JSON.parse(JSON.stringify({ type, object })))
     let at = Number(query.get('resourceVersion') ?? 0)
     if (query.get('sendInitialEvents') === 'true') {
       at = server.revision

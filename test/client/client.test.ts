@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Ref } from '../../lib/actor/index.js'
-import { ApiClient, type ApiRef, Informer, isExpired, Recorder, resources } from '../../lib/client/index.js'
+import { ApiClient, type ApiRef, Informer, isExpired, Recorder, resources, watchEvents } from '../../lib/client/index.js'
 import { type ConfigMap, type Event, kindOfResource } from '../../lib/kinds/index.js'
 import { World } from '../../lib/sim/index.js'
 import { integerBelow } from '../../lib/std/index.js'
@@ -319,4 +319,19 @@ t.test('the resources named here are those of the kinds', async t => {
     if (kind === 'Binding') continue
     t.match(kindOfResource(resource.group, resource.version, resource.plural), { kind, namespaced: resource.namespaced }, kind)
   }
+})
+
+t.test('a piece of a watch is read once, line by line, and nobody can change what others are shown', async t => {
+  const lines = [
+    { type: 'ADDED', object: { metadata: { name: 'a', labels: { x: 'y' } } } },
+    { type: 'BOOKMARK', object: { metadata: {} } }
+  ]
+  const text = new TextEncoder()
+  const piece = text.encode(lines.map(line => `${JSON.stringify(line)}\n`).join(''))
+  const events = watchEvents(piece)
+  t.same(events, lines)
+  t.equal(watchEvents(piece), events)
+  t.ok(Object.isFrozen(events[0]?.object.metadata.labels))
+  t.not(watchEvents(piece.slice()), events, 'equal bytes elsewhere are other bytes')
+  t.throws(() => watchEvents(text.encode('{"type":"ADDED"')))
 })

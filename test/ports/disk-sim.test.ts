@@ -1,6 +1,9 @@
+import t from 'tap'
 import type { Outcome, Ref } from '../../lib/actor/index.js'
 import type { DiskProtocol } from '../../lib/ports/index.js'
+import { Disk, diskDefaults } from '../../lib/sim/disk.js'
 import { inflict, World } from '../../lib/sim/index.js'
+import { seededRandom } from '../../lib/std/index.js'
 import { type DiskHarness, diskConformance } from './disk-conformance.js'
 import { type KeeperProtocol, keeper } from './keeper.js'
 
@@ -48,3 +51,17 @@ class SimDisk implements DiskHarness {
 
 let seed = 0
 for (const round of [1, 2, 3, 4]) diskConformance(`the simulated disk, round ${round}`, async () => new SimDisk(++seed))
+
+t.test('a file that decays is not the bytes that were sent', async t => {
+  const disk = new Disk(diskDefaults, seededRandom(1))
+  const sent = new Uint8Array(64)
+  disk.volume('m/a').write('file', sent)()
+  t.ok(disk.corrupt('m/a'))
+  t.ok(sent.every(byte => byte === 0))
+  t.notOk(
+    disk
+      .volume('m/a')
+      .file('file')
+      ?.every(byte => byte === 0)
+  )
+})

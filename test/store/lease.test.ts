@@ -1,4 +1,5 @@
 import t from 'tap'
+import { corruptOf } from '../../lib/store/index.js'
 import { acknowledge, alone, type Bench, leading, peers, self } from './bench.js'
 
 const encoder = new TextEncoder()
@@ -95,6 +96,27 @@ t.test('only a leader that a majority confirmed renews, and none that was depose
   t.match(bench.failure(passedOn), { code: 'no leader', definite: true }, 'but once')
 })
 
+t.test('over its quota a store raises the alarm and grows no more, until it has room and the alarm is lowered', async t => {
+  const bench = alone(undefined, { quotaBytes: 10_000 })
+  const put = (key: string): any =>
+    asked(bench, 'txn', { compares: [], success: [{ type: 'put', key, value: new Uint8Array(1000) }], failure: [] })
+  const took: string[] = []
+  while (took.length < 20 && put(`k${took.length}`).succeeded === true) took.push(`k${took.length}`)
+  t.equal(took.length, 8, 'of 1,130 bytes each')
+  const alarm = { member: self, alarm: 'noSpace' }
+  t.same(asked(bench, 'alarms', { action: 'get' }).alarms, [alarm], 'raised once, by the leader')
+  const gone = asked(bench, 'txn', { compares: [], success: [{ type: 'delete', key: 'k', end: 'l' }], failure: [] })
+  t.match(gone, { succeeded: true }, 'deletes pass')
+  asked(bench, 'compact', { revision: gone.revision })
+  t.match(put('a'), { code: 'no space', definite: true }, 'there is room, but the alarm is on')
+  asked(bench, 'alarms', { action: 'deactivate', ...alarm })
+  t.match(put('a'), { succeeded: true })
+  const from = bench.effects.length
+  const succeeded = Array.from({ length: 20 }, (_, at) => put(`b${at}`)).filter(answer => answer.succeeded === true).length
+  t.ok(succeeded > 0 && succeeded < 8, `${succeeded}`)
+  t.equal(bench.words(from).filter(word => word === 'save').length, succeeded + 1, 'one alarm, and what is refused enters no log')
+})
+
 t.test('alarms: of a full store nothing grows, of a corrupt one nothing changes; the next life knows them', async t => {
   const bench = alone()
   grant(bench, 7, 1000)
@@ -116,4 +138,86 @@ t.test('alarms: of a full store nothing grows, of a corrupt one nothing changes;
   t.same(alarm('deactivate', { alarm: 'corrupt' }).alarms, [corrupt])
   t.same(alarm('deactivate').alarms, [full])
   t.match(attach(bench, 'b', 7), { succeeded: true })
+})
+
+t.test('the leader compares hashes, and raises an alarm that names who differs from the majority', async t => {
+  const bench = leading({ corruptionCheckEveryMs: 5000 })
+  const alive = (): void => {
+    const term = bench.messages().at(-1)?.term ?? 1
+    for (const peer of peers) bench.raft({ type: 'heartbeatResponse', from: peer, to: self, term, round: 0 })
+  }
+  for (let at = 0; at < 210 && !bench.effects.some(({ kind, type }: any) => kind === 'ask' && type === 'hash'); at++) {
+    bench.tick()
+    alive()
+  }
+  const own = bench.put('hash', { revision: 0 })
+  const { hash, revision, compactRevision } = bench.answer(own)
+  t.ok(bench.reply(peers[0], 'hash', { hash, revision, compactRevision }), 'it asked the first')
+  t.ok(bench.reply(peers[1], 'hash', { hash: hash + 1, revision, compactRevision }), 'and the second')
+  bench.settle()
+  t.match(bench.logs('corrupt member'), [{ member: peers[1] }])
+  acknowledge(bench)
+  const put = bench.write('a')
+  t.match(bench.failure(put), { code: 'corrupt', definite: true })
+})
+
+t.test('who is corrupt, by the hashes of those that answered', async t => {
+  const cases: readonly [readonly (readonly [string, number])[], number, readonly string[]][] = [
+    [[['a', 1]], 3, []],
+    [
+      [
+        ['a', 1],
+        ['b', 1],
+        ['c', 1]
+      ],
+      3,
+      []
+    ],
+    [
+      [
+        ['a', 1],
+        ['b', 2],
+        ['c', 1]
+      ],
+      3,
+      ['b']
+    ],
+    [
+      [
+        ['a', 1],
+        ['b', 2],
+        ['c', 2]
+      ],
+      3,
+      ['a']
+    ],
+    [
+      [
+        ['a', 1],
+        ['b', 2]
+      ],
+      3,
+      ['']
+    ],
+    [
+      [
+        ['a', 1],
+        ['b', 2],
+        ['c', 3]
+      ],
+      3,
+      ['']
+    ],
+    [
+      [
+        ['a', 1],
+        ['b', 2],
+        ['c', 1],
+        ['d', 3]
+      ],
+      5,
+      ['']
+    ]
+  ]
+  for (const [hashes, members, corrupt] of cases) t.same(corruptOf(new Map(hashes), members), corrupt, JSON.stringify(hashes))
 })

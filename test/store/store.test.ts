@@ -288,3 +288,48 @@ t.test('status, and standing on each change of it', async t => {
   const status = bench.answer(bench.put('status', undefined))
   t.match(status, { address: self, leader: peers[0], term: 3, revision: 1, isLearner: false, errors: [] })
 })
+
+/** What a watch was sent, in a word each batch: its events' keys, and the revision up to which it has all. */
+function batchesOf(bench: Bench, id: number): string[] {
+  return bench.effects
+    .filter(effect => effect.kind === 'items' && effect.id === id)
+    .flatMap((effect: any) => effect.body as { revision: number; events: { type: string; kv: { key: string } }[] }[])
+    .map(({ revision, events }) => [...events.map(({ type, kv }) => `${type} ${kv.key}`), revision].join(', '))
+}
+const watchOf = (bench: Bench, of: object, window = 256): number =>
+  bench.put('watch', [window, { ...range, startRevision: 0, ...of }], 'root/client', 'open')
+
+t.test('watches are filtered, and told their progress on request and by timer, and never too much', async t => {
+  const bench = alone(undefined, { watchProgressEveryMs: 60_000 })
+  const write = (key: string): void => {
+    bench.write(key)
+    bench.settle()
+  }
+  write('a')
+  const puts = watchOf(bench, { noDelete: true, group: 'g', progressNotify: true })
+  const deletes = watchOf(bench, { noPut: true, startRevision: 1, group: 'g' })
+  const narrow = watchOf(bench, { window: 1, key: 'b', end: undefined, startRevision: 1, group: 'g' }, 1)
+  bench.settle()
+  write('b')
+  bench.put('txn', { compares: [], success: [{ type: 'delete', key: 'a' }], failure: [] })
+  bench.settle()
+  write('b')
+  t.same(batchesOf(bench, puts), ['put b, 3', 'put b, 5'])
+  t.same(batchesOf(bench, deletes), ['delete a, 4'])
+  t.same(batchesOf(bench, narrow), ['put b, 3'], 'it has no credit for the next, and nobody waits for it')
+  t.same(bench.answer(bench.put('requestProgress', { group: 'g' })), { watches: 3 })
+  bench.settle()
+  t.equal(batchesOf(bench, puts).at(-1), '5')
+  t.equal(batchesOf(bench, deletes).at(-1), '5', 'what it does not want is not to come')
+  t.equal(batchesOf(bench, narrow).length, 1, 'nothing is told to one that is behind')
+  bench.cell.receive({ kind: 'credit', from: 'root/client', to: self, life: 7, id: narrow, type: '', body: undefined, count: 1 })
+  bench.settle()
+  t.same(batchesOf(bench, narrow), ['put b, 3', 'put b, 5'], 'first what it had not seen')
+  bench.cell.receive({ kind: 'credit', from: 'root/client', to: self, life: 7, id: narrow, type: '', body: undefined, count: 2 })
+  bench.settle()
+  t.same(batchesOf(bench, narrow).at(-1), '5', 'then the progress')
+  const before = batchesOf(bench, puts).length
+  bench.tick(2 * 2400 + 10)
+  t.ok(batchesOf(bench, puts).length > before, 'by timer')
+  t.equal(batchesOf(bench, deletes).filter(word => word === '5').length, 1, 'who did not ask for it is not told')
+})

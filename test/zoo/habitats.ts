@@ -16,6 +16,7 @@ export const runners = {
   raft: 'test/zoo/raft-seed.ts',
   talk: 'test/zoo/talk-seed.ts',
   store: 'test/zoo/store-seed.ts',
+  lease: 'test/zoo/lease-seed.ts',
   cluster: 'test/zoo/cluster-seed.ts'
 } as const
 
@@ -29,6 +30,7 @@ export type Habitat =
   | HabitatOf<'raft', StormPlan>
   | HabitatOf<'talk', TalkPlan>
   | HabitatOf<'store', StorePlan>
+  | HabitatOf<'lease', StorePlan>
   | HabitatOf<'cluster', ClusterRunPlan>
 
 const impatient = { heartbeatTicks: 1, electionTicks: 3, electionJitterTicks: 4, retryTicks: 2 }
@@ -55,6 +57,17 @@ const small = {
   unknownImages: 'simulate',
   nodeGraceMs: 10_000
 } as const
+
+/** Of leases: three members, and clients that nothing cuts off. */
+const three = {
+  members: ['control-0/store', 'control-1/store', 'control-2/store'],
+  stranded: 0,
+  safetyMs: 12_000,
+  leaderShare: 0.9,
+  restartMs: 50,
+  remoteClients: false,
+  timeoutMs: 1000
+}
 
 export const habitats = {
   talk: {
@@ -92,6 +105,23 @@ export const habitats = {
     runner: 'raft',
     overrides: { size: 3, spares: 8, changes: 0.1, losses: 0.01, transfers: 0.01, coups: 0.002 },
     what: 'bare Rafts whose members come and go, lose their disks and hand over'
+  },
+  leaseReads: {
+    runner: 'store',
+    overrides: {
+      members: ['control-0/store', 'control-1/store', 'control-2/store'],
+      stranded: 0,
+      safetyMs: 8000,
+      troubles: ['isolate', 'pauseMachine'],
+      troubleEveryMs: 400,
+      troubleLastsMsMax: 3000,
+      leaderShare: 0.9,
+      readers: 4,
+      remoteClients: false,
+      timeoutMs: 1000,
+      args: { clusterId: 'zoo', leaseReads: true }
+    },
+    what: 'stores that read by lease, whose leaders are paused, or cut off from the others but not from those who read'
   },
   movers: {
     runner: 'store',
@@ -188,6 +218,72 @@ export const habitats = {
       restartMs: 50
     },
     what: 'stores of which one has a disk that decays, while the others come and go'
+  },
+  leases: {
+    runner: 'lease',
+    overrides: {
+      ...three,
+      troubles: ['slow', 'crashActor', 'isolate'],
+      troubleEveryMs: 400,
+      troubleLastsMsMax: 4000,
+      leases: {
+        clients: 12,
+        ttlSecondsMax: 1,
+        thinkMs: 40,
+        revoke: 0.02,
+        neglect: 0.2,
+        checkpointEveryMs: 300_000,
+        lastMoment: 0.15,
+        onlookers: 0,
+        meddle: 0.15
+      }
+    },
+    what: 'stores whose clients hold leases of a second, while leaders are slow, die or are cut off'
+  },
+  deposedLeases: {
+    runner: 'lease',
+    overrides: {
+      ...three,
+      troubles: ['isolate', 'drift'],
+      troubleEveryMs: 400,
+      troubleLastsMsMax: 5000,
+      leases: {
+        clients: 6,
+        ttlSecondsMax: 1,
+        thinkMs: 30,
+        revoke: 0.2,
+        neglect: 0.1,
+        checkpointEveryMs: 300_000,
+        lastMoment: 0,
+        onlookers: 12,
+        meddle: 0
+      },
+      timeoutMs: 300
+    },
+    what: 'stores whose leaders have slow clocks and are cut off from the others, but not from those who hold leases of a second'
+  },
+  checkpoints: {
+    runner: 'lease',
+    overrides: {
+      ...three,
+      troubles: ['crashActor', 'powerLoss'],
+      safetyMs: 24_000,
+      troubleEveryMs: 4000,
+      troubleLastsMsMax: 300,
+      leases: {
+        clients: 16,
+        ttlSecondsMax: 6,
+        thinkMs: 100,
+        revoke: 0,
+        neglect: 0,
+        checkpointEveryMs: 1000,
+        lastMoment: 0.35,
+        onlookers: 0,
+        meddle: 0
+      },
+      args: { clusterId: 'zoo', leaseCheckpointEveryMs: 2500 }
+    },
+    what: 'stores whose leaders die every few seconds, after a checkpoint of every lease'
   },
   apiservers: {
     runner: 'cluster',

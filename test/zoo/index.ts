@@ -4,6 +4,7 @@ import type { Animal } from './animal.js'
 import { actorAnimals } from './animals/actor.js'
 import { apiAnimals } from './animals/api.js'
 import { diskAnimals } from './animals/disk.js'
+import { leaseAnimals } from './animals/lease.js'
 import { logAnimals } from './animals/log.js'
 import { membershipAnimals } from './animals/membership.js'
 import { mvccAnimals } from './animals/mvcc.js'
@@ -19,6 +20,7 @@ const all: readonly Animal[] = [
   ...diskAnimals,
   ...mvccAnimals,
   ...watchAnimals,
+  ...leaseAnimals,
   ...apiAnimals,
   ...actorAnimals
 ]
