@@ -115,9 +115,11 @@ function* followStanding(ctx: EtcdContext, gateway: Gateway): Flow<void> {
       if (batch.kind === 'idle') continue
       const standing = batch.kind === 'items' ? batch.items.at(-1) : undefined
       if (standing === undefined) break
+      gateway.isAway = false
       gateway.isLearner = standing.isLearner
       stand(ctx, gateway, standing.term, standing.leader)
     }
+    gateway.isAway = true
     stand(ctx, gateway, gateway.term, null)
     yield* sleep('real', standingRetryMs)
   }

@@ -23,6 +23,7 @@ export const faults = {
   leaseNotFound: own(notFound, 'requested lease not found'),
   memberNotFound: own(notFound, 'member not found'),
   learner: own(unavailable, 'rpc not supported for learner'),
+  stopped: own(unavailable, 'server stopped'),
   noLeader: own(unavailable, 'no leader'),
   notLeader: own(failedPrecondition, 'not leader'),
   badTransferee: own(failedPrecondition, 'bad leader transferee'),
@@ -60,8 +61,8 @@ const ofRefusals: Readonly<Record<string, GrpcStatus>> = {
   // As etcd, whose proposals end so when they were lost with their leader. The write may have happened.
   'leader lost': own(unavailable, 'request timed out, possibly due to previous leader failure'),
   'no leader': faults.timedOut, // It was asked for until the time was over.
-  down: own(unavailable, 'server stopped'),
-  unreachable: own(unavailable, 'server stopped'),
+  down: faults.stopped,
+  unreachable: faults.stopped,
   timeout: faults.timedOut
 }
 

@@ -82,6 +82,8 @@ export class Gateway {
   term = 0
   leader: string | null = null
   isLearner = false
+  /** The member does not run, or recovers. Not the same as running without a leader: clients that ask for one give up then. */
+  isAway = true
   readonly #methods = new Map<string, Method>()
   readonly #streams = new Map<number, { readonly stream: OpenStream; readonly method: Method; readonly needsLeader: boolean }>()
   #revision = 0
@@ -130,7 +132,7 @@ export class Gateway {
     if (method === undefined || (method.unary === undefined && method.streaming === undefined))
       return this.finish(call.id, { code: grpcCodes.unimplemented, text: `${call.method.slice(1)} is not part of kabuki's etcd API` })
     const needsLeader = call.metadata.hasleader === 'true'
-    if (needsLeader && this.leader === null) return this.finish(call.id, faults.noLeader)
+    if (needsLeader && this.leader === null && !this.isAway) return this.finish(call.id, faults.noLeader)
     const request = call.message === null ? undefined : this.#decode(call.id, method, call.message)
     if (request === null) return
     if (this.isLearner && !isForLearners(method.name, request)) return this.finish(call.id, faults.learner)
@@ -164,11 +166,11 @@ export class Gateway {
     this.#streams.get(id)?.stream.drained()
   }
 
-  /** Nobody has led for too long: streams that asked for a leader end. */
+  /** Nobody has led for too long: streams that asked for a leader end. If the member is away, so that clients open them again, elsewhere if they can. */
   leaderLost(): void {
     for (const [id, { stream, needsLeader }] of [...this.#streams]) {
       if (!needsLeader) continue
-      this.finish(id, faults.noLeader)
+      this.finish(id, this.isAway ? faults.stopped : faults.noLeader)
       stream.closed()
     }
   }
@@ -216,7 +218,14 @@ export class Gateway {
   }
 
   *#answer(call: GrpcCall, method: Method, flow: Flow<object | Fault>): Flow<void> {
-    const answer = yield* flow
+    let answer: object | Fault
+    try {
+      answer = yield* flow
+    } catch (error) {
+      // Nobody else would tell the client, who may wait for ever.
+      this.ctx.log('call failed', { method: call.method, detail: String(error) })
+      answer = new Fault({ code: grpcCodes.internal, text: 'etcdserver: internal error' })
+    }
     if (answer instanceof Fault) this.ctx.tell(this.port, 'finish', { id: call.id, ...answer.status })
     else this.ctx.tell(this.port, 'respond', { id: call.id, frame: this.frame(method.descriptor.response, answer) })
   }

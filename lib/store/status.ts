@@ -12,7 +12,7 @@ export interface StoreStatus {
   readonly appliedIndex: number
   readonly revision: number
   readonly compactRevision: number
-  /** Of the values in the history; the process keeps its state in memory. */
+  /** Of all versions that can be read; the process keeps its state in memory, and nothing else in that place. */
   readonly dbBytes: number
   readonly dbBytesInUse: number
   readonly isLearner: boolean
@@ -50,7 +50,7 @@ export const statusHandlers = {
 
 function statusOf(address: string, { raft, applied, mvcc }: Replica): StoreStatus {
   const { leader, term, commit } = raft.status()
-  const dbBytes = mvcc.keyspace.logBytes
+  const dbBytes = mvcc.keyspace.bytes
   return {
     address,
     leader,

@@ -7,13 +7,13 @@ import * as path from 'node:path'
 import { Etcd3 } from 'etcd3'
 import t from 'tap'
 import { canListen } from '../../lib/host/free-port.js'
-import { command, portStart, runNode, TestCluster, until } from './cluster.js'
+import { command, portStart, run, runNode, TestCluster, until } from './cluster.js'
 import { Etcdctl, etcdctlMissing } from './etcdctl.js'
 
 const missing = etcdctlMissing()
 
-async function freePorts(count: number): Promise<number> {
-  for (let first = 30_000 + (process.pid % 90) * 10; first < 65_000; first += 10) {
+async function freePorts(count: number, from = 30_000 + (process.pid % 90) * 10): Promise<number> {
+  for (let first = from; first < 65_000; first += 10) {
     const free = await Promise.all(Array.from({ length: count }, (_, at) => canListen('127.0.0.1', first + at)))
     if (free.every(one => one)) return first
   }
@@ -146,6 +146,30 @@ t.test('etcd’s API', { skip: missing ?? false, timeout: 600_000 }, async t => 
     t.match(await etcd.error('user', 'add', 'root:root'), 'is not part of kabuki')
   })
 
+  t.test('what etcdctl saved becomes another cluster', async t => {
+    const saved = await etcd.json('get', 'flag')
+    const dataDir = path.join(t.testdir({}), 'restored')
+    const restored = await runNode([
+      command,
+      'store',
+      'restore',
+      path.join(cluster.dataDir, 'saved.db'),
+      '--data-dir',
+      dataDir,
+      '--stores',
+      '1'
+    ])
+    t.equal(restored.code, 0, restored.stderr)
+    const port = await freePorts(1, first + 20)
+    const args = ['--nodes', '0', '--stores', '1', '--etcd-port', String(port), '--etcd-insecure']
+    const other = await TestCluster.up({ dataDir, port: portStart + 7, args })
+    t.teardown(() => other.end())
+    t.match(other.output, `etcdctl --endpoints http://127.0.0.1:${port}\n`)
+    const found = await run('etcdctl', ['--endpoints', `127.0.0.1:${port}`, 'get', 'flag', '-w', 'json'], { ETCDCTL_API: '3' })
+    t.same(JSON.parse(found.stdout).kvs, saved.kvs, 'its revisions, too')
+    t.not(JSON.parse(found.stdout).header.cluster_id, saved.header.cluster_id, 'it is another cluster')
+  })
+
   t.test('members are added, promoted and removed, each with an endpoint of its own', async t => {
     const added = await etcd.ok('member', 'add', 'control-3', '--learner', '--peer-urls', 'http://control-3:2380')
     const id = /Member (\w+) added/.exec(added)?.[1] as string
@@ -227,6 +251,12 @@ t.test('etcd’s API', { skip: missing ?? false, timeout: 600_000 }, async t => 
     const leader = await leaderOf()
     const at = Number(/control-(\d)/.exec(leader)?.[1])
     const rest = endpoints.filter((_, index) => index !== at)
+    const watch = new Etcdctl(cluster, [endpoints[at] as string]).start('watch', 'after')
+    const seen = (): string => watch.lines().join(' ')
+    await until('it watches', async () => {
+      await etcd.ok('put', 'after', 'nothing')
+      return seen().includes('PUT after nothing')
+    })
     await cluster.kabukiOk('chaos', 'kill', leader, '--for', '3s')
     t.equal(await etcd.okAt(rest, 'put', 'after', 'death'), 'OK', 'a write waits for the next leader')
     t.equal(
@@ -234,11 +264,18 @@ t.test('etcd’s API', { skip: missing ?? false, timeout: 600_000 }, async t => 
       'death',
       'the dead member’s own gateway waits for it'
     )
+    await until('a watch outlives its member', async () => seen().includes('PUT after death'))
     await cluster.kabukiOk('chaos', 'kill', `control-${at}/etcd`)
+    await until('and its gateway', async () => {
+      await etcd.okAt(rest, 'put', 'after', 'that')
+      return seen().includes('PUT after that')
+    })
+    watch.process.kill()
+    await etcd.okAt(rest, 'put', 'after', 'death')
     await until('the gateway is back', async () => (await etcd.run(['get', 'after'], [endpoints[at] as string])).code === 0)
   })
 
-  t.test('without a majority a write is given up after etcd’s time', async t => {
+  t.test('without a majority writes fail in etcd’s words, and what rests on none is answered', async t => {
     for (const member of ['control-1/store', 'control-2/store']) await cluster.kabukiOk('chaos', 'kill', member, '--stay-down')
     const { code, stderr } = await etcd.run(['put', 'nobody', 'agrees', '--command-timeout', '60s'], [endpoints[0] as string])
     t.equal(code, 1)

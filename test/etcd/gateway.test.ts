@@ -35,6 +35,8 @@ class Scene {
   #idLast = 0
   listened: any
   isLearner = false
+  leader: string | null = member
+  #standing: Sink<unknown> | undefined
 
   constructor(answers: Answers = {}) {
     const on: AnyActor['on'] = {
@@ -68,7 +70,8 @@ class Scene {
       status: () => store(10),
       standing: (ctx: any) => {
         const sink = ctx.stream()
-        sink.push({ term: 3, leader: member, isLearner: this.isLearner })
+        sink.push({ term: 3, leader: this.leader, isLearner: this.isLearner })
+        this.#standing = sink
         return sink
       },
       watch: (ctx: any, _state: unknown, request: Record<string, unknown>) => {
@@ -76,6 +79,7 @@ class Scene {
         this.watched.push({ request, sink })
         return sink
       },
+      stand: () => void this.#standing?.push({ term: 3, leader: this.leader, isLearner: this.isLearner }),
       push: (_ctx: unknown, _state: unknown, { at, batch }: any) => void this.watched[at]?.sink.push(batch),
       end: (_ctx: unknown, _state: unknown, { at, reason }: any) => this.watched[at]?.sink.end(reason)
     }
@@ -227,11 +231,14 @@ t.test('requests become what the store understands, wrong ones never reach it', 
 
 t.test('a learner answers what rests on no majority, and who needs a leader is told that there is none', async t => {
   const scene = await new Scene({ range: () => ({ kvs: [], count: 0, more: false, revision: 9 }) }).ready()
-  scene.host.kill(member)
+  scene.leader = null
+  scene.tell(member, 'stand', undefined)
   await scene.until('nobody leads', () => {
     const id = scene.call('Watch/Watch', null, { hasleader: 'true' })
     return id > 0 && [...scene.ended.values()].some(({ text }) => text === 'etcdserver: no leader')
   })
+  scene.host.kill(member)
+  scene.leader = member
   scene.isLearner = true
   scene.startStore({ range: () => ({ kvs: [], count: 0, more: false, revision: 9 }) })
   const learner = { code: grpcCodes.unavailable, text: 'etcdserver: rpc not supported for learner' }
@@ -289,6 +296,17 @@ t.test('without a leader a request waits, is sent again, and fails in the end; o
     text: 'etcdserver: request timed out, possibly due to previous leader failure'
   })
   t.equal(scene.asked.length, asked + 1)
+  scene.host.close()
+})
+
+t.test('a mistake of ours ends its call, and no other', async t => {
+  const scene = await new Scene({
+    range: () => ({ kvs: [{ key: 'a', value: 5 }], count: 1, more: false, revision: 9 }),
+    txn: () => ({ results: null })
+  }).ready()
+  t.same(await scene.answer(scene.call('KV/Put', { key: 'a' })), { code: grpcCodes.internal, text: 'etcdserver: internal error' })
+  t.ok(scene.host.logged.some(({ event }) => event === 'call failed'))
+  t.match(await scene.answer(scene.call('Maintenance/Status', {})), { version: /^3/ })
   scene.host.close()
 })
 
@@ -356,6 +374,28 @@ t.test('a client that does not read leaves its group, and goes on where it was',
   t.match(scene.watched[1]?.request, { startRevision: 12 })
   scene.host.close()
 })
+
+t.test(
+  'who needs a leader loses a stream when nobody leads for long: told to give up, or, of a member that is away, to try again',
+  async t => {
+    const lose = async (isAway: boolean): Promise<void> => {
+      const scene = await new Scene().ready()
+      const [needs, other] = [scene.call('Watch/Watch', null, { hasleader: 'true' }), scene.call('Watch/Watch', null)]
+      for (const id of [needs, other]) scene.message(id, { createRequest: { key: 'a' } })
+      await scene.until('both watch', () => scene.of(needs).length + scene.of(other).length === 2)
+      scene.leader = null
+      if (isAway) scene.host.kill(member)
+      else scene.tell(member, 'stand', undefined)
+      t.match(await scene.answer(needs), {
+        code: grpcCodes.unavailable,
+        text: isAway ? 'etcdserver: server stopped' : 'etcdserver: no leader'
+      })
+      t.notOk(scene.ended.has(other))
+      scene.host.close()
+    }
+    await Promise.all([lose(true), lose(false)])
+  }
+)
 
 t.test('a watch outlives the member, and hears of compaction', async t => {
   const scene = await new Scene().ready()

@@ -106,6 +106,23 @@ export const habitats = {
     overrides: { size: 3, spares: 8, changes: 0.1, losses: 0.01, transfers: 0.01, coups: 0.002 },
     what: 'bare Rafts whose members come and go, lose their disks and hand over'
   },
+  leases: {
+    runner: 'store',
+    overrides: {
+      members: ['control-0/store', 'control-1/store', 'control-2/store'],
+      stranded: 0,
+      safetyMs: 8000,
+      troubles: ['isolate', 'pauseMachine'],
+      troubleEveryMs: 400,
+      troubleLastsMsMax: 3000,
+      leaderShare: 0.9,
+      readers: 4,
+      remoteClients: false,
+      timeoutMs: 1000,
+      args: { clusterId: 'zoo', leaseReads: true }
+    },
+    what: 'stores that read by lease, whose leaders are paused, or cut off from the others but not from those who read'
+  },
   movers: {
     runner: 'store',
     overrides: { movesEveryMs: 100, safetyMs: 8000 },

@@ -51,5 +51,15 @@ export const membershipAnimals: readonly Animal[] = [
     caught: { seeds: 14, of: 20 },
     seedsMax: 20,
     caughtBy: ['a member that was removed hears of it, stops, and leads no more']
+  },
+  {
+    name: 'a lease to read lasts until its leader steps down',
+    modelledOn: '[Raft thesis](https://github.com/ongardie/dissertation) §6.4.1: a lease ends, for it rests on what others promised',
+    file: 'lib/raft/leader.ts',
+    replace: [['leaseReads.nowMs() < core.leaseUntilMs', 'core.leaseUntilMs > 0']],
+    habitat: 'leases',
+    caught: { seeds: 4, of: 20 },
+    seedsMax: 50,
+    caughtBy: ['an answer is at least as new as every answer given before it was asked']
   }
 ]
