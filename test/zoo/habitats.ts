@@ -106,7 +106,7 @@ export const habitats = {
     overrides: { size: 3, spares: 8, changes: 0.1, losses: 0.01, transfers: 0.01, coups: 0.002 },
     what: 'bare Rafts whose members come and go, lose their disks and hand over'
   },
-  leases: {
+  leaseReads: {
     runner: 'store',
     overrides: {
       members: ['control-0/store', 'control-1/store', 'control-2/store'],

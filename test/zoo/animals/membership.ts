@@ -57,7 +57,7 @@ export const membershipAnimals: readonly Animal[] = [
     modelledOn: '[Raft thesis](https://github.com/ongardie/dissertation) §6.4.1: a lease ends, for it rests on what others promised',
     file: 'lib/raft/leader.ts',
     replace: [['leaseReads.nowMs() < core.leaseUntilMs', 'core.leaseUntilMs > 0']],
-    habitat: 'leases',
+    habitat: 'leaseReads',
     caught: { seeds: 4, of: 20 },
     seedsMax: 50,
     caughtBy: ['an answer is at least as new as every answer given before it was asked']
