@@ -16,6 +16,7 @@ const scenarios: Readonly<Record<string, () => Promise<Scenario>>> = {
   simulator: async () => (await import('./simulator.js')).simulator,
   check: async () => (await import('./check.js')).check,
   store: async () => (await import('./store.js')).store,
+  'store-size': async () => (await import('./store-size.js')).storeSize,
   api: async () => (await import('./api.js')).api,
   failover: async () => (await import('./failover.js')).failover,
   elections: async () => (await import('./elections.js')).elections

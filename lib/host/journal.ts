@@ -51,7 +51,9 @@ export class Journal {
 
   readSegment(sequence: number): Uint8Array | null {
     const file = this.#pathOf(sequence)
-    return fs.existsSync(file) ? new Uint8Array(fs.readFileSync(file)) : null
+    if (!fs.existsSync(file)) return null
+    const { buffer, byteOffset, length } = fs.readFileSync(file)
+    return new Uint8Array(buffer, byteOffset, length) // Not a copy: a segment is large.
   }
 
   files(): { name: string }[] {

@@ -157,6 +157,19 @@ export const habitats = {
     },
     what: 'stores that lose power on slow disks, with a snapshot every few entries'
   },
+  fullDisks: {
+    runner: 'store',
+    overrides: {
+      safetyMs: 8000,
+      troubles: ['fullDisk', 'crashMachine'],
+      troubleEveryMs: 200,
+      troubleLastsMsMax: 2000,
+      restartMs: 50,
+      valueBytesMax: 1024,
+      args: { clusterId: 'zoo', roomBytes: 8192 }
+    },
+    what: 'stores that crash, over disks that are full now and then'
+  },
   outages: {
     runner: 'store',
     overrides: {

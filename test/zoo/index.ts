@@ -3,6 +3,7 @@
 import type { Animal } from './animal.js'
 import { actorAnimals } from './animals/actor.js'
 import { apiAnimals } from './animals/api.js'
+import { diskAnimals } from './animals/disk.js'
 import { leaseAnimals } from './animals/lease.js'
 import { logAnimals } from './animals/log.js'
 import { membershipAnimals } from './animals/membership.js'
@@ -16,6 +17,7 @@ const all: readonly Animal[] = [
   ...storeAnimals,
   ...membershipAnimals,
   ...logAnimals,
+  ...diskAnimals,
   ...mvccAnimals,
   ...watchAnimals,
   ...leaseAnimals,

@@ -35,8 +35,8 @@ export const leaseAnimals: readonly Animal[] = [
       ]
     ],
     habitat: 'deposedLeases',
-    caught: { seeds: 9, of: 20 },
-    seedsMax: 12,
+    caught: { seeds: 8, of: 20 },
+    seedsMax: 13,
     caughtBy: [
       'a lease lives for its time to live from its last acknowledged grant or renewal, less what clocks err, unless it is revoked',
       'a lease that was told gone is never there again',
