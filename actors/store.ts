@@ -208,6 +208,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
       if (replica === undefined) return
       if (!isMute(replica.room)) replica.raft.tick()
       askWhetherRemoved(ctx, replica)
+      if (state.args.supervisor === undefined) remindRemoved(ctx, replica)
       revokeDue(ctx, replica)
     },
     again: () => undefined, // Its turn is followed by `settled`.
@@ -253,6 +254,17 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     sayGoodbye(ctx, replica)
     leave(ctx, state)
   }
+}
+
+const remindedShare = 0.1 // Of ticks.
+const remindedMax = 20 // The last ones.
+
+/** Where nobody supervises them: one that knows only members that are gone has nobody to ask. */
+function remindRemoved(ctx: StoreContext, { raft }: Replica): void {
+  const { removed } = raft.membership
+  if (removed.length === 0 || !raft.isLeader || ctx.random() >= remindedShare) return
+  const last = removed.slice(-remindedMax)
+  ctx.tell(last[Math.floor(ctx.random() * last.length)] as string as typeof ctx.self, 'removed')
 }
 
 /** A learner does not campaign: it would never hear that it was removed. Who knows says so to whoever speaks to it. */
