@@ -111,7 +111,12 @@ export function* receiveSnapshot(ctx: MemberContext, replica: Replica, message: 
     return
   }
   replica.receiving = undefined
-  if (received.header.index <= replica.applied.index) return replica.raft.step(receiving.message)
+  const latest = receiving.message
+  if (received.header.index <= replica.applied.index) {
+    // The log came meanwhile. What the leader named since is another snapshot, which nobody has here.
+    if (latest.snapshot.meta.index <= replica.applied.index) return replica.raft.step(latest)
+    return ctx.tell(latest.from as Peer, 'snapshotFailed')
+  }
   const { index, term, membership } = received.header
   // What is committed is the same in every term: whoever leads now may be told that it has arrived.
   replica.received = received

@@ -161,6 +161,21 @@ t.test('a follower takes a snapshot part by part, one at a time, and asks again 
   t.match(next.logs('recovered'), [{ index, term: 6 }], 'and its next life begins with it')
 })
 
+t.test('a snapshot that the log has overtaken is not taken for the one that was named since', async t => {
+  const { index, disk } = withSnapshot(3)
+  const bench = new Bench([self, ...peers])
+  bench.raft(named(index))
+  bench.settle()
+  const entries = Array.from({ length: index + 1 }, (_, i) => ({ index: i + 1, term: 1, kind: 'normal' as const, data: new Uint8Array(0) }))
+  bench.raft({ type: 'append', from: peers[0], to: self, term: 5, prevIndex: 0, prevTerm: 0, entries, commit: index + 1 })
+  bench.settle()
+  bench.raft(named(index + 50))
+  bench.send(peers[0], disk)
+  bench.settle()
+  t.same(bench.logs('snapshot installed'), [])
+  t.same(told(bench, 'snapshotFailed'), [peers[0]], 'its leader names it again')
+})
+
 t.test('a snapshot that is gone, damaged, mixed or of another cluster is not installed, and its sender hears of it', async t => {
   const { index, disk } = withSnapshot(3)
   const [[name, file]] = [...disk.files] as [[string, Uint8Array]]
