@@ -21,11 +21,18 @@ export const snapshotHandlers = {
     ctx.log('snapshot damaged', { index, next: 'writes another' })
     ctx.run(takeSnapshot(ctx, replica))
   },
-  snapshotPart: (
+  snapshotPart(
     ctx: Turn<StoreMemberProtocol, any, SnapshotPart>,
     { replica }: Owner,
     request: { readonly index: number; readonly offset: number }
-  ): Flow<SnapshotPart | Refusal> | Refusal => (replica === undefined ? starting() : sendPart(ctx, replica, request)),
+  ): Flow<SnapshotPart | Refusal> | Refusal {
+    if (replica === undefined) return starting()
+    const { index, snapshotIndex } = replica.applied
+    // Who was promised it may have been so by a former life, or the disk was full then: it is written for who still waits.
+    const isOwed = request.offset === 0 && request.index > snapshotIndex && request.index <= index
+    if (isOwed && !replica.snapshotting) ctx.run(takeSnapshot(ctx, replica))
+    return sendPart(ctx, replica, request)
+  },
   freshSnapshot(ctx: Turn<StoreMemberProtocol, any, { readonly index: number }>, { replica }: Owner) {
     if (replica === undefined) return starting()
     const later = ctx.defer()
