@@ -329,8 +329,11 @@ export class StoreRun {
     return answer.ok ? member : undefined
   }
 
+  /** They hear of it from a leader that reminds them: as soon as all else has recovered, and no sooner. */
   #checkRemoved(): void {
-    for (const member of this.#mover?.removed ?? []) {
+    const removed = [...(this.#mover?.removed ?? [])]
+    this.#world.runUntil(() => removed.every(member => !this.#world.lives(member)), this.#world.nowMs + this.#plan.recoveryMs)
+    for (const member of removed) {
       if (!this.#world.lives(member)) continue
       this.#violations.push(violation(guarantees.removedStops, `${member} still runs ${this.#world.nowMs} ms after the beginning`))
     }
@@ -344,7 +347,7 @@ export class StoreRun {
     const members = this.#mover?.voters ?? this.#plan.members
     const stranded = Math.min(this.#plan.stranded, (members.length - 1) >> 1)
     if (stranded === 0) return true
-    // Those whose disks decayed are left behind first, and the others of them may wait: a damaged member asks every other (ADR 0004).
+    // Those whose disks decayed are left behind first, and the others of them may wait: a damaged member needs a majority beside itself (ADR 0012).
     const machines = [...members.slice(strandedFirst), ...members.slice(0, strandedFirst)].map(member => machineOf(member))
     const order = [...machines.filter(name => this.#decayed.has(name)), ...machines.filter(name => !this.#decayed.has(name))]
     const behind = new Set(this.#nemesis.heal(order.slice(0, stranded)))

@@ -1,7 +1,7 @@
 // Proposing: how a command gets into the log: by the leader's own hand, or passed on to it once. Whoever receives it leads, or
 // says so. A command is never proposed by a member that leads no more: what a deposed leader thought due must not reach the new one.
 
-import { ask, type Context, doubt, type Flow, type Outcome, passOn, type Ref, type Refusal, refuse, type Turn } from '../actor/index.js'
+import { ask, doubt, type Flow, type Outcome, passOn, type Ref, type Refusal, refuse, type Turn } from '../actor/index.js'
 import type { Command } from '../mvcc/index.js'
 import { answerOf } from './answers.js'
 import type { StoreMemberProtocol } from './protocol.js'
@@ -67,5 +67,3 @@ export function* toLeader<V>(replica: Replica, pass: (leader: Ref<StoreMemberPro
   if (outcome.ok) return outcome.value
   return outcome.error.definite ? passOn(outcome.error) : doubt(outcome.error.code, outcome.error.detail)
 }
-
-export type MemberContext = Context<StoreMemberProtocol, any>
