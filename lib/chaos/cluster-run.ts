@@ -143,7 +143,7 @@ export class ClusterRun {
     const { stranded, strandedFirst, recoveryMs } = this.#plan
     const machines = this.#stores.slice(1).map(store => machineOf(store))
     const rest = [...machines.slice(strandedFirst - 1), ...machines.slice(0, strandedFirst - 1)]
-    // A store with a damaged log asks every other (ADR 0004): those are left behind first.
+    // A store with a damaged log needs a majority beside itself (ADR 0012): those are left behind first.
     const order = [...rest.filter(name => this.#decayed.has(name)), ...rest.filter(name => !this.#decayed.has(name))]
     if (stranded === 0 || this.#nemesis.heal(order.slice(0, stranded)).length === 0) return true
     this.#count('minority left behind')
