@@ -505,7 +505,7 @@ const filesOf = (directory: string): string[] =>
 function segmentOf(dataDir: string, machine: string): string {
   const directory = path.join(dataDir, 'disks', machine, 'store')
   const segments = readdirSync(directory)
-    .filter(name => name.startsWith('segment-'))
+    .filter(name => /^segment-\d+$/.test(name)) // Beside them is a spare.
     .sort()
   return path.join(directory, segments.at(-1) as string)
 }

@@ -161,6 +161,9 @@ test('what cannot be packed fails its sender, and the link goes on', async (t, h
   await h.start(b, 'trouble')
   await h.start('m3/c')
   await play(h, 'm3/c', { do: 'monitor', actor: a })
+  // Behind it on the same link: once this is answered, the monitor has arrived.
+  await play(h, 'm3/c', { do: 'ask', to: a, type: 'count', timeoutMs, tag: 'watched' })
+  await h.until('it is watched', () => linesOf(h, 'm3/c', 'outcome').length === 1)
   const down = () => linesOf(h, 'm3/c', 'down').map(line => line.fields.reason)
   await h.runtime.call(a as Ref<TroubleProtocol>, timeoutMs, 'tangle', b)
   await h.until('the death is told', () => down().length === 1)
