@@ -70,12 +70,16 @@ export function hasRoomFor(room: Room, entriesBytes: number): boolean {
 /** Too little is left even for votes. */
 export const isMute = ({ bytes }: Room): boolean => bytes < muteBytes
 
-/** A message of another member: taken, kept for when there is room, or dropped, as if the network had lost it. */
+/**
+ * A message of another member: taken, kept for when there is room, or dropped, as if the network had lost it. Over a full disk it takes
+ * what half of the kept part has room for: where all disks are full, a leader that is elected needs its first entry committed, or
+ * nobody reads (Raft §8).
+ */
 export function stepWithin({ raft, room }: Replica, message: Message): void {
   if (isMute(room)) return
   const bytes = message.type === 'append' ? bytesOf(message) : 0
   if (bytes === 0) return raft.step(message)
-  if (!room.isFull && room.held.length === 0 && hasRoomFor(room, bytes)) {
+  if (room.held.length === 0 && hasRoomFor(room, bytes)) {
     room.takenBytes += bytes
     return raft.step(message)
   }

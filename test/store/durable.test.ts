@@ -1,6 +1,9 @@
 import t from 'tap'
+import { store } from '../../actors/store.js'
+import { machineOf, type Ref } from '../../lib/actor/index.js'
 import { hashOf, Mvcc } from '../../lib/mvcc/index.js'
 import type { Message } from '../../lib/raft/index.js'
+import { inflict, World } from '../../lib/sim/index.js'
 import { crc32c } from '../../lib/std/index.js'
 import {
   isSnapshotFault,
@@ -9,6 +12,7 @@ import {
   type SnapshotFault,
   type SnapshotHeader,
   SnapshotReader,
+  type StoreMemberProtocol,
   snapshotFile
 } from '../../lib/store/index.js'
 import { alone, Bench, BenchDisk, leading, peers, self } from './bench.js'
@@ -369,4 +373,37 @@ t.test('a leader whose disk is full hands over to a member whose disk is not', a
   other.settle()
   t.same(other.logs('hands over'), [], 'if none has space it goes on to serve reads')
   t.match(facts(other), { role: 'leader', noSpace: true })
+})
+
+t.test('where all disks are full, a new leader still learns what is committed, and reads are served', async t => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const world = new World({ seed })
+    const members = ['control-0/store', 'control-1/store', 'control-2/store'] as string[] as Ref<StoreMemberProtocol>[]
+    for (const member of members) world.start(member, store, { clusterId: 'c', members, roomBytes: 64 << 10 })
+    world.run(2_000)
+    const put = (member: Ref<StoreMemberProtocol>, key: string) =>
+      world.client.call(member, 5_000, 'txn', {
+        compares: [],
+        success: [{ type: 'put', key, value: new Uint8Array(2_000) }],
+        failure: []
+      })
+    const [first] = members as [Ref<StoreMemberProtocol>]
+    t.ok(put(first, 'a').ok)
+    for (const member of members) inflict(world, { fault: 'fullDisk', machine: machineOf(member), full: true })
+    let taken = 0
+    while (taken < 200 && put(first, `k${taken}`).ok) taken++
+    t.ok(taken > 0 && taken < 200, `${taken} writes found room`)
+    world.run(world.nowMs + 3_000)
+    const leader = members.find(member => {
+      const status = world.client.call(member, 1_000, 'status')
+      return status.ok && status.value.leader === member
+    })
+    inflict(world, { fault: 'crashActor', actor: leader as string })
+    world.run(world.nowMs + 3_000)
+    for (const member of members) {
+      if (member === leader) continue
+      const read = world.client.call(member, 3_000, 'range', { key: 'a' })
+      t.ok(read.ok && read.value.count === 1, `seed ${seed}: ${member} reads: ${read.ok ? '' : read.error.detail}`)
+    }
+  }
 })
