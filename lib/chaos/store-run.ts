@@ -333,8 +333,7 @@ export class StoreRun {
   #checkRemoved(): void {
     const removed = [...(this.#mover?.removed ?? [])]
     this.#world.runUntil(() => removed.every(member => !this.#world.lives(member)), this.#world.nowMs + this.#plan.recoveryMs)
-    for (const member of removed) {
-      if (!this.#world.lives(member)) continue
+    for (const member of removed.filter(member => this.#world.lives(member))) {
       this.#violations.push(violation(guarantees.removedStops, `${member} still runs ${this.#world.nowMs} ms after the beginning`))
     }
   }
