@@ -1,8 +1,9 @@
 // Store load: an actor that asks a store as fast as it answers, with a fixed number of requests in flight, and answers with the rate.
 // It is the roster of the bench's own runtime: what it is not asked for comes from the product's.
 
-import { type Actor, type AnyActor, ask, type Context, type Flow, type Outcome, open, sleep } from '../lib/actor/index.js'
+import { type Actor, type AnyActor, ask, type Context, type Flow, type Outcome, open, type Ref, sleep } from '../lib/actor/index.js'
 import type { StoreRef } from '../lib/storage/index.js'
+import type { StoreMemberProtocol } from '../lib/store/index.js'
 import { quantile } from './measure.js'
 import { keyOf, watchedKeyOf, watchedRange } from './store-keys.js'
 
@@ -77,13 +78,12 @@ const load: Actor<LoadProtocol, StoreLoadArgs, StoreLoadArgs> = {
   }
 }
 
-/** The member whose history says that it decides: asked for a write, it answers soonest. */
+/** The member that leads by its own word: asked for a write, it answers soonest. */
 function* findLeader(members: readonly string[]): Flow<StoreRef> {
   for (;;) {
     for (const member of members) {
-      const store = member as string as StoreRef
-      const answer = yield* ask(store as never, askTimeoutMs, 'propose' as never, put(keyOf(0)) as never)
-      if ((answer as { ok: boolean }).ok) return store // Only a leader takes what is passed on to it.
+      const status = yield* ask(member as string as Ref<StoreMemberProtocol>, attemptTimeoutMs, 'status')
+      if (status.ok && status.value.leader === member) return member as string as StoreRef
     }
     yield* sleep('real', leaderPauseMs)
   }
