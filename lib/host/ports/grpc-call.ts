@@ -1,11 +1,9 @@
-// Call: one gRPC call on its HTTP/2 stream: messages, the deadline, the status in the trailers.
+// Call: one gRPC call on its HTTP/2 stream: framing, the deadline, the status in the trailers.
 //
 // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md is what it follows. It knows nothing of its owner.
 
+import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
 import { bufferedMessageBytesMax, frameHeaderBytes, grpcCodes } from '../../ports/index.js'
-import { code as errorCodes } from './grpc-frames.js'
-import { encodeFields } from './grpc-hpack.js'
-import type { Stream, StreamEvents } from './grpc-stream.js'
 
 export interface CallEvents {
   /** A whole message. */
@@ -16,119 +14,144 @@ export interface CallEvents {
   drained(call: Call): void
 }
 
-/** What messages that are not yet whole may take, of all calls together. */
-export interface PartsBudget {
-  leftBytes: number
-}
-
-const head = encodeFields([
-  [':status', '200'],
-  ['content-type', 'application/grpc']
-])
-const okTrailers = encodeFields([['grpc-status', '0']])
+const responseHead = { ':status': 200, 'content-type': 'application/grpc' }
+const okTrailers = { 'grpc-status': '0' }
 const timeoutMsMax = 2 ** 31 - 1 // Of setTimeout; later is never.
 
-export class Call implements StreamEvents {
+export class Call {
   readonly id: number
   readonly method: string
   readonly timeoutMs: number
   requestStream = false
   over = false
   stalled = false
-  whenOver: (() => void) | undefined
-  readonly #stream: Stream
+  readonly stream: ServerHttp2Stream
   readonly #events: CallEvents
   readonly #messageBytesMax: number
-  readonly #budget: PartsBudget
   #chunks: Uint8Array[] = []
   #bytes = 0
   #began = false
+  #trailers: Record<string, string> = okTrailers
   #deadline: NodeJS.Timeout | undefined
 
-  constructor(
-    id: number,
-    stream: Stream,
-    fields: ReadonlyMap<string, string>,
-    messageBytesMax: number,
-    budget: PartsBudget,
-    events: CallEvents
-  ) {
+  constructor(id: number, stream: ServerHttp2Stream, headers: IncomingHttpHeaders, messageBytesMax: number, events: CallEvents) {
     this.id = id
-    this.method = fields.get(':path') ?? ''
-    this.timeoutMs = timeoutOf(fields.get('grpc-timeout'))
-    this.#stream = stream
+    this.method = headers[':path'] as string
+    this.timeoutMs = timeoutOf(headers['grpc-timeout'] as string | undefined)
+    this.stream = stream
     this.#events = events
     this.#messageBytesMax = messageBytesMax
-    this.#budget = budget
+    stream.on('error', () => undefined) // `close` follows.
+    stream.on('close', () => this.#closed())
   }
 
-  /** From now on its deadline counts. */
-  start(): void {
-    if (this.timeoutMs < timeoutMsMax)
-      this.#deadline = setTimeout(() => this.#end(grpcCodes.deadlineExceeded, 'context deadline exceeded'), this.timeoutMs)
+  /** From now on its events come. */
+  read(): void {
+    this.stream.on('data', (chunk: Uint8Array) => this.#received(chunk))
+    this.stream.on('end', () => this.#ended())
+    if (this.timeoutMs < timeoutMsMax) this.#deadline = setTimeout(() => this.#expire(), this.timeoutMs)
   }
 
   get bufferedBytes(): number {
-    return this.#stream.pendingBytes
+    return this.stream.writableLength
   }
 
   respond(frame: Uint8Array): void {
     if (!this.#finished()) return
-    this.#stream.answer(head, frame, okTrailers)
+    this.#begin()
+    this.stream.end(frame)
+    this.#letGo()
   }
 
   /** False: the client does not read; `drained` follows. */
   send(frame: Uint8Array): boolean {
-    if (this.over) return true
+    if (this.over || this.stream.destroyed) return true
     this.#begin()
-    this.#stream.send(frame)
-    if (this.stalled || this.bufferedBytes <= bufferedMessageBytesMax) return true
+    if (this.stream.write(frame) || this.stalled || this.bufferedBytes <= bufferedMessageBytesMax) return true
     this.stalled = true
+    this.stream.once('drain', () => {
+      this.stalled = false
+      if (!this.over) this.#events.drained(this)
+    })
     return false
   }
 
   finish(code: number, text: string): void {
     if (!this.#finished()) return
-    const fields: [string, string][] = [['grpc-status', String(code)]]
-    if (text !== '') fields.push(['grpc-message', percentEncoded(text)])
-    const trailers = code === 0 && text === '' ? okTrailers : encodeFields(fields)
-    this.#stream.end(this.#began ? trailers : Buffer.concat([head, trailers]))
-  }
-
-  /** Not a call of gRPC at all. */
-  refuse(status: number): void {
-    if (this.#finished()) this.#stream.end(encodeFields([[':status', String(status)]]))
+    const trailers: Record<string, string> = { 'grpc-status': String(code) }
+    if (text !== '') trailers['grpc-message'] = percentEncoded(text)
+    if (this.#began) {
+      this.#trailers = trailers
+      this.stream.end()
+    } else this.stream.respond({ ...responseHead, ...trailers }, { endStream: true })
+    this.#letGo()
   }
 
   abort(): void {
-    if (this.#finished()) this.#stream.reset(errorCodes.cancel)
+    if (!this.stream.destroyed) this.stream.close(constants.NGHTTP2_CANCEL)
   }
 
-  // Of its stream.
-  ended(): void {
+  /** False: there is nobody to tell any more. */
+  #finished(): boolean {
+    if (this.over) return false
+    this.over = true
+    if (this.#deadline !== undefined) clearTimeout(this.#deadline)
+    this.#chunks = []
+    return !this.stream.destroyed && !this.stream.closed
+  }
+
+  #begin(): void {
+    if (this.#began) return
+    this.#began = true
+    this.stream.respond(responseHead, { waitForTrailers: true })
+    this.stream.once('wantTrailers', () => this.stream.sendTrailers(this.#trailers))
+  }
+
+  /** A client that still sends is told that nobody listens: else its stream stays, half of it open. */
+  #letGo(): void {
+    const stream = this.stream
+    if (stream.readableEnded || stream.endAfterHeaders) return
+    stream.resume()
+    stream.once('finish', () => setImmediate(() => void (stream.destroyed || stream.close(constants.NGHTTP2_NO_ERROR))))
+  }
+
+  #closed(): void {
+    if (!this.over) this.#fail()
+  }
+
+  #expire(): void {
+    this.#end(grpcCodes.deadlineExceeded, 'context deadline exceeded')
+  }
+
+  /** The port's own end of it. */
+  #end(code: number, text: string): void {
+    if (this.over) return
+    this.finish(code, text)
+    this.#events.closed(this)
+  }
+
+  #fail(): void {
+    this.#finished()
+    this.#events.closed(this)
+  }
+
+  #ended(): void {
     if (this.over) return
     if (this.#bytes > 0) return this.#end(grpcCodes.internal, 'the stream ended within a message')
     this.#events.halfClosed(this)
   }
 
-  lost(): void {
-    if (this.#finished()) this.#events.closed(this)
-  }
-
-  drained(): void {
-    if (!this.stalled) return
-    this.stalled = false
-    if (!this.over) this.#events.drained(this)
-  }
-
-  data(chunk: Uint8Array): void {
+  #received(chunk: Uint8Array): void {
     if (this.over) return
     let bytes = chunk
     if (this.#bytes > 0) {
       // Joined only once a whole message is there: a large one comes in many chunks.
-      if (!this.#keep(chunk) || this.#bytes < this.#bytesWanted()) return
+      this.#chunks.push(chunk)
+      this.#bytes += chunk.length
+      if (this.#bytes < this.#bytesWanted()) return
       bytes = Buffer.concat(this.#chunks)
-      this.#forget()
+      this.#chunks = []
+      this.#bytes = 0
     }
     let at = 0
     while (bytes.length - at >= frameHeaderBytes) {
@@ -141,23 +164,9 @@ export class Call implements StreamEvents {
       at += length
       if (this.over) return
     }
-    if (at < bytes.length) this.#keep(bytes.subarray(at))
-  }
-
-  /** False: it was the last straw. */
-  #keep(bytes: Uint8Array): boolean {
-    this.#chunks.push(bytes)
-    this.#bytes += bytes.length
-    this.#budget.leftBytes -= bytes.length
-    if (this.#budget.leftBytes >= 0) return true
-    this.#end(grpcCodes.resourceExhausted, 'too many large messages at once')
-    return false
-  }
-
-  #forget(): void {
-    this.#budget.leftBytes += this.#bytes
-    this.#chunks = []
-    this.#bytes = 0
+    if (at === bytes.length) return
+    this.#chunks = [bytes.subarray(at)]
+    this.#bytes = bytes.length - at
   }
 
   /** How many bytes the first message that waits takes. */
@@ -167,29 +176,6 @@ export class Call implements StreamEvents {
     if (this.#bytes < frameHeaderBytes) return frameHeaderBytes
     this.#chunks = [Buffer.concat(this.#chunks)]
     return frameHeaderBytes + lengthAt(this.#chunks[0] as Uint8Array, 0)
-  }
-
-  /** False: there is nobody to tell any more. */
-  #finished(): boolean {
-    if (this.over) return false
-    this.over = true
-    if (this.#deadline !== undefined) clearTimeout(this.#deadline)
-    this.#forget()
-    this.whenOver?.()
-    return true
-  }
-
-  #begin(): void {
-    if (this.#began) return
-    this.#began = true
-    this.#stream.head(head)
-  }
-
-  /** The port's own end of it. */
-  #end(code: number, text: string): void {
-    if (this.over) return
-    this.finish(code, text)
-    this.#events.closed(this)
   }
 
   // Texts as grpc-go's, which clients of etcd see.

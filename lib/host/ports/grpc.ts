@@ -1,5 +1,6 @@
-// grpc: the real grpc port, on sockets. What it promises stands with its protocol (lib/ports/grpc.ts).
+// grpc: the real grpc port, on node:http2. What it promises stands with its protocol (lib/ports/grpc.ts).
 
+import type { IncomingHttpHeaders } from 'node:http2'
 import type { Actor, AnyActor, Later, PortFactory, Ref, Refusal } from '../../actor/index.js'
 import { refuse } from '../../actor/index.js'
 import type { GrpcCall, GrpcListenOptions, GrpcOwner, GrpcProtocol } from '../../ports/index.js'
@@ -22,7 +23,6 @@ interface State {
   readonly calls: Map<number, Call>
 }
 
-const none: Readonly<Record<string, string>> = {}
 const transportHeaders = new Set(['te', 'content-type', 'user-agent', 'grpc-timeout', 'grpc-encoding', 'grpc-accept-encoding'])
 
 export const grpc = (): PortFactory => (owner, post) => {
@@ -80,9 +80,9 @@ function eventsOf(post: (type: string, body: unknown) => void): ListenerEvents {
   let idLast = 0
   return {
     callId: () => ++idLast,
-    called: (call, message, fields, client) => {
+    called: (call, message, headers, client) => {
       const { id, method, timeoutMs } = call
-      post('called', { call, told: { id, method, message, timeoutMs, metadata: metadataOf(fields), client } })
+      post('called', { call, told: { id, method, message, timeoutMs, metadata: metadataOf(headers), client } })
     },
     message: (call, message) => post('received', { call, message }),
     halfClosed: call => post('halfClosed', call),
@@ -125,11 +125,12 @@ function take(state: State, id: number): Call | undefined {
   return call
 }
 
-function metadataOf(fields: ReadonlyMap<string, string>): Readonly<Record<string, string>> {
-  let metadata = none
-  for (const [name, value] of fields) {
-    if (name.charCodeAt(0) === 58 || transportHeaders.has(name) || name === '__proto__') continue
-    metadata = { ...metadata, [name]: value }
+function metadataOf(headers: IncomingHttpHeaders): Readonly<Record<string, string>> {
+  const metadata: Record<string, string> = {}
+  for (const name in headers) {
+    const value = headers[name]
+    if (name.charCodeAt(0) === 58 || value === undefined || transportHeaders.has(name) || name === '__proto__') continue
+    metadata[name] = Array.isArray(value) ? value.join(', ') : value
   }
   return metadata
 }
