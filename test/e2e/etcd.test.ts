@@ -174,9 +174,13 @@ t.test('etcd’s API', { skip: missing ?? false, timeout: 600_000 }, async t => 
     const added = await etcd.ok('member', 'add', 'control-3', '--learner', '--peer-urls', 'http://control-3:2380')
     const id = /Member (\w+) added/.exec(added)?.[1] as string
     const own = `https://127.0.0.1:${first + 3}`
-    await until('it is started', async () =>
-      (await etcd.ok('member', 'list')).includes(`${id}, started, control-3, http://control-3:2380, ${own}, true`)
-    )
+    let listed = ''
+    await until('it is started', async () => {
+      listed = await etcd.ok('member', 'list')
+      return listed.includes(`${id}, started, control-3, http://control-3:2380, ${own}, true`)
+    }).catch(async error => {
+      throw new Error(`${error.message}: it is\n${listed}\n${await cluster.kabukiOk('status')}`)
+    })
     await until('it is in sync', async () => (await etcd.run(['member', 'promote', id])).code === 0)
     await until('it votes', async () => (await etcd.run(['put', 'by', 'the fourth'], [own])).code === 0)
     t.match(await etcd.ok('member', 'remove', id), `Member ${id} removed`)
