@@ -94,6 +94,7 @@ interface StoreState {
   compactionAsked: number // By excess of history.
   isLeaving: boolean
   placed: object | undefined // The membership that the supervisor was told of last.
+  placedMs: number // When it was looked at last.
   readonly heard: Set<string> // Who spoke to this member while it recovers.
 }
 
@@ -139,6 +140,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
       compactionAsked: 0,
       isLeaving: false,
       placed: undefined,
+      placedMs: 0,
       heard: new Set()
     }
     ctx.show({ role: 'recovering', term: 0, leader: '' })
@@ -210,6 +212,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
       askWhetherRemoved(ctx, replica)
       if (state.args.supervisor === undefined) remindRemoved(ctx, replica)
       revokeDue(ctx, replica)
+      placeAgain(ctx, state, replica)
     },
     again: () => undefined, // Its turn is followed by `settled`.
     hint(_ctx, { replica }) {
@@ -275,6 +278,7 @@ function askWhetherRemoved(ctx: StoreContext, { raft }: Replica): void {
   if (other !== undefined && other !== ctx.self) ctx.tell(other as typeof ctx.self, 'raft', { messages: [] })
 }
 
+const placeAgainMs = 2_000
 /** So much of the time for which followers stand by their leader that clocks may differ by a quarter, and a tick is lost. */
 const leaseShare = 0.75
 
@@ -294,6 +298,13 @@ function place(ctx: StoreContext, state: StoreState, { raft }: Replica): void {
     state.placed = raft.membership
     placeMembers(ctx, supervisor as Ref<StorePlace>, raft.membership, { ...args, supervisor }, args.beside ?? [])
   }
+}
+
+/** A member that is not heard at all may have been placed in vain: by level, its supervisor is told again. */
+function placeAgain(ctx: StoreContext, state: StoreState, { raft }: Replica): void {
+  if (state.placed === undefined || ctx.nowMs - state.placedMs < placeAgainMs) return
+  state.placedMs = ctx.nowMs
+  if (raft.status().peers.some(({ silentTicks }) => silentTicks === null)) state.placed = undefined
 }
 
 /** Removed: whoever supervises it is not to start it again, and is told of the members it knew: it may be that nobody else does. */

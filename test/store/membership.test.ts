@@ -128,6 +128,14 @@ t.test('a leader that was removed answers, says what is committed, and stops; it
     bench.raft({ type: `${type}Response`, from: peers[0], to: self, term, campaign, granted: true })
     bench.settle()
   }
+  const placed = (): number =>
+    bench.effects.filter(({ kind, type, body }: any) => kind === 'tell' && type === 'place' && body.address === peers[1]).length
+  const once = placed()
+  for (let i = 0; i < 100 && placed() === once; i++) {
+    heardFrom(bench, peers[0], lastOf(bench)) // Else it leads no more.
+    bench.tick()
+  }
+  t.ok(placed() > once, 'and asks again for one that it never hears')
   commit(bench)
   t.ok(
     bench.effects.some(effect => effect.kind === 'tell' && effect.type === 'place'),
