@@ -42,7 +42,7 @@ export const diskAnimals: readonly Animal[] = [
     modelledOn: fsync,
     file: 'lib/store/room.ts',
     replace: [
-      ['if (!room.isFull && room.held.length === 0 && hasRoomFor(room, bytes)) {', 'if (room.isFull || hasRoomFor(room, bytes)) {'],
+      ['if (room.held.length === 0 && hasRoomFor(room, bytes)) {', 'if (room.isFull || hasRoomFor(room, bytes)) {'],
       ['  if (!mustSync) return // Only', '  if (!mustSync || replica.room.isFull) return // Only', 'lib/store/processing.ts']
     ],
     habitat: 'fullDisks',
