@@ -118,7 +118,7 @@ export function clusterPlan(seed: number, options: RunOptions = {}): ClusterRunP
     replicasMin: 0,
     replicasMax: 5,
     mix: drawMix(random),
-    thinkMs: pick(random, [300, 600, 1200]),
+    thinkMs: pick(random, [800, 1600, 3200]), // Many seeds of little load find more than few of much, for the same time.
     timeoutMs: pick(random, [2_000, 10_000]),
     journey: faults === undefined ? journey : allowed(journeyTroubles, faults),
     journeyEveryMs: pick(random, [2_000, 4_000, 8_000]),

@@ -35,7 +35,7 @@ import { UserScript } from './user-script.js'
 import { WatchScript } from './watch-script.js'
 
 const startLimitMs = 30_000
-const pollMs = 250
+const pollMs = 500
 const apiTimeoutMs = 5_000
 const quietMs = 1_000
 const catchUpMs = 10_000 // Whose stream was lost without a word notices by its silence.

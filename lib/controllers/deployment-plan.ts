@@ -55,7 +55,7 @@ function planOldDown(deployment: Deployment, newest: ReplicaSet, old: readonly R
     take(replicaSet, count)
     left -= count
   }
-  left = totalAvailable([...old, newest]) - minAvailable
+  left = [...old, newest].reduce((sum, one) => sum + staying(one), 0) - minAvailable
   for (const replicaSet of oldestFirst) {
     const count = Math.max(0, Math.min(left, sizes.get(replicaSet) ?? 0))
     take(replicaSet, count)
@@ -63,6 +63,12 @@ function planOldDown(deployment: Deployment, newest: ReplicaSet, old: readonly R
   }
   return oldestFirst.filter(one => sizes.get(one) !== sizeOf(one)).map(one => ({ replicaSet: one, replicas: sizes.get(one) as number }))
 }
+
+/**
+ * Its available pods without those that are to go: a status from before it was scaled down counts them still. (Upstream counts them
+ * here, and may take away more than maxUnavailable allows.)
+ */
+const staying = (replicaSet: ReplicaSet): number => Math.min(sizeOf(replicaSet), replicaSet.status?.availableReplicas ?? 0)
 
 /** Whether the deployment's size was changed since its replica sets were last told. */
 export function isScalingEvent(deployment: Deployment, all: readonly ReplicaSet[]): boolean {

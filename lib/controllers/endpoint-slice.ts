@@ -33,7 +33,9 @@ export const endpointSliceController: ControllerDefinition = {
   name: 'endpointslice-controller',
   // The service of the API itself has no selector: apiservers publish themselves.
   interests: [
-    { resource: resources.services, wants: ({ metadata }) => metadata.namespace !== 'default' || metadata.name !== 'kubernetes' }
+    { resource: resources.services, wants: ({ metadata }) => metadata.namespace !== 'default' || metadata.name !== 'kubernetes' },
+    // Their service may have gone while no controller ran: nobody else deletes them.
+    { resource: resources.endpoints, wants: ({ metadata }) => metadata.labels?.[endpointsManagedByLabel] === endpointsManager }
   ],
   needs: [],
   start: scope => new EndpointSliceController(scope)

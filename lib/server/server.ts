@@ -5,7 +5,7 @@
 import { ask, credit, type Flow, type Outcome, type Refusal, type Running, type Turn } from '../actor/index.js'
 import type { ApiRequest, ApiResponse } from '../client/index.js'
 import type { Kind } from '../kinds/index.js'
-import { createValidators, errors, type Schema, type Schemas, StatusError } from '../object/index.js'
+import { createValidators, errors, type Schemas, StatusError } from '../object/index.js'
 import { type HttpRequest, httpPort, resourcesPort } from '../ports/index.js'
 import type { StoreRef } from '../storage/index.js'
 import type { User } from './authentication.js'
@@ -26,6 +26,7 @@ import { parseTarget, type RequestTarget } from './request.js'
 import { Resources } from './resource.js'
 import { review } from './reviews.js'
 import { answer, routed } from './routing.js'
+import { readSchemas } from './schemas.js'
 import type { Call, Reply, ServerContext, ServerProtocol, ServerTimer, ServiceRanges, Serving } from './serving.js'
 import { StoreClient } from './store-client.js'
 import { patchTypes } from './update.js'
@@ -100,10 +101,9 @@ export class ApiServer {
 
   /** The generated schemas, as they are in the resources. */
   useSchemas(bytes: Uint8Array): void {
-    const models = new Map(Object.entries(JSON.parse(new TextDecoder().decode(bytes)) as Record<string, Schema>))
-    const schemas: Schemas = { get: name => models.get(name) }
+    const { schemas, decoders } = readSchemas(bytes)
     this.serving.schemas = schemas
-    this.serving.decoders = createValidators(schemas)
+    this.serving.decoders = decoders
   }
 
   /** Makes what every cluster has; `address` is where this server is reached. */

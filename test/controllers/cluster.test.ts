@@ -278,6 +278,21 @@ t.test('endpoints follow although what was written last is not seen yet', async 
   cluster.until('gone again', () => cluster.all(resources.endpoints).length === 0, 5_000)
 })
 
+t.test('Endpoints whose service went while no controller ran are deleted, and those of others stay', async t => {
+  const cluster = new Cluster({ seed: 21 })
+  const named = (name: string, labels: Record<string, string>): Endpoints => ({
+    apiVersion: 'v1',
+    kind: 'Endpoints',
+    metadata: { name, namespace: 'default', labels }
+  })
+  cluster.call(function* (client) {
+    yield* client.create(resources.endpoints, named('left', { 'endpoints.kubernetes.io/managed-by': 'endpoint-controller' }))
+    yield* client.create(resources.endpoints, named('own', {}))
+  })
+  cluster.until('the one left over is gone', () => cluster.all(resources.endpoints).every(({ metadata }) => metadata.name === 'own'))
+  t.equal(cluster.all(resources.endpoints).length, 1)
+})
+
 t.test('garbage: background, foreground, orphan', async t => {
   for (const propagationPolicy of ['Background', 'Foreground', 'Orphan']) {
     const cluster = new Cluster({ seed: 6 })

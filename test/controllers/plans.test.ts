@@ -147,6 +147,7 @@ t.test('one step of a rolling update', async t => {
       { old1: 2 }
     ],
     ['unready new ones are not counted on', deployment(10, 3, 2), [3, 0], [[10, 5]], { old0: 8 }],
+    ['old ones that are to go, and are counted still, are not counted on', deployment(4, 1, 1), [2, 1], [[3, 4]], { old0: 2 }],
     ['the last step', deployment(10, 3, 2), [10, 10], [[1, 1]], { old0: 0 }],
     ['no surge: down first', deployment(3, 0, 1), [0, 0], [[3, 3]], { old0: 2 }],
     ['no surge: then up', deployment(3, 0, 1), [0, 0], [[2, 2]], { new: 1 }],

@@ -41,7 +41,10 @@ t.test('wrong use: what is wrong, and what to do', async t => {
     [['up', '--image', `hello=${nowhere}.mjs`], /nowhere\.mjs does not exist/],
     [['up', '--detach', '--ephemeral'], /leave --ephemeral out/],
     [['up', '--etcd-insecure'], /--etcd-port says where/],
-    [['up', '--etcd-port', '2379', '--etcd-servers', 'http://127.0.0.1:1'], /'--etcd-servers <urls>' cannot be used with option '--etcd-port <port>'/],
+    [
+      ['up', '--etcd-port', '2379', '--etcd-servers', 'http://127.0.0.1:1'],
+      /'--etcd-servers <urls>' cannot be used with option '--etcd-port <port>'/
+    ],
     [['up', '--data-dir', '/dev/null/x'], /cannot be used as a data directory \(ENOTDIR\): choose another/],
     [['status', '--data-dir', nowhere], /no cluster runs on .*nowhere: `kabuki up --data-dir/],
     [['down', '--data-dir', nowhere], /no cluster runs on/],

@@ -1,4 +1,4 @@
-// Many seeds of every workload. `KABUKI_SIM_SEEDS` asks for that many instead of 280.
+// Many seeds of every workload. `KABUKI_SIM_SEEDS` asks for that many instead of 400.
 
 import { readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
@@ -7,12 +7,12 @@ import { exercised } from '../../bin/search/summary.js'
 import { commandOf, type RunOptions, type WorkloadName, workloads } from '../../lib/chaos/index.js'
 import { SeedPool } from '../../lib/host/seed-pool.js'
 
-const seedsCount = Number(process.env.KABUKI_SIM_SEEDS ?? 280)
+const seedsCount = Number(process.env.KABUKI_SIM_SEEDS ?? 400)
 const firstSeed = 1000
 const twiceShare = 0.1 // Of seeds that run a second time, in whatever thread.
 const names = Object.keys(workloads) as WorkloadName[]
 /** Of the seeds, one to another: a whole cluster runs everything, and has the most to go wrong. */
-const partOf = (workload: WorkloadName): number => (workloads[workload].cast === 'cluster' ? 2 : 1)
+const partOf = (workload: WorkloadName): number => (workloads[workload].cast === 'cluster' ? 5 : 1)
 const partsSum = names.reduce((sum, name) => sum + partOf(name), 0)
 const regressions = JSON.parse(readFileSync('test/regressions/seeds.json', 'utf8')) as {
   workload: WorkloadName
