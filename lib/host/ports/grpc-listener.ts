@@ -18,6 +18,7 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { type GrpcListenOptions, grpcCodes } from '../../ports/index.js'
 import { Call, type CallEvents } from './grpc-call.js'
+import { closed, opened } from './listening.js'
 
 export interface ListenerEvents extends CallEvents {
   callId(): number
@@ -33,12 +34,6 @@ const sessionMemoryMib = 256
 const streamWindowBytes = 1 << 20
 const connectionWindowBytes = 1 << 24
 const headersBytesMax = 16_384 // As grpc-go's default of settings that matter here.
-
-/** Closed when the thread ends, for the reason that stands with the http port's. */
-const open = new Set<GrpcListener>()
-process.on('exit', () => {
-  for (const listener of open) listener.close()
-})
 
 export class GrpcListener {
   readonly server: Http2Server | Http2SecureServer
@@ -58,7 +53,7 @@ export class GrpcListener {
     }
     this.server = options.tls === undefined ? createServer(settings) : secureServer(options.tls, settings)
     this.#prepare()
-    open.add(this)
+    opened(this)
   }
 
   get calls(): number {
@@ -66,7 +61,7 @@ export class GrpcListener {
   }
 
   close(): void {
-    open.delete(this)
+    closed(this)
     this.server.close()
     for (const socket of this.#sockets) socket.destroy()
   }

@@ -6,6 +6,7 @@ import { refuse } from '../../actor/index.js'
 import type { GrpcCall, GrpcListenOptions, GrpcOwner, GrpcProtocol } from '../../ports/index.js'
 import type { Call } from './grpc-call.js'
 import { GrpcListener, type ListenerEvents } from './grpc-listener.js'
+import { bind } from './listening.js'
 
 /** What sockets bring back, as messages of the port to itself. */
 interface GrpcEvents {
@@ -103,19 +104,9 @@ function listen(
   } catch (error) {
     return done(refuse('invalid', String(error))) // Of certificates that are none.
   }
-  const { server } = listener
-  const failed = (error: NodeJS.ErrnoException): void => {
-    listener.close()
-    done(refuse(error.code ?? 'invalid', error.message))
-  }
-  server.once('error', failed)
-  server.listen(options.port, options.address, () => {
-    server.off('error', failed)
-    server.on('error', () => undefined)
-    const bound = server.address()
-    const port = typeof bound === 'object' && bound !== null ? bound.port : options.port
-    state.listeners.set(`${options.address} ${port}`, listener)
-    done({ port })
+  bind(listener, options, outcome => {
+    if ('port' in outcome) state.listeners.set(`${options.address} ${outcome.port}`, listener)
+    done(outcome)
   })
 }
 

@@ -15,6 +15,7 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { HttpListenOptions, HttpRequest } from '../../ports/index.js'
 import { type BodyBudget, type Exchange, type ExchangeEvents, Http1Exchange, Http2Exchange, headersOf } from './http-exchange.js'
+import { closed, opened } from './listening.js'
 
 export interface ListenerEvents {
   /** The next exchange's id. */
@@ -44,15 +45,6 @@ interface Peer {
   exchanges: number
 }
 
-/**
- * Closed when the thread ends. Otherwise their sockets are still read, and HTTP/2 without any code left to run aborts the whole process
- * (Node 20: `onread->IsFunction()`).
- */
-const open = new Set<HttpListener>()
-process.on('exit', () => {
-  for (const listener of open) listener.close()
-})
-
 export class HttpListener {
   readonly server: Server | Http2SecureServer
   readonly #options: HttpListenOptions
@@ -70,11 +62,11 @@ export class HttpListener {
     this.#prepare()
     this.#sweep = setInterval(() => this.#endSlow(), sweepMs)
     this.#sweep.unref()
-    open.add(this)
+    opened(this)
   }
 
   close(): void {
-    open.delete(this)
+    closed(this)
     clearInterval(this.#sweep)
     this.server.close()
     for (const socket of this.#sockets) socket.destroy()

@@ -1,10 +1,10 @@
 // http: the real http port, on node:http and node:http2. What it promises stands with its protocol (lib/ports/http.ts).
 
 import type { Actor, AnyActor, Later, PortFactory, Ref, Refusal } from '../../actor/index.js'
-import { refuse } from '../../actor/index.js'
 import { bufferedBytesMax, type HttpListenOptions, type HttpOwner, type HttpProtocol, type HttpRequest } from '../../ports/index.js'
 import type { Exchange } from './http-exchange.js'
 import { HttpListener } from './http-listener.js'
+import { bind } from './listening.js'
 
 /** What sockets bring back, as messages of the port to itself. */
 interface HttpEvents {
@@ -110,19 +110,9 @@ function listen(
   done: (outcome: { readonly port: number } | Refusal) => void
 ): void {
   const listener = new HttpListener(options, events)
-  const { server } = listener
-  const failed = (error: NodeJS.ErrnoException): void => {
-    listener.close()
-    done(refuse(error.code ?? 'invalid', error.message))
-  }
-  server.once('error', failed)
-  server.listen(options.port, options.address, () => {
-    server.off('error', failed)
-    server.on('error', () => undefined)
-    const bound = server.address()
-    const port = typeof bound === 'object' && bound !== null ? bound.port : options.port
-    state.listeners.set(`${options.address} ${port}`, listener)
-    done({ port })
+  bind(listener, options, outcome => {
+    if ('port' in outcome) state.listeners.set(`${options.address} ${outcome.port}`, listener)
+    done(outcome)
   })
 }
 

@@ -1,0 +1,41 @@
+// Listening: what a listener does with its socket, whatever is spoken on it.
+
+import type { Server as NetServer } from 'node:net'
+import { type Refusal, refuse } from '../../actor/index.js'
+
+export interface Listening {
+  readonly server: NetServer
+  close(): void
+}
+
+/**
+ * Closed when the thread ends. Otherwise their sockets are still read, and HTTP/2 without any code left to run aborts the whole process
+ * (Node 20: `onread->IsFunction()`).
+ */
+const open = new Set<Listening>()
+process.on('exit', () => {
+  for (const listener of open) listener.close()
+})
+
+export const opened = (listener: Listening): void => void open.add(listener)
+export const closed = (listener: Listening): void => void open.delete(listener)
+
+/** Binds it to that address and port, 0 for any, and says which it got; if it cannot, it is closed, and the code is the system's. */
+export function bind(
+  listener: Listening,
+  { address, port }: { readonly address: string; readonly port: number },
+  done: (outcome: { readonly port: number } | Refusal) => void
+): void {
+  const { server } = listener
+  const failed = (error: NodeJS.ErrnoException): void => {
+    listener.close()
+    done(refuse(error.code ?? 'invalid', error.message))
+  }
+  server.once('error', failed)
+  server.listen(port, address, () => {
+    server.off('error', failed)
+    server.on('error', () => undefined)
+    const bound = server.address()
+    done({ port: typeof bound === 'object' && bound !== null ? bound.port : port })
+  })
+}
