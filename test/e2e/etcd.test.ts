@@ -94,6 +94,11 @@ t.test('etcd’s API', { skip: missing ?? false, timeout: 600_000 }, async t => 
       const seen = interactive.lines().join(' ')
       return seen.includes('w/1 again') && seen.includes('w/2 other')
     })
+    const known = (await etcd.json('get', 'w/1')).header.revision as number
+    await until('how far it is, as asked for', async () => {
+      interactive.process.stdin?.write('progress\n')
+      return interactive.lines().some(line => Number(/^progress notify: (\d+)$/.exec(line)?.[1]) >= known)
+    })
     interactive.process.kill()
     const last = await etcd.json('put', 'w/0', 'last')
     t.equal(await etcd.ok('compact', String(last.header.revision)), `compacted revision ${last.header.revision}`)
