@@ -36,7 +36,8 @@ export const lease = storeWorkload({
       onlookers: between(random, 0, 2),
       meddle: pick(random, [0.1, 0.3]),
       checkpointEveryMs: pick(random, [300, 1000, 300_000])
-    }
+    },
+    logLimits: { snapshotEntriesMax: pick(random, [5, 20, 80]), tailEntriesMax: pick(random, [0, 0, 5, 20]) }
   }),
   wanted: [
     'election',
