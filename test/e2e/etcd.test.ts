@@ -8,17 +8,9 @@ import { Etcd3 } from 'etcd3'
 import t from 'tap'
 import { canListen } from '../../lib/host/free-port.js'
 import { command, portStart, run, runNode, TestCluster, until } from './cluster.js'
-import { Etcdctl, etcdctlMissing } from './etcdctl.js'
+import { Etcdctl, etcdctlMissing, freePorts } from './etcdctl.js'
 
 const missing = etcdctlMissing()
-
-async function freePorts(count: number, from = 30_000 + (process.pid % 90) * 10): Promise<number> {
-  for (let first = from; first < 65_000; first += 10) {
-    const free = await Promise.all(Array.from({ length: count }, (_, at) => canListen('127.0.0.1', first + at)))
-    if (free.every(one => one)) return first
-  }
-  throw new Error('no free ports')
-}
 
 const lines = (text: string): string[] => text.split('\n')
 

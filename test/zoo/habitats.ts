@@ -170,6 +170,20 @@ export const habitats = {
     },
     what: 'stores that crash, over disks that are full now and then'
   },
+  manyFullDisks: {
+    runner: 'store',
+    overrides: {
+      members: ['control-0/store', 'control-1/store', 'control-2/store'],
+      stranded: 1,
+      safetyMs: 6000,
+      troubles: ['fullDisk'],
+      troubleEveryMs: 100,
+      troubleLastsMsMax: 6000,
+      valueBytesMax: 1024,
+      args: { clusterId: 'zoo', roomBytes: 8192 }
+    },
+    what: 'stores of three whose disks are full, often all of them; one is left behind to the end'
+  },
   outages: {
     runner: 'store',
     overrides: {

@@ -11,6 +11,9 @@ const fsync =
 const quota =
   '[etcd](https://etcd.io/docs/v3.5/op-guide/maintenance/#space-quota), space quota: a member that runs out of space does not keep going as if it had some'
 
+const alarm =
+  'etcd [maintenance](https://etcd.io/docs/v3.5/op-guide/maintenance/#space-quota): the alarm of one member stops the writes of all, and outlives its cause'
+
 export const diskAnimals: readonly Animal[] = [
   {
     name: 'a snapshot is marked in the log before its file is durable',
@@ -46,7 +49,7 @@ export const diskAnimals: readonly Animal[] = [
       ['  if (!mustSync) return // Only', '  if (!mustSync || replica.room.isFull) return // Only', 'lib/store/processing.ts']
     ],
     habitat: 'fullDisks',
-    caught: { seeds: 18, of: 20 },
+    caught: { seeds: 19, of: 20 },
     seedsMax: 12,
     caughtBy: ['a log is found damaged only where its disk decayed', 'no member fails by a fault of its own']
   },
@@ -59,5 +62,18 @@ export const diskAnimals: readonly Animal[] = [
     caught: { seeds: 19, of: 20 },
     seedsMax: 12,
     caughtBy: ['no member fails by a fault of its own']
+  },
+  {
+    name: 'a disk that was full is held to be so for ever',
+    modelledOn: alarm,
+    file: 'lib/store/full-disks.ts',
+    replace: [
+      ['    else replica.fullDisks.delete(ctx.from)\n', ''],
+      ['const wordHoldsMs = 5_000', 'const wordHoldsMs = Number.POSITIVE_INFINITY']
+    ],
+    habitat: 'manyFullDisks',
+    caught: { seeds: 22, of: 30 },
+    seedsMax: 10,
+    caughtBy: ['once a majority has healed, its members take writes again within the bound, whatever the others do']
   }
 ]
