@@ -45,10 +45,11 @@ export class Etcdctl {
   readonly endpoints: readonly string[]
   readonly #flags: readonly string[]
 
-  constructor(cluster: TestCluster, endpoints: readonly string[]) {
-    const pki = (file: string): string => path.join(cluster.dataDir, 'pki', file)
+  /** Without a cluster: of one that asks for no certificates. */
+  constructor(cluster: TestCluster | undefined, endpoints: readonly string[]) {
+    const pki = (file: string): string => path.join(cluster?.dataDir ?? '', 'pki', file)
     this.endpoints = endpoints
-    this.#flags = ['--cacert', pki('ca.crt'), '--cert', pki('admin.crt'), '--key', pki('admin.key')]
+    this.#flags = cluster === undefined ? [] : ['--cacert', pki('ca.crt'), '--cert', pki('admin.crt'), '--key', pki('admin.key')]
   }
 
   /** Never rejects for what the command says. */
