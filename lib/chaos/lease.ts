@@ -22,7 +22,9 @@ export const lease = storeWorkload({
       oldRange: 0,
       serializable: 0,
       revision: 0,
-      compact: 0
+      compact: 0,
+      nested: 0,
+      sortedRange: 0
     },
     watcherMix: { narrow: 0, slow: 0, roaming: 0, fromStart: 1 },
     perSecond: 1,

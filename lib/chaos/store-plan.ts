@@ -17,9 +17,13 @@ export interface StoreMix {
   readonly txn: number
   /** Compares and changes several keys, in both branches. */
   readonly multi: number
+  /** A transaction in a transaction, sometimes in one more. */
+  readonly nested: number
   readonly delete: number
   readonly range: number
   readonly oldRange: number
+  /** Ordered by something else than the key, of bounded revisions, limited: all of that now and then. */
+  readonly sortedRange: number
   readonly serializable: number
   readonly revision: number
   readonly compact: number

@@ -27,6 +27,7 @@ export {
   type History,
   hasWritten,
   type Operation,
+  performed,
   type RangeOperation,
   revisionOf,
   type TxnOperation,

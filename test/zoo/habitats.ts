@@ -45,7 +45,24 @@ const compacting: StoreMix = {
   oldRange: 3,
   serializable: 0,
   revision: 0,
-  compact: 1
+  compact: 1,
+  nested: 0,
+  sortedRange: 0
+}
+
+const querying: StoreMix = {
+  put: 2,
+  compareAndSwap: 0,
+  txn: 0,
+  multi: 0,
+  delete: 1,
+  range: 0,
+  oldRange: 0,
+  serializable: 0,
+  revision: 0,
+  compact: 0,
+  nested: 5,
+  sortedRange: 3
 }
 
 const small = {
@@ -218,6 +235,11 @@ export const habitats = {
     runner: 'store',
     overrides: { safetyMs: 6000, keys: 4, watchers: 6, mix: compacting, troubles: ['crashActor', 'isolate', 'slow'] },
     what: 'stores whose clients delete and compact a lot, and read and watch what was just compacted'
+  },
+  queries: {
+    runner: 'store',
+    overrides: { safetyMs: 4000, keys: 5, mix: querying, troubles: ['crashActor'], perSecond: 100 },
+    what: 'stores whose clients nest transactions, and read in other orders than that of the keys'
   },
   decay: {
     runner: 'store',

@@ -58,7 +58,7 @@ export const membershipAnimals: readonly Animal[] = [
     file: 'lib/raft/leader.ts',
     replace: [['leaseReads.nowMs() < core.leaseUntilMs', 'core.leaseUntilMs > 0']],
     habitat: 'leaseReads',
-    caught: { seeds: 4, of: 20 },
+    caught: { seeds: 2, of: 20 },
     seedsMax: 50,
     caughtBy: ['an answer is at least as new as every answer given before it was asked']
   }
