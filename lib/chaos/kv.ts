@@ -24,7 +24,8 @@ export const kv = storeWorkload({
       revision: sometimes(random, 0.4, 1),
       compact: sometimes(random, 0.5, 0.2),
       nested: 0,
-      sortedRange: sometimes(random, 0.4, 1)
+      sortedRange: sometimes(random, 0.4, 1),
+      alarm: sometimes(random, 0.2, 0.1)
     },
     watcherMix: { narrow: 0.5, slow: 0.5, roaming: 1, fromStart: 0.5 },
     perSecond: 200

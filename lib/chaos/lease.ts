@@ -24,7 +24,8 @@ export const lease = storeWorkload({
       revision: 0,
       compact: 0,
       nested: 0,
-      sortedRange: 0
+      sortedRange: 0,
+      alarm: 0
     },
     watcherMix: { narrow: 0, slow: 0, roaming: 0, fromStart: 1 },
     perSecond: 1,

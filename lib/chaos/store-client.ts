@@ -1,6 +1,6 @@
 // Store client: asks members of the store for this and that, one request at a time, and goes on to another member when one fails.
 
-import { type Flow, type Outcome, sleep } from '../actor/index.js'
+import { ask, type Flow, type Outcome, sleep } from '../actor/index.js'
 import { integerBelow, type Random } from '../std/index.js'
 import type { StoreCompare, StoreKeyValue, StoreOp, StoreRange, StoreTxn, StoreTxnAnswer } from '../storage/index.js'
 import { pick } from './draw.js'
@@ -15,6 +15,7 @@ const keysMax = 6 // Of a nested transaction, less those drawn twice.
 const depthMax = 2
 const sortTargets = ['key', 'version', 'create', 'mod', 'value'] as const
 const sortOrders = ['none', 'ascend', 'descend'] as const
+const alarmMsMax = 3_000
 const agoMax = 60 // Revisions that an old range or a compaction looks back.
 
 /** Of clients that only read. */
@@ -30,13 +31,19 @@ export const readerMix: StoreMix = {
   revision: 1,
   compact: 0,
   nested: 0,
-  sortedRange: 0
+  sortedRange: 0,
+  alarm: 0
 }
 
 export interface Running {
   stopping: boolean
   /** Of all clients together. */
   operationsLeft: number
+}
+
+export interface StoreRunning extends Running {
+  /** Raised by clients so far, or perhaps. */
+  alarms: number
 }
 
 /** Of the run's plan, and this client's own. */
@@ -53,7 +60,7 @@ export class StoreClient {
   readonly #plan: ClientPlan
   readonly #random: Random
   readonly #recorder: Recorder
-  readonly #running: Running
+  readonly #running: StoreRunning
   readonly #kinds: readonly (readonly [keyof StoreMix, number])[]
   readonly #weightSum: number
   readonly #known = new Map<string, StoreKeyValue>() // As last read: what a compare-and-swap compares with.
@@ -61,7 +68,7 @@ export class StoreClient {
   #revision = 1
   #count = 0
 
-  constructor(name: string, plan: ClientPlan, random: Random, recorder: Recorder, running: Running) {
+  constructor(name: string, plan: ClientPlan, random: Random, recorder: Recorder, running: StoreRunning) {
     this.name = name
     this.#plan = plan
     this.#random = random
@@ -119,6 +126,8 @@ export class StoreClient {
       }
       case 'compareAndSwap':
         return yield* this.#compareAndSwap()
+      case 'alarm':
+        return yield* this.#alarm()
       case 'multi':
         return yield* this.#multi()
       case 'nested':
@@ -128,6 +137,17 @@ export class StoreClient {
       default:
         return yield* this.#txn({ compares: [], success: this.#ops(kind), failure: [] })
     }
+  }
+
+  /** Alarms are part of what members agree on: who forgets one does what the others refuse. */
+  *#alarm(): Flow<Outcome<{ readonly revision: number }>> {
+    const { timeoutMs, members } = this.#plan
+    const alarm = pick(this.#random, ['noSpace', 'noSpace', 'corrupt'] as const)
+    this.#running.alarms++
+    const raised = yield* ask(this.#member, timeoutMs, 'alarms', { action: 'activate', member: pick(this.#random, members), alarm })
+    if (!raised.ok && raised.error.definite) return raised
+    yield* sleep('real', this.#random() * alarmMsMax)
+    return yield* ask(this.#anyMember(), timeoutMs, 'alarms', { action: 'deactivate' })
   }
 
   *#txn(txn: StoreTxn): Flow<Outcome<StoreTxnAnswer>> {

@@ -15,6 +15,7 @@ export const storeEvents = [
   'several keys written', // By one transaction.
   'nested transaction', // That happened.
   'sorted range',
+  'alarm raised', // By a client.
   'watch resumed',
   'watch compacted',
   'watch failed', // Ended, but not by who watched.

@@ -27,6 +27,8 @@ export interface StoreMix {
   readonly serializable: number
   readonly revision: number
   readonly compact: number
+  /** Raises an alarm, and lowers all after a while: meanwhile nothing grows, or nothing changes. */
+  readonly alarm: number
 }
 
 /** Shares of watchers, each drawn for itself. */

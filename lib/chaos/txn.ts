@@ -24,7 +24,8 @@ export const txn = storeWorkload({
       revision: sometimes(random, 0.3, 1),
       compact: sometimes(random, 0.3, 0.2),
       nested: sometimes(random, 0.6, 2),
-      sortedRange: sometimes(random, 0.3, 1)
+      sortedRange: sometimes(random, 0.3, 1),
+      alarm: 0
     },
     watcherMix: { narrow: 0.5, slow: 0.2, roaming: 1, fromStart: 0.5 },
     perSecond: pick(random, [100, 200])

@@ -47,7 +47,8 @@ const compacting: StoreMix = {
   revision: 0,
   compact: 1,
   nested: 0,
-  sortedRange: 0
+  sortedRange: 0,
+  alarm: 0
 }
 
 const querying: StoreMix = {
@@ -62,8 +63,11 @@ const querying: StoreMix = {
   revision: 0,
   compact: 0,
   nested: 5,
-  sortedRange: 3
+  sortedRange: 3,
+  alarm: 0
 }
+
+const alarming: StoreMix = { ...querying, put: 3, delete: 3, range: 1, nested: 0, sortedRange: 0, alarm: 0.3 }
 
 const small = {
   nodes: 1,
@@ -240,6 +244,23 @@ export const habitats = {
     runner: 'store',
     overrides: { safetyMs: 4000, keys: 5, mix: querying, troubles: ['crashActor'], perSecond: 100 },
     what: 'stores whose clients nest transactions, and read in other orders than that of the keys'
+  },
+  alarms: {
+    runner: 'store',
+    overrides: {
+      members: ['control-0/store', 'control-1/store', 'control-2/store'],
+      stranded: 0,
+      safetyMs: 6000,
+      clients: 6,
+      mix: alarming,
+      troubles: ['crashActor', 'crashMachine'],
+      troubleEveryMs: 200,
+      troubleLastsMsMax: 500,
+      restartMs: 50,
+      perSecond: 200,
+      args: { clusterId: 'zoo', snapshots: { entriesMax: 5, bytesMax: 4096 }, raft: { tailEntriesMax: 0 } }
+    },
+    what: 'stores that die often, with a snapshot every few entries, and alarms that come and go'
   },
   decay: {
     runner: 'store',

@@ -26,7 +26,7 @@ export const diskAnimals: readonly Animal[] = [
       ]
     ],
     habitat: 'disks',
-    caught: { seeds: 13, of: 20 },
+    caught: { seeds: 12, of: 20 },
     seedsMax: 13,
     caughtBy: ['a log is found damaged only where its disk decayed']
   },
@@ -49,7 +49,7 @@ export const diskAnimals: readonly Animal[] = [
       ['  if (!mustSync) return // Only', '  if (!mustSync || replica.room.isFull) return // Only', 'lib/store/processing.ts']
     ],
     habitat: 'fullDisks',
-    caught: { seeds: 18, of: 20 },
+    caught: { seeds: 17, of: 20 },
     seedsMax: 12,
     caughtBy: ['a log is found damaged only where its disk decayed', 'no member fails by a fault of its own']
   },
@@ -72,7 +72,7 @@ export const diskAnimals: readonly Animal[] = [
       ['const wordHoldsMs = 5_000', 'const wordHoldsMs = Number.POSITIVE_INFINITY']
     ],
     habitat: 'manyFullDisks',
-    caught: { seeds: 14, of: 20 },
+    caught: { seeds: 13, of: 20 },
     seedsMax: 10,
     caughtBy: ['once a majority has healed, its members take writes again within the bound, whatever the others do']
   }

@@ -62,7 +62,7 @@ export const logAnimals: readonly Animal[] = [
       ]
     ],
     habitat: 'disks',
-    caught: { seeds: 12, of: 20 },
+    caught: { seeds: 10, of: 20 },
     seedsMax: 16,
     caughtBy: [
       'a log is found damaged only where its disk decayed',

@@ -119,5 +119,19 @@ export const mvccAnimals: readonly Animal[] = [
     caught: { seeds: 19, of: 20 },
     seedsMax: 10,
     caughtBy: ['an answer is what the writes up to its revision, in their order, give']
+  },
+  {
+    name: 'an alarm is forgotten by a snapshot',
+    modelledOn: 'etcd [#14382](https://github.com/etcd-io/etcd/issues/14382): an alarm was applied, and what was saved did not know of it',
+    file: 'lib/mvcc/snapshot.ts',
+    replace: [['alarms: store.alarms.list()', 'alarms: []']],
+    habitat: 'alarms',
+    caught: { seeds: 6, of: 20 },
+    seedsMax: 17,
+    caughtBy: [
+      'members tell the same history',
+      'members that caught up hold equal states',
+      'an answer is at least as new as every answer given before it was asked'
+    ]
   }
 ]

@@ -27,7 +27,7 @@ export const storeAnimals: readonly Animal[] = [
       ['    if (batch.index > applied.index) waiting.push(batch)', '    if (batch.index > applied.index + readsMax) waiting.push(batch)']
     ],
     habitat: 'store',
-    caught: { seeds: 2, of: 20 },
+    caught: { seeds: 1, of: 20 },
     seedsMax: 200,
     caughtBy: ['an answer is at least as new as every answer given before it was asked']
   },
