@@ -4,6 +4,7 @@
 import { machineOf, type Ref } from '../actor/index.js'
 import {
   checkCluster,
+  checkLeases,
   checkStore,
   type Guarantee,
   guarantees,
@@ -115,12 +116,13 @@ export class StoreRun {
     world.run(world.nowMs + quietMs)
     if (recovered) this.#checkRemoved()
     this.#violations.push(...checkCluster({ leaders: this.#leaders, states, logs: this.#logs.facts }))
-    const { inflicted } = this.#nemesis.log
-    this.#violations.push(...(this.#leases?.violations(steadyUs, this.#leaders, inflicted) ?? []))
+    const leases = this.#leases?.history(steadyUs, this.#leaders, this.#nemesis.log.inflicted)
+    if (leases !== undefined) this.#violations.push(...checkLeases(leases))
     const result = this.#result(recovered, recoveredMs)
     return {
       result: isFailing(result) ? { ...result, strikes: this.#nemesis.log.inflicted } : result,
       history: this.#recorder,
+      ...(leases === undefined ? {} : { leases }),
       compactsByItself: this.#compactedMax() === Number.POSITIVE_INFINITY
     }
   }
