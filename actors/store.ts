@@ -39,6 +39,7 @@ import {
   rejoinHandlers,
   removedReason,
   revokeDue,
+  roomHandlers,
   type SnapshotLimits,
   type StoreMemberProtocol,
   type StorePlace,
@@ -187,7 +188,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
         else stepWithin(replica, message)
       }
     },
-    hasRoom: (_ctx, { replica }) => (replica === undefined ? starting() : !replica.room.isFull),
+    ...roomHandlers,
     currentTerm(_ctx, { replica, isLost }) {
       if (replica !== undefined) return { term: replica.raft.term }
       return isLost ? { term: null } : starting()
@@ -219,9 +220,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
       if (replica !== undefined && replica.raft.leader === null) replica.raft.campaign()
     },
     news: (ctx, { replica }) => void (replica !== undefined && sendNews(ctx, replica)),
-    compact(ctx, state) {
-      compactOld(ctx, state)
-    },
+    compact: compactOld,
     checkpoint(ctx, { replica }) {
       if (replica !== undefined) ctx.timer('checkpoint', 'real', checkpointLeases(ctx, replica))
     },

@@ -7,10 +7,12 @@ import {
   type Decoded,
   encodeApiHistory,
   encodeHistory,
+  encodeLeaseHistory,
   encodeRegisterHistory,
   HistoryDecoder,
   type HistoryVerdict,
   shrinkHistory,
+  shrinkLeases,
   shrinkRegisters,
   storeQuestion,
   violationPage
@@ -61,6 +63,7 @@ async function read(file: string): Promise<Decoded | string> {
 function shrink(decoded: Decoded, { violations }: HistoryVerdict): Decoded | undefined {
   const [first] = violations
   if (first === undefined || decoded.kind === 'api') return undefined
+  if (decoded.kind === 'lease') return { ...decoded, history: shrinkLeases(decoded.history, first) }
   if (decoded.kind === 'register') return { ...decoded, history: shrinkRegisters(decoded.history) }
   return { ...decoded, history: shrinkHistory(storeQuestion(decoded.history, decoded.header), first) }
 }
@@ -69,6 +72,7 @@ const titleOf = (file: string, { header }: Decoded): string => header.about ?? (
 
 function linesOf({ kind, history, header }: Decoded): string[] {
   if (kind === 'api') return [...encodeApiHistory(history, header)]
+  if (kind === 'lease') return [...encodeLeaseHistory(history, header)]
   return [...(kind === 'store' ? encodeHistory(history, header) : encodeRegisterHistory(history, header))]
 }
 

@@ -3,11 +3,15 @@
 
 import {
   type ApiHistory,
+  checkLeases,
   checkStore,
   encodeApiHistory,
   encodeHistory,
+  encodeLeaseHistory,
   type History,
+  type LeaseHistory,
   shrinkHistory,
+  shrinkLeases,
   storeQuestion,
   violationPage
 } from '../../lib/check/index.js'
@@ -19,6 +23,7 @@ export interface Seen {
   readonly history: History | undefined
   /** Of a whole cluster's API, and whether it ended with a time in which nothing failed. */
   readonly api: ApiHistory | undefined
+  readonly leases: LeaseHistory | undefined
   readonly isQuiet: boolean
   /** The store forgets by itself, and not only when it is asked. */
   readonly compactsByItself: boolean
@@ -31,6 +36,7 @@ export function historyFiles({
   unknown,
   history,
   api,
+  leases,
   isQuiet,
   compactsByItself
 }: Seen): [ending: string, text: string][] {
@@ -38,6 +44,14 @@ export function historyFiles({
     return [
       ['.jsonl', [...encodeApiHistory(api, { about: title, quiet: isQuiet }), ''].join('\n')],
       ['.html', violationPage({ title, violations, unknown, history: api })]
+    ]
+  }
+  if (leases !== undefined) {
+    const broken = checkLeases(leases)[0]
+    const shown = broken === undefined ? leases : shrinkLeases(leases, broken)
+    return [
+      ['.jsonl', [...encodeLeaseHistory(leases, { about: title }), ''].join('\n')],
+      ['.html', violationPage({ title, violations, unknown, history: shown })]
     ]
   }
   if (history === undefined) return []

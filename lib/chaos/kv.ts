@@ -22,10 +22,23 @@ export const kv = storeWorkload({
       oldRange: sometimes(random, 0.4, 1),
       serializable: sometimes(random, 0.4, 1),
       revision: sometimes(random, 0.4, 1),
-      compact: sometimes(random, 0.5, 0.2)
+      compact: sometimes(random, 0.5, 0.2),
+      nested: 0,
+      sortedRange: sometimes(random, 0.4, 1),
+      alarm: sometimes(random, 0.2, 0.1)
     },
     watcherMix: { narrow: 0.5, slow: 0.5, roaming: 1, fromStart: 0.5 },
     perSecond: 200
   }),
-  wanted: ['election', 'follower snapshot', 'torn tail', 'indefinite write', 'doubt resolved', 'watch resumed', 'rejoin', 'compaction']
+  wanted: [
+    'election',
+    'follower snapshot',
+    'torn tail',
+    'indefinite write',
+    'doubt resolved',
+    'sorted range',
+    'watch resumed',
+    'rejoin',
+    'compaction'
+  ]
 })

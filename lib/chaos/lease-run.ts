@@ -1,6 +1,6 @@
 // Lease run: the part of a run of the store that is about leases: who asks for them, and what came of it.
 
-import { checkLeases, type LeaderFact, type LeaseOperation, leaseEndsWithinUs, type Violation } from '../check/index.js'
+import { type LeaderFact, type LeaseHistory, type LeaseOperation, leaseEndsWithinUs } from '../check/index.js'
 import { type Pending, rootMachine, type Strike, type World } from '../sim/index.js'
 import { forkSeed, type Random, seededRandom } from '../std/index.js'
 import { LeaseClient, type LeaseDemand, LeaseLog } from './lease-client.js'
@@ -52,16 +52,16 @@ export class LeaseRun {
   }
 
   /** `steadyUs`: everything had recovered by then. */
-  violations(steadyUs: number | undefined, leaders: readonly LeaderFact[], strikes: readonly Strike[]): Violation[] {
+  history(steadyUs: number | undefined, leaders: readonly LeaderFact[], strikes: readonly Strike[]): LeaseHistory {
     const jumps = strikes.flatMap(({ atMs, faults }) =>
       faults.flatMap(fault => (fault.fault === 'jump' ? [{ atUs: atMs * 1000, byUs: fault.byMs * 1000 }] : []))
     )
     const led = leaders.at(-1)?.atUs ?? 0
-    return checkLeases({
+    return {
       operations: this.#log.operations,
       clocks: { rateMax, jumps },
       ...(steadyUs === undefined ? {} : { steadyUs: Math.max(steadyUs, led) })
-    })
+    }
   }
 
   get operations(): readonly LeaseOperation[] {

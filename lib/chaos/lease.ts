@@ -22,7 +22,10 @@ export const lease = storeWorkload({
       oldRange: 0,
       serializable: 0,
       revision: 0,
-      compact: 0
+      compact: 0,
+      nested: 0,
+      sortedRange: 0,
+      alarm: 0
     },
     watcherMix: { narrow: 0, slow: 0, roaming: 0, fromStart: 1 },
     perSecond: 1,
@@ -36,7 +39,8 @@ export const lease = storeWorkload({
       onlookers: between(random, 0, 2),
       meddle: pick(random, [0.1, 0.3]),
       checkpointEveryMs: pick(random, [300, 1000, 300_000])
-    }
+    },
+    logLimits: { snapshotEntriesMax: pick(random, [5, 20, 80]), tailEntriesMax: pick(random, [0, 0, 5, 20]) }
   }),
   wanted: [
     'election',

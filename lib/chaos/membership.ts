@@ -22,7 +22,10 @@ export const membership = storeWorkload({
       oldRange: 0,
       serializable: sometimes(random, 0.4, 1),
       revision: sometimes(random, 0.4, 1),
-      compact: sometimes(random, 0.3, 0.2)
+      compact: sometimes(random, 0.3, 0.2),
+      nested: 0,
+      sortedRange: 0,
+      alarm: 0
     },
     watcherMix: { narrow: 0.5, slow: 0.5, roaming: 1, fromStart: 0.5 },
     perSecond: pick(random, [100, 200]),

@@ -1,8 +1,8 @@
 // Store client: asks members of the store for this and that, one request at a time, and goes on to another member when one fails.
 
-import { type Flow, type Outcome, sleep } from '../actor/index.js'
+import { ask, type Flow, type Outcome, sleep } from '../actor/index.js'
 import { integerBelow, type Random } from '../std/index.js'
-import type { StoreCompare, StoreKeyValue, StoreOp, StoreTxn, StoreTxnAnswer } from '../storage/index.js'
+import type { StoreCompare, StoreKeyValue, StoreOp, StoreRange, StoreTxn, StoreTxnAnswer } from '../storage/index.js'
 import { pick } from './draw.js'
 import type { Member, Recorder } from './recorder.js'
 import type { StoreMix, StorePlan } from './store-plan.js'
@@ -11,6 +11,11 @@ export const keyPrefix = 'k/'
 export const keyEnd = 'k0' // The key after all that begin with the prefix.
 const pauseMs = 20 // After a failure.
 const sessionShare = 0.95 // Of requests that go to the member asked before.
+const keysMax = 6 // Of a nested transaction, less those drawn twice.
+const depthMax = 2
+const sortTargets = ['key', 'version', 'create', 'mod', 'value'] as const
+const sortOrders = ['none', 'ascend', 'descend'] as const
+const alarmMsMax = 3_000
 const agoMax = 60 // Revisions that an old range or a compaction looks back.
 
 /** Of clients that only read. */
@@ -24,13 +29,21 @@ export const readerMix: StoreMix = {
   oldRange: 0,
   serializable: 0,
   revision: 1,
-  compact: 0
+  compact: 0,
+  nested: 0,
+  sortedRange: 0,
+  alarm: 0
 }
 
 export interface Running {
   stopping: boolean
   /** Of all clients together. */
   operationsLeft: number
+}
+
+export interface StoreRunning extends Running {
+  /** Raised by clients so far, or perhaps. */
+  alarms: number
 }
 
 /** Of the run's plan, and this client's own. */
@@ -47,7 +60,7 @@ export class StoreClient {
   readonly #plan: ClientPlan
   readonly #random: Random
   readonly #recorder: Recorder
-  readonly #running: Running
+  readonly #running: StoreRunning
   readonly #kinds: readonly (readonly [keyof StoreMix, number])[]
   readonly #weightSum: number
   readonly #known = new Map<string, StoreKeyValue>() // As last read: what a compare-and-swap compares with.
@@ -55,7 +68,7 @@ export class StoreClient {
   #revision = 1
   #count = 0
 
-  constructor(name: string, plan: ClientPlan, random: Random, recorder: Recorder, running: Running) {
+  constructor(name: string, plan: ClientPlan, random: Random, recorder: Recorder, running: StoreRunning) {
     this.name = name
     this.#plan = plan
     this.#random = random
@@ -101,23 +114,40 @@ export class StoreClient {
       case 'range':
         return yield* this.#range({})
       case 'oldRange':
-        return yield* this.#range({ revision: Math.max(1, this.#revision - integerBelow(this.#random, agoMax)) })
+        return yield* this.#range({ revision: this.#ago() })
       case 'serializable':
         return yield* this.#range({ serializable: true })
       case 'revision':
         return yield* this.#recorder.revision(this.name, this.#member, this.#plan.timeoutMs)
       case 'compact': {
-        const revision = Math.max(1, this.#revision - integerBelow(this.#random, agoMax))
+        const revision = this.#ago()
         const outcome = yield* this.#recorder.compact(this.name, this.#member, this.#plan.timeoutMs, revision)
         return outcome
       }
       case 'compareAndSwap':
         return yield* this.#compareAndSwap()
+      case 'alarm':
+        return yield* this.#alarm()
       case 'multi':
         return yield* this.#multi()
+      case 'nested':
+        return yield* this.#nested()
+      case 'sortedRange':
+        return yield* this.#sortedRange()
       default:
         return yield* this.#txn({ compares: [], success: this.#ops(kind), failure: [] })
     }
+  }
+
+  /** Alarms are part of what members agree on: who forgets one does what the others refuse. */
+  *#alarm(): Flow<Outcome<{ readonly revision: number }>> {
+    const { timeoutMs, members } = this.#plan
+    const alarm = pick(this.#random, ['noSpace', 'noSpace', 'corrupt'] as const)
+    this.#running.alarms++
+    const raised = yield* ask(this.#member, timeoutMs, 'alarms', { action: 'activate', member: pick(this.#random, members), alarm })
+    if (!raised.ok && raised.error.definite) return raised
+    yield* sleep('real', this.#random() * alarmMsMax)
+    return yield* ask(this.#anyMember(), timeoutMs, 'alarms', { action: 'deactivate' })
   }
 
   *#txn(txn: StoreTxn): Flow<Outcome<StoreTxnAnswer>> {
@@ -139,8 +169,8 @@ export class StoreClient {
 
   /** Keys of a transaction are distinct: etcd refuses to change one twice. */
   *#multi(): Flow<Outcome<{ readonly revision: number }>> {
-    const keys = [...new Set(Array.from({ length: 1 + integerBelow(this.#random, 4) }, () => this.#key()))]
-    const compares = Array.from({ length: integerBelow(this.#random, 3) }, () => this.#compare(pick(this.#random, keys)))
+    const keys = this.#keys(4)
+    const compares = this.#compares(keys)
     const branch = (): StoreOp[] => keys.flatMap(key => this.#change(key))
     const txn = { compares, success: branch(), failure: branch() }
     const outcome = yield* this.#txn(txn)
@@ -152,6 +182,35 @@ export class StoreClient {
       if (result.type === 'range' && op?.type === 'range') this.#learn(op.key, result.kvs)
     })
     return outcome
+  }
+
+  *#nested(): Flow<Outcome<{ readonly revision: number }>> {
+    const keys = this.#keys(keysMax)
+    return yield* this.#txn(this.#nest(keys, keys, 1 + integerBelow(this.#random, depthMax)))
+  }
+
+  /**
+   * Its own part of the keys, then a transaction on the rest, in both branches: etcd refuses to change a key twice, however deep. Who
+   * compares in it may look at what those around it have just changed, and must not see it; what reads afterwards sees all.
+   */
+  #nest(keys: readonly string[], compared: readonly string[], depth: number): StoreTxn {
+    const branch = (): StoreOp[] => {
+      const own = depth === 0 ? keys.length : integerBelow(this.#random, keys.length + 1)
+      const ops = keys.slice(0, own).flatMap(key => this.#change(key))
+      if (depth > 0 && own < keys.length) ops.push({ type: 'txn', ...this.#nest(keys.slice(own), compared, depth - 1) })
+      if (this.#random() < 0.3) ops.push({ type: 'range', key: keyPrefix, end: keyEnd, ...this.#order() })
+      return ops
+    }
+    return { compares: this.#compares(compared), success: branch(), failure: branch() }
+  }
+
+  #compares(keys: readonly string[]): StoreCompare[] {
+    return Array.from({ length: integerBelow(this.#random, 3) }, () => this.#compare(pick(this.#random, keys)))
+  }
+
+  /** Distinct ones, one at least. */
+  #keys(most: number): string[] {
+    return [...new Set(Array.from({ length: 1 + integerBelow(this.#random, most) }, () => this.#key()))]
   }
 
   /** Most hold if nobody else was there since this client looked. */
@@ -184,6 +243,31 @@ export class StoreClient {
     const outcome = yield* this.#recorder.range(this.name, this.#member, this.#plan.timeoutMs, { ...part, ...shape, ...how })
     if (outcome.ok && chance < 0.5 && form >= 0.2 && how.revision === undefined) this.#learn(key, outcome.value.kvs)
     return outcome
+  }
+
+  *#sortedRange(): Flow<Outcome<{ readonly revision: number }>> {
+    const key = this.#random() < 0.7 ? keyPrefix : this.#key()
+    const how = this.#random()
+    const shape = how < 0.1 ? { keysOnly: true } : how < 0.2 ? { serializable: true } : how < 0.3 ? { revision: this.#ago() } : {}
+    return yield* this.#recorder.range(this.name, this.#member, this.#plan.timeoutMs, { key, end: keyEnd, ...this.#order(), ...shape })
+  }
+
+  /** Not always all of it: without an order a limit comes before what is sorted, and with bounds after. */
+  #order(): Omit<StoreRange, 'key'> {
+    const given = (share: number): boolean => this.#random() < share
+    return {
+      ...(given(0.8) ? { sortTarget: pick(this.#random, sortTargets) } : {}),
+      ...(given(0.7) ? { sortOrder: pick(this.#random, sortOrders) } : {}),
+      ...(given(0.5) ? { limit: 1 + integerBelow(this.#random, 4) } : {}),
+      ...(given(0.3) ? { minModRevision: this.#ago() } : {}),
+      ...(given(0.2) ? { maxModRevision: this.#ago() } : {}),
+      ...(given(0.2) ? { minCreateRevision: this.#ago() } : {}),
+      ...(given(0.2) ? { maxCreateRevision: this.#ago() } : {})
+    }
+  }
+
+  #ago(): number {
+    return Math.max(1, this.#revision - integerBelow(this.#random, agoMax))
   }
 
   #learn(key: string, kvs: readonly StoreKeyValue[]): void {

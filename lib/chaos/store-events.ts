@@ -1,6 +1,6 @@
 // Store events: what a run of the store exercised, counted in what clients saw and in what members said of themselves.
 
-import type { Operation } from '../check/index.js'
+import { type Operation, performed } from '../check/index.js'
 import type { StorePlan } from './store-plan.js'
 import type { StoreWatcher } from './store-watcher.js'
 
@@ -13,6 +13,9 @@ export const storeEvents = [
   'compare held',
   'compare failed',
   'several keys written', // By one transaction.
+  'nested transaction', // That happened.
+  'sorted range',
+  'alarm raised', // By a client.
   'watch resumed',
   'watch compacted',
   'watch failed', // Ended, but not by who watched.
@@ -61,6 +64,8 @@ export function countEvents(
     'indefinite write': count(({ kind, outcome }) => kind === 'txn' && (outcome === undefined || (!outcome.ok && !outcome.error.definite))),
     'compare held': compared(true),
     'compare failed': compared(false),
+    'nested transaction': count(operation => operation.kind === 'txn' && hasNested(operation)),
+    'sorted range': count(operation => operation.kind === 'range' && isSorted(operation)),
     'several keys written': count(operation => operation.kind === 'txn' && writesOf(operation) > 1),
     compaction: count(({ kind, outcome }) => kind === 'compact' && outcome?.ok === true),
     'watch resumed': sum(({ resumed }) => resumed),
@@ -74,5 +79,11 @@ export function countEvents(
 
 function writesOf({ txn, outcome }: Extract<Operation, { kind: 'txn' }>): number {
   if (outcome?.ok !== true) return 0
-  return (outcome.value.succeeded ? txn.success : txn.failure).filter(({ type }) => type !== 'range').length
+  return [...performed(txn, outcome.value)].filter(([{ type }]) => type !== 'range').length
 }
+
+const hasNested = ({ outcome }: Extract<Operation, { kind: 'txn' }>): boolean =>
+  outcome?.ok === true && outcome.value.results.some(({ type }) => type === 'txn')
+
+const isSorted = ({ query, outcome }: Extract<Operation, { kind: 'range' }>): boolean =>
+  outcome?.ok === true && query.sortTarget !== undefined

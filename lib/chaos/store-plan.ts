@@ -17,12 +17,18 @@ export interface StoreMix {
   readonly txn: number
   /** Compares and changes several keys, in both branches. */
   readonly multi: number
+  /** A transaction in a transaction, sometimes in one more. */
+  readonly nested: number
   readonly delete: number
   readonly range: number
   readonly oldRange: number
+  /** Ordered by something else than the key, of bounded revisions, limited: all of that now and then. */
+  readonly sortedRange: number
   readonly serializable: number
   readonly revision: number
   readonly compact: number
+  /** Raises an alarm, and lowers all after a while: meanwhile nothing grows, or nothing changes. */
+  readonly alarm: number
 }
 
 /** Shares of watchers, each drawn for itself. */
@@ -51,6 +57,8 @@ export interface StoreDemand {
   readonly movesEveryMs?: number
   /** Linearizable reads rest on leases, and so on clocks: none of them is broken then. */
   readonly leaseReads?: boolean
+  /** Entries between two snapshots, and those kept behind one, of who writes too little for the limits of the others. */
+  readonly logLimits?: { readonly snapshotEntriesMax: number; readonly tailEntriesMax: number }
 }
 
 export interface StorePlan extends StoreDemand {
@@ -143,7 +151,7 @@ export function storePlan(seed: number, salt: number, demand: (random: Random) =
     remoteClients: random() < 0.5,
     args: {
       clusterId,
-      ...drawArgs(random),
+      ...within(drawArgs(random), asked.logLimits),
       ...(asked.leaseReads === true ? { leaseReads: true } : {}),
       ...(asked.leases === undefined ? {} : { leaseCheckpointEveryMs: asked.leases.checkpointEveryMs })
     },
@@ -156,7 +164,7 @@ export function storePlan(seed: number, salt: number, demand: (random: Random) =
 }
 
 /** Limits far below those of use, so that what they lead to happens within seconds. */
-function drawArgs(random: Random): Record<string, unknown> {
+function drawArgs(random: Random) {
   return {
     snapshots: { entriesMax: pick(random, [10, 40, 150, 1000]), bytesMax: pick(random, [4096, 65536, 1 << 20]) },
     segmentBytesMax: pick(random, [1024, 8192, 65536, 1 << 20]),
@@ -171,4 +179,10 @@ function drawArgs(random: Random): Record<string, unknown> {
     ...(random() < 0.3 ? { compactEveryMs: pick(random, [500, 2000]) } : {}),
     roomBytes: pick(random, [8 << 10, 64 << 10, 2 << 20]) // The smaller it is, the sooner a full disk is felt.
   }
+}
+
+function within(args: ReturnType<typeof drawArgs>, limits: StoreDemand['logLimits']): ReturnType<typeof drawArgs> {
+  if (limits === undefined) return args
+  const { snapshotEntriesMax: entriesMax, tailEntriesMax } = limits
+  return { ...args, snapshots: { ...args.snapshots, entriesMax }, raft: { ...args.raft, tailEntriesMax } }
 }

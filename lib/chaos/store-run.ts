@@ -4,6 +4,7 @@
 import { machineOf, type Ref } from '../actor/index.js'
 import {
   checkCluster,
+  checkLeases,
   checkStore,
   type Guarantee,
   guarantees,
@@ -19,7 +20,7 @@ import { LeaseRun } from './lease-run.js'
 import { MemberMover } from './member-mover.js'
 import { type Member, Recorder } from './recorder.js'
 import { isFailing, kindsOf, type Run, type RunListener, type RunResult, type StoreCast } from './run.js'
-import { keyEnd, keyPrefix, type Running, readerMix, StoreClient } from './store-client.js'
+import { keyEnd, keyPrefix, readerMix, StoreClient, type StoreRunning } from './store-client.js'
 import { countEvents, type StoreEventName } from './store-events.js'
 import { StoreLogs } from './store-logs.js'
 import type { StorePlan } from './store-plan.js'
@@ -46,7 +47,7 @@ export class StoreRun {
   readonly #recorder: Recorder
   readonly #watcherRandom: Random
   readonly #clientRandom: Random
-  readonly #running: Running
+  readonly #running: StoreRunning
   readonly #clients: Pending<void>[] = []
   readonly #watchers: StoreWatcher[] = []
   readonly #leaders: LeaderFact[] = []
@@ -63,7 +64,7 @@ export class StoreRun {
     const random = seededRandom(plan.seed ^ ~plan.salt)
     this.#watcherRandom = seededRandom(forkSeed(random))
     this.#clientRandom = seededRandom(forkSeed(random))
-    this.#running = { stopping: false, operationsLeft: plan.operationsMax }
+    this.#running = { stopping: false, operationsLeft: plan.operationsMax, alarms: 0 }
     this.#world = new World({
       seed: forkSeed(random),
       disk: { syncUs: plan.syncUs },
@@ -82,7 +83,7 @@ export class StoreRun {
       actors: address => this.#all.includes(address),
       everyMs: plan.troubleEveryMs,
       lastsMsMax: plan.troubleLastsMsMax,
-      aim: () => this.#leaderMachine,
+      aim: () => this.#leaders.slice(-1).map(({ member }) => machineOf(member))[0],
       aimShare: plan.leaderShare,
       kindsMin: plan.troublesMin,
       corruptible: plan.corruptible,
@@ -115,12 +116,13 @@ export class StoreRun {
     world.run(world.nowMs + quietMs)
     if (recovered) this.#checkRemoved()
     this.#violations.push(...checkCluster({ leaders: this.#leaders, states, logs: this.#logs.facts }))
-    const { inflicted } = this.#nemesis.log
-    this.#violations.push(...(this.#leases?.violations(steadyUs, this.#leaders, inflicted) ?? []))
+    const leases = this.#leases?.history(steadyUs, this.#leaders, this.#nemesis.log.inflicted)
+    if (leases !== undefined) this.#violations.push(...checkLeases(leases))
     const result = this.#result(recovered, recoveredMs)
     return {
       result: isFailing(result) ? { ...result, strikes: this.#nemesis.log.inflicted } : result,
       history: this.#recorder,
+      ...(leases === undefined ? {} : { leases }),
       compactsByItself: this.#compactedMax() === Number.POSITIVE_INFINITY
     }
   }
@@ -136,6 +138,7 @@ export class StoreRun {
     const events = countEvents(this.#plan, operations, this.#watchers)
     for (const [event, count] of this.#counts) events[event] = count
     Object.assign(events, this.#leases?.events(this.#leaders))
+    events['alarm raised'] = this.#running.alarms
     events['doubt resolved'] = verdict.doubtsResolved
     events.election = Math.max(0, this.#leaders.length - 1)
     return {
@@ -273,11 +276,6 @@ export class StoreRun {
     }
   }
 
-  get #leaderMachine(): string | undefined {
-    const member = this.#leaders.at(-1)?.member
-    return member === undefined ? undefined : machineOf(member)
-  }
-
   #count(event: StoreEventName, by = 1): void {
     this.#counts.set(event, (this.#counts.get(event) ?? 0) + by)
   }
@@ -372,6 +370,8 @@ export class StoreRun {
         this.#world.runUntil(() => pending.done, this.#world.nowMs + probeTimeoutMs + 100)
         if (pending.value?.ok === true) break
         last = pending.value === undefined ? 'no answer' : pending.value.error.detail
+        // What a client raised and did not get to lower is no fault of the store.
+        if (this.#running.alarms > 0) this.#world.client.call(member as Member, probeTimeoutMs, 'alarms', { action: 'deactivate' })
         this.#world.run(this.#world.nowMs + 50)
       }
     }

@@ -5,7 +5,7 @@ import { storeWorkload } from './store-workload.js'
 
 export const txn = storeWorkload({
   name: 'txn',
-  what: 'transactions of several keys and compare-and-swap on a store, many clients on few keys',
+  what: 'transactions of several keys, nested ones too, and compare-and-swap on a store, many clients on few keys',
   demand: random => ({
     clients: between(random, 4, 12),
     readers: between(random, 0, 2),
@@ -22,7 +22,10 @@ export const txn = storeWorkload({
       oldRange: sometimes(random, 0.3, 1),
       serializable: sometimes(random, 0.3, 1),
       revision: sometimes(random, 0.3, 1),
-      compact: sometimes(random, 0.3, 0.2)
+      compact: sometimes(random, 0.3, 0.2),
+      nested: sometimes(random, 0.6, 2),
+      sortedRange: sometimes(random, 0.3, 1),
+      alarm: 0
     },
     watcherMix: { narrow: 0.5, slow: 0.2, roaming: 1, fromStart: 0.5 },
     perSecond: pick(random, [100, 200])
@@ -36,6 +39,8 @@ export const txn = storeWorkload({
     'compare held',
     'compare failed',
     'several keys written',
+    'nested transaction',
+    'sorted range',
     'rejoin'
   ]
 })

@@ -22,7 +22,10 @@ export const watch = storeWorkload({
       oldRange: 0,
       serializable: 0,
       revision: sometimes(random, 0.5, 1),
-      compact: sometimes(random, 0.7, 0.5)
+      compact: sometimes(random, 0.7, 0.5),
+      nested: 0,
+      sortedRange: 0,
+      alarm: 0
     },
     watcherMix: {
       narrow: pick(random, [0.2, 0.5, 0.8]),

@@ -27,6 +27,7 @@ export {
   type History,
   hasWritten,
   type Operation,
+  performed,
   type RangeOperation,
   revisionOf,
   type TxnOperation,
@@ -43,6 +44,7 @@ export {
   type LeaseOperation,
   leaseEndsWithinUs
 } from './lease.js'
+export { encodeLeaseHistory } from './lease-jsonl.js'
 export { checkOperations, type OperationsVerdict, searchStepsMax } from './linearizability.js'
 export { Model } from './model.js'
 export { type ViolationPage, violationPage } from './page.js'
@@ -50,7 +52,7 @@ export type { RegisterHistory, RegisterOperation, RegisterValue } from './regist
 export { searchRegister } from './register-search.js'
 export { checkRegisters, type RegistersVerdict } from './registers.js'
 export { type SampleShape, sampleHistory } from './sample.js'
-export { shrinkHistory, shrinkRegisters } from './shrink.js'
+export { shrinkHistory, shrinkLeases, shrinkRegisters } from './shrink.js'
 export { checkStore, type StoreQuestion, type StoreVerdict } from './store.js'
 export type { AnyHistory } from './timeline.js'
 export { checkHistory, type HistoryVerdict, storeQuestion } from './verdict.js'

@@ -1,13 +1,15 @@
 // JSON lines, read: a history from its lines, one at a time. A line that is not as jsonl.ts says is refused with its number, and
 // nothing is read after it.
 
-import type { Failure, Outcome } from '../actor/index.js'
 import type { ApiHistory } from './api-history.js'
 import { ApiHistoryDecoder } from './api-jsonl-decoder.js'
 import type { History, Operation, WatchedBatch, WatchRecord } from './history.js'
 import { BadField, Fields } from './json-fields.js'
+import { failureOf, outcomeOf, timesOf } from './json-outcome.js'
 import { type HistoryHeader, historyFormat, historyVersion } from './jsonl.js'
 import { batchOf, compactAnswerOf, rangeAnswerOf, rangeOf, txnAnswerOf, txnOf, watchOf } from './jsonl-store.js'
+import type { LeaseHistory } from './lease.js'
+import { LeaseHistoryDecoder } from './lease-jsonl.js'
 import type { RegisterHistory, RegisterOperation, RegisterValue } from './register.js'
 
 export const historyLinesMax = 20_000_000
@@ -17,6 +19,7 @@ export type Decoded = { readonly header: HistoryHeader } & (
   | { readonly kind: 'store'; readonly history: History }
   | { readonly kind: 'register'; readonly history: RegisterHistory }
   | { readonly kind: 'api'; readonly history: ApiHistory }
+  | { readonly kind: 'lease'; readonly history: LeaseHistory }
 )
 
 interface OpenWatch extends WatchRecord {
@@ -28,8 +31,9 @@ export class HistoryDecoder {
   readonly #registers: RegisterOperation[] = []
   readonly #watches = new Map<number, OpenWatch>()
   readonly #words = new Map<string, string>() // One copy of each name, however many lines have it.
-  #kind: 'store' | 'register' | 'api' | undefined
+  #kind: Decoded['kind'] | undefined
   #api: ApiHistoryDecoder | undefined
+  #leases: LeaseHistoryDecoder | undefined
   #header: HistoryHeader = {}
   #partial = false
   #initial: RegisterValue = null
@@ -45,6 +49,7 @@ export class HistoryDecoder {
       const line = new Fields(parsed(text))
       if (this.#kind === undefined) this.#readHeader(line)
       else if (this.#api !== undefined) this.#api.take(line)
+      else if (this.#leases !== undefined) this.#leases.take(line)
       else if (this.#kind === 'register') this.#registers.push(this.#register(line))
       else this.#storeLine(line)
       return undefined
@@ -59,6 +64,7 @@ export class HistoryDecoder {
     const header = this.#header
     if (this.#kind === undefined) return `there is no header: line 1 is to be {"format":"${historyFormat}","version":${historyVersion},...}`
     if (this.#api !== undefined) return { kind: 'api', header, history: this.#api.finish() }
+    if (this.#leases !== undefined) return { kind: 'lease', header, history: this.#leases.finish() }
     if (this.#kind === 'register')
       return { kind: 'register', header, history: { kind: 'register', initial: this.#initial, operations: this.#registers } }
     const history = { operations: this.#operations, watches: [...this.#watches.values()], ...(this.#partial ? { partial: true } : {}) }
@@ -68,7 +74,7 @@ export class HistoryDecoder {
   #readHeader(line: Fields): void {
     if (line.raw('format') !== historyFormat) line.refuse('format', `"${historyFormat}": the first line is the header`)
     if (line.number('version') !== historyVersion) line.refuse('version', `${historyVersion}`)
-    const kind = line.oneOf('kind', ['store', 'register', 'api'])
+    const kind = line.oneOf('kind', ['store', 'register', 'api', 'lease'])
     const about = line.optionalString('about')
     const quiet = line.optionalBoolean('quiet')
     const compactsByItself = line.optionalBoolean('compactsByItself')
@@ -81,6 +87,7 @@ export class HistoryDecoder {
     this.#partial = line.optionalBoolean('partial') ?? false
     if (kind === 'register') this.#initial = registerValueOf(line, 'initial', null)
     if (kind === 'api') this.#api = new ApiHistoryDecoder(line)
+    if (kind === 'lease') this.#leases = new LeaseHistoryDecoder(line)
     this.#kind = kind
   }
 
@@ -181,32 +188,11 @@ function parsed(text: string): unknown {
   }
 }
 
-function timesOf(line: Fields): { invokedUs: number; returnedUs: number } {
-  const invokedUs = line.number('from')
-  const returnedUs = line.raw('until') == null ? Number.POSITIVE_INFINITY : line.number('until')
-  if (returnedUs < invokedUs) line.refuse('until', `a time that is not before ${invokedUs}, or null`)
-  return { invokedUs, returnedUs }
-}
-
 function expectOf(line: Fields): NonNullable<HistoryHeader['expect']> {
   const verdict = line.oneOf('verdict', ['passed', 'violated', 'unknown'])
   const guarantee = line.optionalString('guarantee')
   return { verdict, ...(guarantee === undefined ? {} : { guarantee }) }
 }
-
-function outcomeOf<V>(line: Fields, read: (answer: Fields) => V): Outcome<V> | undefined {
-  if (line.has('answer')) {
-    if (line.raw('until') == null) line.refuse('until', 'a time, of what was answered')
-    return { ok: true, value: read(line.fields('answer')) }
-  }
-  return line.has('failure') ? { ok: false, error: failureOf(line.fields('failure')) } : undefined
-}
-
-const failureOf = (of: Fields): Failure => ({
-  code: of.string('code'),
-  definite: of.boolean('definite'),
-  detail: of.optionalString('detail') ?? ''
-})
 
 /** Numbers and truth values are names of values too. */
 function registerValueOf(line: Fields, name: string, absent: RegisterValue | undefined): RegisterValue {

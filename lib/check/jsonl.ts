@@ -59,9 +59,9 @@ function operationLine(operation: Operation): object {
   }
 }
 
-const untilOf = (us: number): number | null => (us === Number.POSITIVE_INFINITY ? null : us)
+export const untilOf = (us: number): number | null => (us === Number.POSITIVE_INFINITY ? null : us)
 
-function outcomeData<V>(outcome: Outcome<V> | undefined, answer: (value: V) => unknown): object {
+export function outcomeData<V>(outcome: Outcome<V> | undefined, answer: (value: V) => unknown): object {
   if (outcome === undefined) return {}
   return outcome.ok ? { answer: answer(outcome.value) } : { failure: outcome.error }
 }

@@ -49,11 +49,12 @@ export function checkOperations(
   operations: readonly Operation[],
   observed: Observations = new Map(),
   sights: readonly Sight[] = [],
-  stepsMax = searchStepsMax
+  stepsMax = searchStepsMax,
+  hints: readonly StoreKeyValue[] = []
 ): OperationsVerdict {
   const floors = new Floors([...sightsOf(operations), ...sights])
   const violations = checkOrder(operations, floors).slice(0, violationsMax)
-  const replay = new Replay(operations, observed, floors, stepsMax)
+  const replay = new Replay(operations, observed, floors, stepsMax, hints)
   violations.push(...replay.wrong)
   if (violations.length === 0) violations.push(...replay.run())
   const { model, unknown, revisionLast, doubtsResolved } = replay
@@ -85,7 +86,7 @@ class Replay {
   #stepsLeft: number
   #deepest: { revision: number; violation: Violation } | undefined
 
-  constructor(operations: readonly Operation[], observed: Observations, floors: Floors, stepsMax: number) {
+  constructor(operations: readonly Operation[], observed: Observations, floors: Floors, stepsMax: number, hints: readonly StoreKeyValue[]) {
     this.#observed = observed
     this.#stepsLeft = stepsMax
     let last = 1
@@ -95,14 +96,18 @@ class Replay {
       if (operation.outcome?.ok === true && operation.kind !== 'compact') last = Math.max(last, operation.outcome.value.revision)
     }
     this.revisionLast = last
-    const told = [...this.#glimpsed.values()].flat()
+    const told = [...this.#glimpsed.values(), ...hints].flat()
+    const hinted = new Map(hints.map(kv => [kv.modRevision, [kv]]))
     for (const events of observed.values()) for (const { kv } of events) told.push(kv)
     const claims = [...this.#claims.values()]
     const doubts = new Doubts({ lost: this.#lost, floors, told, claims, reads: [...this.#reads.values()].flat() })
     const unclaimed: number[] = []
     if (claims.length < last - 1)
       for (let revision = 2; revision <= last; revision++) if (!this.#claims.has(revision)) unclaimed.push(revision)
-    const evidenceOf = (revision: number): Evidence => ({ seen: observed.get(revision), glimpsed: this.#glimpsed.get(revision) })
+    const evidenceOf = (revision: number): Evidence => ({
+      seen: observed.get(revision),
+      glimpsed: this.#glimpsed.get(revision) ?? hinted.get(revision)
+    })
     this.#choices = new Choices(doubts, this.model, evidenceOf, unclaimed)
   }
 

@@ -4,7 +4,17 @@
 
 import { timeOf } from './excerpt.js'
 import { pageStyle } from './page-style.js'
-import { type AnyHistory, type AnyViolation, type Bar, isApi, isRegister, type Lane, type Timeline, timelineOf } from './timeline.js'
+import {
+  type AnyHistory,
+  type AnyViolation,
+  type Bar,
+  isApi,
+  isLease,
+  isRegister,
+  type Lane,
+  type Timeline,
+  timelineOf
+} from './timeline.js'
 
 export interface ViolationPage {
   readonly title: string
@@ -20,7 +30,7 @@ const axisLabelsMax = 40
 
 export function violationPage({ title, violations, history, unknown }: ViolationPage): string {
   const timeline = timelineOf(history, violations)
-  const what = isApi(history) ? 'the API’s clients' : isRegister(history) ? 'registers' : 'a store'
+  const what = isApi(history) ? 'the API’s clients' : isLease(history) ? 'leases' : isRegister(history) ? 'registers' : 'a store'
   return `<!doctype html>
 <html lang="en">
 <head>

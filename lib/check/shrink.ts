@@ -6,8 +6,9 @@
 
 import { describeOperation, describeWatch } from './excerpt.js'
 import { checkFacts } from './facts.js'
-import type { Violation } from './guarantee.js'
+import { guarantees, type Violation } from './guarantee.js'
 import type { History, Operation, WatchRecord } from './history.js'
+import { checkLeases, describeLeaseOperation, type LeaseHistory, type LeaseOperation } from './lease.js'
 import type { RegisterHistory, RegisterOperation } from './register.js'
 import { byKey, checkRegisters } from './registers.js'
 import { checkStore, type StoreQuestion } from './store.js'
@@ -152,6 +153,21 @@ export function smallest<V>(all: readonly V[], holds: (some: readonly V[]) => bo
     size = Math.max(1, Math.ceil(size / 2))
   }
   return kept
+}
+
+/** Of leases: the one that is broken, without what only asked for an explanation. What may have ended or renewed it stays. */
+export function shrinkLeases(history: LeaseHistory, { guarantee, excerpt }: Broken): LeaseHistory {
+  const budget = new Budget()
+  const named = history.operations.find(operation => excerpt.includes(describeLeaseOperation(operation)))
+  if (named === undefined) return history
+  const own = history.operations.filter(({ id }) => id === named.id)
+  const breaks = (operations: readonly LeaseOperation[]): boolean =>
+    budget.take(operations.length) && breaksPromise(checkLeases({ ...history, operations }), guarantee)
+  const isEnd = guarantee === guarantees.leaseEnds
+  const canGo = ({ kind, outcome }: LeaseOperation): boolean =>
+    kind === 'look' || kind === 'read' || (kind === 'keepAlive' && outcome?.ok === true && !isEnd)
+  const kept = smallest(own.filter(canGo), some => breaks(own.filter(one => !canGo(one) || some.includes(one))))
+  return { ...history, operations: own.filter(one => !canGo(one) || kept.includes(one)) }
 }
 
 /** Of registers: the one key that is broken, then whatever can go. */

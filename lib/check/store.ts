@@ -4,7 +4,7 @@ import { timeOf } from './excerpt.js'
 import { checkFacts } from './facts.js'
 import { guarantees, type Violation, violation } from './guarantee.js'
 import type { History, WatchRecord } from './history.js'
-import { checkOperations } from './linearizability.js'
+import { checkOperations, searchStepsMax } from './linearizability.js'
 import { checkCompacted, checkSerializable } from './order.js'
 import { checkWatches, observe } from './watch.js'
 import { checkStream } from './watch-stream.js'
@@ -33,7 +33,7 @@ export function checkStore({ history, isWhole, compactedMax, isQuiet }: StoreQue
   const streams = new Map(watches.map(watch => [watch, checkStream(watch)]))
   const sound = watches.filter(watch => streams.get(watch) === undefined)
   const observed = observe(sound, isWhole)
-  const verdict = checkOperations(operations, observed.events, observed.sights)
+  const verdict = checkOperations(operations, observed.events, observed.sights, searchStepsMax, observed.hints)
   const { model, revisionLast, unknown, doubtsResolved } = verdict
   const broken = [...streams.values()].filter(found => found !== undefined)
   const violations = [...broken, ...observed.violations, ...checkSerializable(operations), ...verdict.violations]

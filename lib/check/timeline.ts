@@ -7,9 +7,10 @@ import type { ApiHistory } from './api-history.js'
 import { apiItems } from './api-timeline.js'
 import { asked, describeEvents, describeOperation, describeRegister, describeWatch, timeOf } from './excerpt.js'
 import type { History, Operation, WatchRecord } from './history.js'
+import { describeLeaseOperation, type LeaseHistory, type LeaseOperation } from './lease.js'
 import type { RegisterHistory, RegisterOperation } from './register.js'
 
-export type AnyHistory = History | RegisterHistory | ApiHistory
+export type AnyHistory = History | RegisterHistory | ApiHistory | LeaseHistory
 /** Of whatever was promised. */
 export interface AnyViolation {
   readonly guarantee: string
@@ -60,6 +61,7 @@ export interface Item {
 
 export const isRegister = (history: AnyHistory): history is RegisterHistory => 'kind' in history
 export const isApi = (history: AnyHistory): history is ApiHistory => 'sessions' in history
+export const isLease = (history: AnyHistory): history is LeaseHistory => 'clocks' in history
 
 export function timelineOf(history: AnyHistory, violations: readonly AnyViolation[], max = barsMax): Timeline {
   const named = violations.map(({ excerpt }) => excerpt).join('\n')
@@ -92,6 +94,7 @@ export function timelineOf(history: AnyHistory, violations: readonly AnyViolatio
 function itemsOf(history: AnyHistory, named: string): Item[] {
   if (isApi(history)) return [...apiItems(history, named)]
   if (isRegister(history)) return history.operations.map(operation => registerItem(operation, named))
+  if (isLease(history)) return history.operations.map(operation => leaseItem(operation, named))
   const { operations, watches } = history
   return [...operations.map(operation => operationItem(operation, named)), ...watches.flatMap(watch => watchItems(watch, named))]
 }
@@ -135,6 +138,14 @@ function registerItem(operation: RegisterOperation, named: string): Item {
   const label = text.slice(text.indexOf('] ') + 2)
   const isMarked = isNamed(named, invokedUs, () => text)
   return { lane: `${key} ${client}`.trim(), label, text, came, isMarked, fromUs: invokedUs, untilUs: returnedUs }
+}
+
+function leaseItem(operation: LeaseOperation, named: string): Item {
+  const { client, id, kind, invokedUs, returnedUs, outcome } = operation
+  const text = describeLeaseOperation(operation)
+  const came = outcome?.ok === true ? 'ok' : outcome?.error.definite === true ? 'refused' : 'in doubt'
+  const isMarked = isNamed(named, invokedUs, () => text)
+  return { lane: `lease ${id} ${client}`, label: kind, text, came, isMarked, fromUs: invokedUs, untilUs: returnedUs }
 }
 
 function watchItems(watch: WatchRecord, named: string): Item[] {

@@ -6,6 +6,7 @@ import type { Violation } from './guarantee.js'
 import { type History, opsOf, type WatchRecord } from './history.js'
 import type { HistoryHeader, Verdict } from './jsonl.js'
 import type { Decoded } from './jsonl-decoder.js'
+import { checkLeases } from './lease.js'
 import { isIn } from './model.js'
 import { checkRegisters } from './registers.js'
 import { checkStore, type StoreQuestion } from './store.js'
@@ -20,6 +21,10 @@ export interface HistoryVerdict {
 export function checkHistory(decoded: Decoded): HistoryVerdict {
   if (decoded.kind === 'api') {
     const violations = checkApi(decoded.history, decoded.header.quiet === true)
+    return { verdict: violations.length > 0 ? 'violated' : 'passed', violations, unknown: undefined }
+  }
+  if (decoded.kind === 'lease') {
+    const violations = checkLeases(decoded.history)
     return { verdict: violations.length > 0 ? 'violated' : 'passed', violations, unknown: undefined }
   }
   const { violations, unknown } =

@@ -13,6 +13,8 @@ export interface Observed {
   /** Events of each revision that somebody saw who watched everything. */
   readonly events: ReadonlyMap<number, readonly StoreEvent[]>
   readonly sights: readonly Sight[]
+  /** Puts of which a watch told that did not see everything, or that it saw no more of than what was there before. */
+  readonly hints: readonly StoreKeyValue[]
   readonly violations: readonly Violation[]
 }
 
@@ -21,12 +23,17 @@ export function observe(watches: readonly WatchRecord[], isWhole: (watch: WatchR
   const events = new Map<number, readonly StoreEvent[]>()
   const tellers = new Map<number, WatchRecord>()
   const sights: Sight[] = []
+  const hints: StoreKeyValue[] = []
   const violations: Violation[] = []
   for (const watch of watches) {
     for (const { atUs, events: batch } of watch.batches) {
       const last = batch.at(-1)?.kv.modRevision
       if (last !== undefined) sights.push({ atUs, revision: last, by: () => describeWatch(watch) })
-      if (!isWhole(watch)) continue
+      for (const { prev } of batch) if (prev !== undefined) hints.push(prev)
+      if (!isWhole(watch)) {
+        for (const { type, kv } of batch) if (type === 'put') hints.push(kv)
+        continue
+      }
       for (const [revision, some] of byRevision(batch)) {
         const known = events.get(revision)
         if (known === undefined) {
@@ -44,7 +51,7 @@ export function observe(watches: readonly WatchRecord[], isWhole: (watch: WatchR
       }
     }
   }
-  return { events, sights, violations }
+  return { events, sights, hints, violations }
 }
 
 function byRevision(events: readonly StoreEvent[]): Map<number, StoreEvent[]> {

@@ -1,20 +1,22 @@
 // Maintenance: Status, Hash, HashKV, Alarm, MoveLeader, Defragment.
 
-import type { StoreAlarmType } from '../storage/index.js'
+import type { StoreAlarm, StoreAlarmType } from '../storage/index.js'
 import { addressOf } from './cluster.js'
 import { faults } from './errors.js'
+import type { Gateway } from './gateway.js'
 import { Fault, faultOf, type Unary } from './method.js'
 
 /** Of etcd's API that this is; what follows the plus says that it is not etcd. */
 const version = '3.5.0+kabuki'
 const alarmTypes = [undefined, 'noSpace', 'corrupt'] as const
+const alarmNames = { noSpace: 'NOSPACE', corrupt: 'CORRUPT' } as const
 const actions = ['get', 'activate', 'deactivate'] as const
 
 export const maintenance: Readonly<Record<string, Unary>> = {
   *Status(gateway, _request: object, call) {
     const answer = yield* gateway.ask(call, 'read', 'status')
     if (!answer.ok) return faultOf(answer.error)
-    const { leader, term, raftIndex, appliedIndex, revision, dbBytes, dbBytesInUse, isLearner, errors } = answer.value
+    const { leader, term, raftIndex, appliedIndex, revision, dbBytes, dbBytesInUse, isLearner, alarms, errors } = answer.value
     return {
       header: { ...gateway.header(revision), raftTerm: term },
       version,
@@ -23,7 +25,7 @@ export const maintenance: Readonly<Record<string, Unary>> = {
       raftIndex,
       raftTerm: term,
       raftAppliedIndex: appliedIndex,
-      errors,
+      errors: [...errors, ...alarms.map(alarm => alarmText(gateway, alarm))],
       dbSizeInUse: dbBytesInUse,
       isLearner
     }
@@ -69,3 +71,7 @@ export const maintenance: Readonly<Record<string, Unary>> = {
     return answer.ok ? { header: gateway.header(answer.value.revision) } : faultOf(answer.error)
   }
 }
+
+/** As etcd's: a message in protobuf's compact text, with a space behind it. */
+const alarmText = (gateway: Gateway, { member, alarm }: StoreAlarm): string =>
+  `memberID:${gateway.idOf(member)} alarm:${alarmNames[alarm]} `

@@ -1,18 +1,25 @@
-// Alarming: what a client asks of the alarms, which all members agree on (lib/mvcc).
+// Alarming: what a client asks of the alarms: those that all members agree on until they are lowered (lib/mvcc), and, as NOSPACE of a
+// member, that its disk is full, which lasts as long as that (full-disks.ts) and which nobody can lower.
 
-import { refuse } from '../actor/index.js'
-import type { StoreAlarmRequest } from '../storage/index.js'
-import { type HasReplica, type MemberTurn, starting, write } from './proposing.js'
+import { ask, type Later, type Refusal, refuse } from '../actor/index.js'
+import type { StoreAlarm, StoreAlarmRequest } from '../storage/index.js'
+import { membersWithoutRoom } from './full-disks.js'
+import { type HasReplica, type MemberTurn, starting, toLeader, write } from './proposing.js'
 import { confirmed } from './reading.js'
+import type { Replica } from './replica.js'
+
+type AlarmFilter = Pick<StoreAlarmRequest, 'member' | 'alarm'>
+
+/** etcd's names. */
+const names: Readonly<Record<StoreAlarm['alarm'], string>> = { noSpace: 'NOSPACE', corrupt: 'CORRUPT' }
 
 export const alarmHandlers = {
   alarms(ctx: MemberTurn, { replica }: HasReplica, { action, member, alarm }: StoreAlarmRequest): any {
     if (replica === undefined) return starting()
     switch (action) {
       case 'get':
-        return confirmed(ctx, replica, later =>
-          ctx.answer(later, { alarms: replica.mvcc.alarms.list(member, alarm), revision: replica.mvcc.revision })
-        )
+        if (replica.raft.isLeader) return list(ctx, replica, { member, alarm })
+        return toLeader(replica, leader => ask(leader, ctx.leftMs, 'listAlarms', { member, alarm }))
       case 'activate':
         if (member === undefined || alarm === undefined) return refuse('invalid', 'an alarm is raised of a member and of a type')
         return write(ctx, replica, { type: 'alarm', action, member, alarm })
@@ -21,5 +28,31 @@ export const alarmHandlers = {
       default:
         return refuse('invalid', `unknown action ${String(action)}`)
     }
-  }
+  },
+  listAlarms: (ctx: MemberTurn, { replica }: HasReplica, filter: AlarmFilter): Later<any> | Refusal =>
+    replica?.raft.isLeader === true ? list(ctx, replica, filter) : refuse('no leader', 'it leads no more')
+}
+
+/** Of the leader, who is told of full disks. */
+function list(ctx: MemberTurn, replica: Replica, filter: AlarmFilter): Later<any> | Refusal {
+  return confirmed(ctx, replica, later => ctx.answer(later, { alarms: alarmsOf(ctx, replica, filter), revision: replica.mvcc.revision }))
+}
+
+export function alarmsOf(
+  ctx: { readonly self: string; readonly nowMs: number },
+  replica: Replica,
+  { member, alarm }: AlarmFilter = {}
+): readonly StoreAlarm[] {
+  const raised = replica.mvcc.alarms.list(member, alarm)
+  if (alarm !== undefined && alarm !== 'noSpace') return raised
+  const full = membersWithoutRoom(ctx, replica).filter(one => member === undefined || one === member)
+  const others = full.filter(one => !raised.some(known => known.member === one && known.alarm === 'noSpace'))
+  return [...raised, ...others.map(one => ({ member: one, alarm: 'noSpace' as const }))]
+}
+
+/** This member's own, as it shows them. */
+export function ownAlarms(self: string, { mvcc: { alarms }, room }: Replica): string {
+  if (alarms.size === 0) return room.isFull ? names.noSpace : ''
+  const raised = alarms.list(self).map(({ alarm }) => alarm)
+  return [...new Set(room.isFull ? [...raised, 'noSpace' as const] : raised)].map(alarm => names[alarm]).join()
 }

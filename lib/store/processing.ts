@@ -2,6 +2,7 @@
 
 import { type Context, doubt, type Refusal, refuse } from '../actor/index.js'
 import type { Entry, Message, Ready, Snapshot } from '../raft/index.js'
+import { ownAlarms } from './alarming.js'
 import { demoteLeasing, noteLease, promoteLeasing } from './leasing.js'
 import { changeApplied, promoteReturning, settleChanges, watchPeers } from './membership.js'
 import { holdNews, takeNews } from './news.js'
@@ -138,15 +139,15 @@ function loseLeadership(ctx: MemberContext, { raft, pending }: Replica): void {
 }
 
 function show(ctx: MemberContext, replica: Replica): void {
-  const { raft, shown, room } = replica
+  const { raft, shown } = replica
   const { term, leader } = raft
-  const { isFull } = room
+  const alarms = ownAlarms(ctx.self, replica)
   const isLearner = !raft.isVoter
   const isSame = term === shown.term && leader === shown.leader && isLearner === shown.isLearner
-  if (isSame && isFull === shown.isFull) return
-  replica.shown = { term, leader, isLearner, isFull }
+  if (isSame && alarms === shown.alarms) return
+  replica.shown = { term, leader, isLearner, alarms }
   const role = raft.isLeader ? 'leader' : isLearner ? 'learner' : 'follower'
-  ctx.show({ role, term, leader: leader ?? '', ...(isFull ? { noSpace: true } : {}) })
+  ctx.show({ role, term, leader: leader ?? '', ...(alarms === '' ? {} : { alarms }) })
   if (isSame) return
   standingChanged(replica)
   if (raft.isLeader) ctx.log('became leader', { term })

@@ -4,6 +4,7 @@
 import { ask, doubt, type Flow, type Outcome, passOn, type Ref, type Refusal, refuse, type Turn } from '../actor/index.js'
 import type { Command } from '../mvcc/index.js'
 import { answerOf } from './answers.js'
+import { isMajorityFull } from './full-disks.js'
 import type { StoreMemberProtocol } from './protocol.js'
 import { misfitOfQuota } from './quota.js'
 import type { Pending, Replica } from './replica.js'
@@ -16,7 +17,7 @@ export interface HasReplica {
 }
 
 const pendingMax = 100_000
-/** What a member over a full disk still takes of clients. */
+/** What a leader still takes of clients over a full disk of its own, or over those of a majority. */
 const makesRoom: ReadonlySet<Command['type']> = new Set(['compact', 'alarm'])
 
 export const starting = (): Refusal => refuse('no leader', 'this member is recovering')
@@ -34,7 +35,7 @@ export const proposeHandlers = {
 
 /** Of a leader. */
 export function propose(ctx: MemberTurn, replica: Replica, command: Command): any {
-  if (replica.room.isFull && !makesRoom.has(command.type)) return noSpaceLeft()
+  if ((replica.room.isFull || isMajorityFull(ctx, replica)) && !makesRoom.has(command.type)) return noSpaceLeft()
   const misfit = misfitOfQuota(replica, command, () =>
     enterUnasked(replica, { type: 'alarm', action: 'activate', member: ctx.self, alarm: 'noSpace' })
   )

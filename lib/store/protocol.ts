@@ -3,7 +3,7 @@
 import type { Stream } from '../actor/index.js'
 import type { Command } from '../mvcc/index.js'
 import type { Message } from '../raft/index.js'
-import type { StoreLease, StoreProtocol } from '../storage/index.js'
+import type { StoreAlarm, StoreAlarmRequest, StoreLease, StoreProtocol } from '../storage/index.js'
 import type { CommandAnswer } from './answers.js'
 import type { StoreMembers } from './membership.js'
 import type { SnapshotPart } from './snapshot-sending.js'
@@ -24,11 +24,15 @@ export interface StoreMemberProtocol extends StoreProtocol {
   freshSnapshot(): { readonly index: number }
   /** Whether its disk has room for writes. */
   hasRoom(): boolean
+  /** A member's disk is full, said again and again while it is so; or is not any more, said once. */
+  roomFound(room: { readonly isFull: boolean }): void
   /** A write passed on by a member that does not lead; never passed on again. */
   propose(command: Command): CommandAnswer
   /** keepAliveLease and lease, passed on to the leader. */
   renewLease(lease: { readonly id: number }): { readonly ttlSeconds: number; readonly revision: number }
   describeLease(query: { readonly id: number; readonly keys?: boolean }): StoreLease
+  /** alarms, to get them, passed on to the leader. */
+  listAlarms(of: Pick<StoreAlarmRequest, 'member' | 'alarm'>): { readonly alarms: readonly StoreAlarm[]; readonly revision: number }
   /** This member's term: whether it has company, asks who begins. Null of a member that lost its past. */
   currentTerm(): { readonly term: number | null }
   /** All members, as the leader sees them. Linearizable. */

@@ -8,6 +8,7 @@ import type { Context, Later } from '../actor/index.js'
 import { type CommandResult, CommandWriter, type Mvcc } from '../mvcc/index.js'
 import { type Message, Raft, type RaftConfig, type Recovered } from '../raft/index.js'
 import type { WalBatch, WalSnapshot, WalWriter } from '../wal/index.js'
+import type { FullDisks } from './full-disks.js'
 import { type Leasing, newLeasing } from './leasing.js'
 import type { WaitingChange, WaitingTransfer } from './membership.js'
 import { type News, noNews } from './news.js'
@@ -37,10 +38,11 @@ export interface Replica {
   quota: Quota
   mvcc: Mvcc
   numberLast: number
-  shown: { readonly term: number; readonly leader: string | null; readonly isLearner: boolean; readonly isFull: boolean }
+  shown: { readonly term: number; readonly leader: string | null; readonly isLearner: boolean; readonly alarms: string }
   applied: { index: number; bytesSinceSnapshot: number; snapshotIndex: number }
   snapshotting: boolean
   readonly room: Room
+  readonly fullDisks: FullDisks
   readonly sending: Map<number, number> // Indexes of snapshot files, and when a part of each was last asked for.
   receiving: { message: Extract<Message, { type: 'snapshot' }> } | undefined
   received: SnapshotContent | undefined // Durable in its file, for Raft to install in the next batch.
@@ -86,10 +88,11 @@ export function newReplica({ clusterId, config, recovered, snapshot, mvcc, wal, 
     segments: [...segments],
     mvcc,
     numberLast: 0,
-    shown: { term: -1, leader: null, isLearner: false, isFull: false },
+    shown: { term: -1, leader: null, isLearner: false, alarms: '' },
     applied: { index: snapshotIndex, bytesSinceSnapshot: 0, snapshotIndex },
     snapshotting: false,
     room,
+    fullDisks: new Map(),
     sending: new Map(),
     receiving: undefined,
     received: undefined

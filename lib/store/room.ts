@@ -10,6 +10,7 @@ import { ask, type Context, type Flow, type Refusal, refuse, sleep } from '../ac
 import { disk } from '../ports/index.js'
 import type { Message } from '../raft/index.js'
 import { fileTimeoutMs } from './file-parts.js'
+import { tellRoom } from './full-disks.js'
 import type { StoreMemberProtocol } from './protocol.js'
 import type { Replica } from './replica.js'
 
@@ -108,8 +109,10 @@ export const isRoomDue = ({ room }: Replica): boolean =>
 /** Asks the disk for room, and again after a while if it has none. */
 export function* makeRoom(ctx: MemberContext, replica: Replica): Flow<void> {
   const { room } = replica
+  const wasFull = room.isFull
   room.isAsking = true
   const isKnown = yield* askForRoom(ctx, room)
+  if (wasFull || room.isFull) tellRoom(ctx, replica)
   for (const message of room.held.splice(0)) {
     room.heldBytes -= message.type === 'append' ? bytesOf(message) : 0
     stepWithin(replica, message)

@@ -1,6 +1,8 @@
 // Status: what a member says of itself, once or on each change of who leads. It is this member's view, and may be behind.
 
 import { type Context, type Refusal, refuse, type Sink, type Turn } from '../actor/index.js'
+import type { StoreAlarm } from '../storage/index.js'
+import { alarmsOf } from './alarming.js'
 import type { StoreMemberProtocol } from './protocol.js'
 import type { Replica } from './replica.js'
 
@@ -16,6 +18,8 @@ export interface StoreStatus {
   readonly dbBytes: number
   readonly dbBytesInUse: number
   readonly isLearner: boolean
+  /** What is raised, and, as NOSPACE, whose disk is full as far as this member knows: a leader of all, others of themselves. */
+  readonly alarms: readonly StoreAlarm[]
   readonly errors: readonly string[]
 }
 
@@ -37,7 +41,7 @@ interface HasReplica {
 
 export const statusHandlers = {
   status: (ctx: Context<StoreMemberProtocol, any>, { replica }: HasReplica): StoreStatus | Refusal =>
-    replica === undefined ? starting() : statusOf(ctx.self, replica),
+    replica === undefined ? starting() : statusOf(ctx, replica),
   standing(ctx: Turn<StoreMemberProtocol, any, any>, { replica }: HasReplica): Sink<StoreStanding> | Refusal {
     if (replica === undefined) return starting()
     if (replica.standing.size >= watchersMax) return refuse('overloaded', `${watchersMax} watch the standing of this member`)
@@ -48,7 +52,9 @@ export const statusHandlers = {
   }
 }
 
-function statusOf(address: string, { raft, applied, mvcc }: Replica): StoreStatus {
+function statusOf(ctx: Context<StoreMemberProtocol, any>, replica: Replica): StoreStatus {
+  const { raft, applied, mvcc } = replica
+  const address = ctx.self
   const { leader, term, commit } = raft.status()
   const dbBytes = mvcc.keyspace.bytes
   return {
@@ -62,6 +68,7 @@ function statusOf(address: string, { raft, applied, mvcc }: Replica): StoreStatu
     dbBytes,
     dbBytesInUse: dbBytes,
     isLearner: raft.membership.learners.includes(address),
+    alarms: alarmsOf(ctx, replica),
     errors: leader === null ? ['etcdserver: no leader'] : []
   }
 }

@@ -309,6 +309,29 @@ t.test('a watch that sees part of a revision', async t => {
   t.match(check([whole, torn]).violations, [{ guarantee: guarantees.watchAtomic }])
 })
 
+t.test('which of two lost writes took effect, a watch tells that saw no more than what was there before, or not all keys', async t => {
+  const operations = [
+    write(0, 10, put('a', '1'), lost),
+    write(5, 10, put('a', '2'), lost),
+    write(20, 30, put('a', '3'), answered(3)),
+    read(40, 50, 3, [kv('a', '3', 3, 2, 2)])
+  ]
+  const check = (of: string) =>
+    ['whole', 'narrow'].map(client => {
+      const before = event(kv('a', of, 2))
+      const seen = event(kv('a', '3', 3, 2, 2), before.kv)
+      const told = client === 'whole' ? watch(3, [[3, seen]], { client }) : watch(2, [[3, before, seen]], { client })
+      return checkStore({
+        history: { operations, watches: [told] },
+        isWhole: watch => watch.client === 'whole',
+        compactedMax: 0,
+        isQuiet: false
+      })
+    })
+  for (const of of ['1', '2']) for (const { violations, unknown } of check(of)) t.same([violations, unknown], [[], undefined])
+  for (const { violations } of check('4')) t.equal(violations.length, 1, 'what nobody wrote')
+})
+
 t.test('what cannot be decided within the bound is no pass', async t => {
   const { operations } = sampleHistory({ seed: 1, operations: 20_000, clients: 50, keys: 1000, lostShare: 0.1, watches: 0 })
   const { violations, unknown } = checkOperations(operations, new Map(), [], 100)

@@ -17,6 +17,7 @@ t.test('the exit code is the verdict', async t => {
     ['register-new-old-inversion.jsonl', 1, /^violated: 4 operations[\s\S]*takes effect at one instant/],
     ['api-counter-good.jsonl', 0, /^passed: 3 operations\n$/],
     ['api-stale-read.jsonl', 1, /^violated: 3 operations\n\na read without a resourceVersion sees everything/],
+    ['lease-ends-before-its-time.jsonl', 1, /^violated: 7 operations[\s\S]*a lease lives for its time[\s\S]*\(4 lines, as a file/],
     ['store-odd-puts-unknown.jsonl', 3, /^unknown: 101 operations[\s\S]*undecided: the search gave up/]
   ]
   for (const [file, code, says] of cases) {

@@ -9,9 +9,11 @@ import {
   decodeHistory,
   encodeApiHistory,
   encodeHistory,
+  encodeLeaseHistory,
   encodeRegisterHistory,
   guarantees,
   shrinkHistory,
+  shrinkLeases,
   shrinkRegisters,
   storeQuestion,
   violationPage
@@ -26,12 +28,17 @@ function decoded(lines: Iterable<string>): Decoded {
   return history
 }
 
-const linesOf = (of: Decoded): string[] =>
-  of.kind === 'api'
-    ? [...encodeApiHistory(of.history, of.header)]
-    : of.kind === 'store'
-      ? [...encodeHistory(of.history, of.header)]
-      : [...encodeRegisterHistory(of.history, of.header)]
+function linesOf({ kind, history, header }: Decoded): string[] {
+  if (kind === 'api') return [...encodeApiHistory(history, header)]
+  if (kind === 'lease') return [...encodeLeaseHistory(history, header)]
+  return [...(kind === 'store' ? encodeHistory(history, header) : encodeRegisterHistory(history, header))]
+}
+
+function smallestOf(known: Exclude<Decoded, { kind: 'api' }>, first: { guarantee: string; excerpt: string }): Decoded {
+  if (known.kind === 'lease') return { ...known, history: shrinkLeases(known.history, first) }
+  if (known.kind === 'register') return { ...known, history: shrinkRegisters(known.history) }
+  return { ...known, history: shrinkHistory(storeQuestion(known.history, known.header), first) }
+}
 
 for (const name of readdirSync(folder).sort()) {
   t.test(name, async t => {
@@ -50,10 +57,7 @@ for (const name of readdirSync(folder).sort()) {
     if (first === undefined) return
     t.match(violationPage({ title: name, violations, history: known.history }), / marked/, 'the page marks what is named')
     if (known.kind === 'api') return
-    const smallest: Decoded =
-      known.kind === 'register'
-        ? { ...known, history: shrinkRegisters(known.history) }
-        : { ...known, history: shrinkHistory(storeQuestion(known.history, known.header), first) }
+    const smallest = smallestOf(known, first)
     const again = checkHistory(decoded(linesOf(smallest)))
     t.ok(
       again.violations.some(violation => violation.guarantee === guarantee),
@@ -74,6 +78,11 @@ t.test('there are enough of them, and all kinds', async t => {
     Object.keys(guarantees).filter(name => name.startsWith('watch') && name !== 'watchTrue' && !of('store').has(name)),
     [],
     'a bad history for each promise of watches'
+  )
+  t.same(
+    Object.keys(guarantees).filter(name => name.startsWith('lease') && !of('lease').has(name)),
+    [],
+    'for each of leases'
   )
   t.same(
     Object.keys(apiGuarantees).filter(name => !of('api').has(name)),

@@ -18,6 +18,7 @@ const sample = (seed: number, watches = 2): History =>
   sampleHistory({ seed, operations: 3000, clients: 10, keys: 50, lostShare: 0.02, watches })
 const head = '{"format":"kabuki history","version":1,"kind":"store"}'
 
+const leases = '{"format":"kabuki history","version":1,"kind":"lease"}'
 const api = '{"format":"kabuki history","version":1,"kind":"api"}'
 
 t.test('what is written is read as the same', async t => {
@@ -51,7 +52,7 @@ t.test('what is wrong is refused with its line and its place', async t => {
     [['{'], /^line 1: is no JSON/],
     [['{"format":"other"}'], /^line 1: format: wants "kabuki history"/],
     [['{"format":"kabuki history","version":2,"kind":"store"}'], /^line 1: version: wants 1, has 2/],
-    [['{"format":"kabuki history","version":1,"kind":"queue"}'], /^line 1: kind: wants one of store, register, api/],
+    [['{"format":"kabuki history","version":1,"kind":"queue"}'], /^line 1: kind: wants one of store, register, api, lease/],
     [[head, '[]'], /^line 2: the line: wants an object/],
     [[head, '', '{"op":"push"}'], /^line 3: op: wants one of txn/],
     [[head, '{"op":"revision","client":"c","from":5,"until":4}'], /^line 2: until: wants a time that is not before 5/],
@@ -109,7 +110,14 @@ t.test('what is wrong is refused with its line and its place', async t => {
     [[api, '{"op":"watch","id":1,"session":1,"from":0,"revision":1}'], /^line 2: session: wants the number of a session/],
     [[api, '{"op":"event","id":1,"at":0,"type":"ADDED"}'], /^line 2: id: wants the number of a watch that was opened/],
     [[api, '{"op":"stored","key":"a","revision":1}'], /^line 2: op: wants something else/],
-    [[api.replace('}', ',"written":"a"}')], /^line 1: written: wants a list of strings/]
+    [[api.replace('}', ',"written":"a"}')], /^line 1: written: wants a list of strings/],
+    [[leases, '{"op":"renew"}'], /^line 2: op: wants one of grant, keepAlive/],
+    [
+      [leases, '{"op":"grant","client":"c","lease":1,"from":0,"until":1,"answer":{"ttlSeconds":1}}'],
+      /^line 2: ttlSeconds: wants a whole number/
+    ],
+    [[leases, '{"op":"read","client":"c","lease":1,"from":0,"until":1,"answer":{}}'], /^line 2: answer\.keys: wants a list of strings/],
+    [[leases.replace('}', ',"clockJumps":[{"at":1}]}')], /^line 1: clockJumps\[0\]\.by: wants a whole number/]
   ]
   for (const [lines, says] of bad) t.match(decodeHistory(lines), says)
 })

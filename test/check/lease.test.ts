@@ -1,7 +1,16 @@
 // Known histories of leases: what each breaks, or that it breaks nothing. Times are seconds.
 
 import t from 'tap'
-import { checkLeases, guarantees, type LeaseHistory, type LeaseOperation } from '../../lib/check/index.js'
+import { runSeed } from '../../bin/store-seed.js'
+import {
+  checkHistory,
+  checkLeases,
+  decodeHistory,
+  encodeLeaseHistory,
+  guarantees,
+  type LeaseHistory,
+  type LeaseOperation
+} from '../../lib/check/index.js'
 
 type Row = readonly [from: number, until: number, kind: string, answer: unknown, more?: object]
 
@@ -82,3 +91,14 @@ for (const [name, guarantee, leases] of bad) {
     )
   })
 }
+
+t.test('what a run of the workload saw, a leader with a bad clock and all, is the same from its lines', async t => {
+  const { leases } = runSeed(1, { workload: 'lease', options: { forMs: 6000, faults: ['drift', 'jump', 'isolate'] }, history: true })
+  if (leases === undefined) return t.fail('it hands back no leases')
+  t.ok(leases.operations.length > 50 && leases.clocks.jumps.length > 0 && leases.steadyUs !== undefined)
+  const decoded = decodeHistory(encodeLeaseHistory(leases, { about: 'a run' }))
+  if (typeof decoded === 'string' || decoded.kind !== 'lease') return t.fail(String(decoded))
+  t.match(decoded.history.clocks, leases.clocks)
+  t.same([...encodeLeaseHistory(decoded.history, decoded.header)], [...encodeLeaseHistory(leases, { about: 'a run' })])
+  t.match(checkHistory(decoded), { verdict: 'passed', violations: [] })
+})

@@ -5,19 +5,39 @@ import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import * as path from 'node:path'
 import { Etcd3 } from 'etcd3'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { canListen } from '../../lib/host/free-port.js'
-import { command, portStart, run, runNode, TestCluster, until } from './cluster.js'
-import { Etcdctl, etcdctlMissing } from './etcdctl.js'
+import { command, type Output, portStart, runNode, TestCluster, until } from './cluster.js'
+import { Etcdctl, etcdctlMissing, freePorts } from './etcdctl.js'
 
 const missing = etcdctlMissing()
 
-async function freePorts(count: number, from = 30_000 + (process.pid % 90) * 10): Promise<number> {
-  for (let first = from; first < 65_000; first += 10) {
-    const free = await Promise.all(Array.from({ length: count }, (_, at) => canListen('127.0.0.1', first + at)))
-    if (free.every(one => one)) return first
-  }
-  throw new Error('no free ports')
+const noSpace = 'etcdserver: mvcc: database space exceeded'
+const aHundredKilobytes = 'x'.repeat(100_000) // An argument may have 128 KiB.
+
+/** What a person does whose etcd is full: https://etcd.io/docs/v3.5/op-guide/maintenance/#space-quota */
+async function quotaOf(t: Test, cluster: TestCluster, etcd: Etcdctl): Promise<void> {
+  const put = (key: string): Promise<Output> => etcd.run(['put', key, aHundredKilobytes])
+  let count = 0
+  let last = await put('q/0')
+  while (last.code === 0 && count < 50) last = await put(`q/${++count}`)
+  t.match(last.stderr, noSpace, `after ${count}`)
+  t.ok(count > 5, `${count} had room`)
+  const alarm = /^memberID:\d+ alarm:NOSPACE/
+  t.match(await etcd.ok('alarm', 'list'), alarm)
+  t.match((await etcd.json('endpoint', 'status'))[0].Status.errors[0], alarm)
+  t.match(await cluster.kabukiOk('status'), /role=leader .*alarms=NOSPACE/)
+  t.equal((await etcd.json('get', 'q/', '--prefix', '--keys-only')).count, count, 'reads go on')
+  t.match((await cluster.kubectl('create', 'namespace', 'refused')).stderr, 'database space exceeded')
+  t.equal(await etcd.ok('del', 'q/', '--prefix'), String(count), 'and what makes room')
+  const { header } = await etcd.json('get', 'flag')
+  await etcd.ok('compact', String(header.revision))
+  t.match(await etcd.ok('defrag'), 'Finished defragmenting')
+  t.match((await put('q/again')).stderr, noSpace, 'there is room, but the alarm is on')
+  t.match(await etcd.ok('alarm', 'disarm'), alarm)
+  t.equal(await etcd.ok('alarm', 'list'), '')
+  t.equal((await put('q/again')).code, 0)
+  t.equal((await cluster.kubectl('create', 'namespace', 'taken')).code, 0)
 }
 
 const lines = (text: string): string[] => text.split('\n')
@@ -166,13 +186,15 @@ t.test('etcd’s API', { skip: missing ?? false, timeout: 600_000 }, async t => 
     ])
     t.equal(restored.code, 0, restored.stderr)
     const port = await freePorts(1, first + 20)
-    const args = ['--nodes', '0', '--stores', '1', '--etcd-port', String(port), '--etcd-insecure']
+    const args = ['--nodes', '0', '--stores', '1', '--etcd-port', String(port), '--etcd-insecure', '--store-quota-bytes', '4000000']
     const other = await TestCluster.up({ dataDir, port: portStart + 7, args })
     t.teardown(() => other.end())
     t.match(other.output, `etcdctl --endpoints http://127.0.0.1:${port}\n`)
-    const found = await run('etcdctl', ['--endpoints', `127.0.0.1:${port}`, 'get', 'flag', '-w', 'json'], { ETCDCTL_API: '3' })
-    t.same(JSON.parse(found.stdout).kvs, saved.kvs, 'its revisions, too')
-    t.not(JSON.parse(found.stdout).header.cluster_id, saved.header.cluster_id, 'it is another cluster')
+    const copy = new Etcdctl(undefined, [`127.0.0.1:${port}`])
+    const found = await copy.json('get', 'flag')
+    t.same(found.kvs, saved.kvs, 'its revisions, too')
+    t.not(found.header.cluster_id, saved.header.cluster_id, 'it is another cluster')
+    await t.test('which has a quota: over it nothing grows, until there is room and the alarm is lowered', t => quotaOf(t, other, copy))
   })
 
   t.test('members are added, promoted and removed, each with an endpoint of its own', async t => {

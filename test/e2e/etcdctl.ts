@@ -2,6 +2,7 @@
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import * as path from 'node:path'
+import { canListen } from '../../lib/host/free-port.js'
 import { type Output, run, type TestCluster } from './cluster.js'
 
 /** Undefined: it is there. Otherwise the reason why not, which a test is skipped with. */
@@ -24,6 +25,15 @@ export function etcdctlMissing(): string | undefined {
   return found() ? undefined : 'NO ETCDCTL ON THE PATH, though its package is installed'
 }
 
+/** The first of so many ports beside each other that are free. */
+export async function freePorts(count: number, from = 30_000 + (process.pid % 90) * 10): Promise<number> {
+  for (let first = from; first < 65_000; first += 10) {
+    const free = await Promise.all(Array.from({ length: count }, (_, at) => canListen('127.0.0.1', first + at)))
+    if (free.every(one => one)) return first
+  }
+  throw new Error('no free ports')
+}
+
 export interface Started {
   readonly process: ChildProcess
   readonly output: () => string
@@ -35,10 +45,11 @@ export class Etcdctl {
   readonly endpoints: readonly string[]
   readonly #flags: readonly string[]
 
-  constructor(cluster: TestCluster, endpoints: readonly string[]) {
-    const pki = (file: string): string => path.join(cluster.dataDir, 'pki', file)
+  /** Without a cluster: of one that asks for no certificates. */
+  constructor(cluster: TestCluster | undefined, endpoints: readonly string[]) {
+    const pki = (file: string): string => path.join(cluster?.dataDir ?? '', 'pki', file)
     this.endpoints = endpoints
-    this.#flags = ['--cacert', pki('ca.crt'), '--cert', pki('admin.crt'), '--key', pki('admin.key')]
+    this.#flags = cluster === undefined ? [] : ['--cacert', pki('ca.crt'), '--cert', pki('admin.crt'), '--key', pki('admin.key')]
   }
 
   /** Never rejects for what the command says. */

@@ -6,6 +6,7 @@ import * as path from 'node:path'
 import t from 'tap'
 import { SmallDisk } from '../host/small-disk.js'
 import { command, type Output, runNode, TestCluster, until } from './cluster.js'
+import { Etcdctl, etcdctlMissing, freePorts } from './etcdctl.js'
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'kabuki-store-'))
 t.teardown(() => rmSync(scratch, { recursive: true, force: true }))
@@ -71,11 +72,19 @@ t.test('over a full disk a cluster is read-only, nothing dies, and with space it
   const disk = SmallDisk.mount(64)
   if (disk === undefined) return void t.pass('full disk', { skip: 'only root can mount a small disk' })
   t.teardown(() => disk.unmount())
-  const cluster = await up(t, path.join(disk.directory, 'data'))
+  const missing = etcdctlMissing()
+  if (missing !== undefined) t.comment(`alarm list: ${missing}`)
+  const port = await freePorts(3)
+  const cluster = await up(t, path.join(disk.directory, 'data'), '--etcd-port', String(port))
+  const etcd = new Etcdctl(
+    cluster,
+    [0, 1, 2].map(at => `https://127.0.0.1:${port + at}`)
+  )
+  const alarms = async (): Promise<string[]> => (await etcd.ok('alarm', 'list')).split('\n').filter(line => line !== '')
   t.equal((await create(cluster, 'kept')).code, 0)
   const before = await cluster.status()
   const isFull = async (): Promise<boolean> =>
-    (await cluster.status()).actors.some(({ actor, noSpace }: any) => actor === 'store' && noSpace === true)
+    (await cluster.status()).actors.some(({ actor, alarms }: any) => actor === 'store' && alarms === 'NOSPACE')
   disk.fill(true)
   const taken: string[] = []
   for (let i = 0; ; i++) {
@@ -88,6 +97,12 @@ t.test('over a full disk a cluster is read-only, nothing dies, and with space it
     if (i === 20) return t.fail('20 MB found room on a full disk')
   }
   t.ok(await isFull(), 'its status says so')
+  if (missing === undefined) {
+    await until('all three members are listed', async () => (await alarms()).length === 3)
+    for (const line of await alarms()) t.match(line, /^memberID:\d+ alarm:NOSPACE/)
+    t.equal(await etcd.ok('alarm', 'disarm'), '', 'that is not for anybody to lower')
+    t.match(await etcd.error('put', 'a', 'b'), 'database space exceeded')
+  }
   const found = await names(cluster)
   t.ok(
     ['kept', ...taken].every(name => found.includes(name)),
@@ -95,6 +110,7 @@ t.test('over a full disk a cluster is read-only, nothing dies, and with space it
   )
   disk.fill(false)
   await until('there is space again', async () => !(await isFull()))
+  if (missing === undefined) await until('no alarm is listed', async () => (await alarms()).length === 0)
   await until('a write is taken', async () => (await create(cluster, 'after')).code === 0)
   const after = await cluster.status()
   const lives = ({ actors }: typeof after): unknown =>

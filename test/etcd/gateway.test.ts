@@ -13,7 +13,7 @@ const descriptorBytes = readFileSync(new URL('../../resources/etcd.json', import
 const descriptor: Descriptor = JSON.parse(descriptorBytes.toString())
 const codec = new Codec(descriptor, { isKey: field => field === 'key' || field === 'rangeEnd' || field === 'keys' })
 const member = 'control-1/store'
-const store = (count: number) => ({ revision: count, compactRevision: 0, leader: member, term: 3 })
+const store = (count: number) => ({ revision: count, compactRevision: 0, leader: member, term: 3, alarms: [], errors: [] })
 
 interface Watched {
   readonly request: Record<string, unknown>
@@ -254,6 +254,21 @@ t.test('a learner answers what rests on no majority, and who needs a leader is t
   t.match(await scene.answer(scene.call('Maintenance/Status', {})), { version: /^3\.5/ })
   t.same(await scene.answer(scene.call('KV/Put', { key: 'a' })), learner)
   t.same(await scene.answer(scene.call('Watch/Watch', null)), learner)
+  scene.host.close()
+})
+
+t.test('alarms, and in the status among the errors', async t => {
+  const alarms = [
+    { member, alarm: 'noSpace' },
+    { member: 'control-2/store', alarm: 'corrupt' }
+  ]
+  const status = (): object => ({ ...store(10), alarms, errors: ['etcdserver: no leader'] })
+  const scene = await new Scene({ status, alarms: () => ({ alarms, revision: 10 }) }).ready()
+  const listed = await scene.answer(scene.call('Maintenance/Alarm', {}))
+  t.match(listed.alarms, [{ alarm: 1 }, { alarm: 2 }])
+  const { errors } = await scene.answer(scene.call('Maintenance/Status', {}))
+  const [first, second] = listed.alarms.map(({ memberID }: { memberID: bigint }) => memberID)
+  t.same(errors, ['etcdserver: no leader', `memberID:${first} alarm:NOSPACE `, `memberID:${second} alarm:CORRUPT `])
   scene.host.close()
 })
 

@@ -149,8 +149,13 @@ t.test('a failing seed has its files, and a search its record', async t => {
   const small = { workload: 'kv', seed: 7, options: { forMs: 1000, strikes: [3] } } as const
   const answer = { ...broken, history: { operations: [], watches: [] } }
   const files = writeFailure(path.join(directory, 'new'), small, answer)
-  t.ok(files.length >= 2)
-  for (const file of files) t.match(readFileSync(file, 'utf8'), /kabuki sim --workload kv --seed 7 --for 1s --strikes 3/)
+  const leases = writeFailure(path.join(directory, 'leases'), small, {
+    ...broken,
+    leases: { operations: [], clocks: { rateMax: 1.2, jumps: [] } }
+  })
+  t.match(readFileSync(leases[1] as string, 'utf8'), /"kind":"lease".*"clockFasterPpm":200000/)
+  for (const some of [files, leases]) t.equal(some.length, 3)
+  for (const file of [...files, ...leases]) t.match(readFileSync(file, 'utf8'), /kabuki sim --workload kv --seed 7 --for 1s --strikes 3/)
   const trial = { fails: true, strikes: [3], clients: 2, watchers: 1, operations: 100 }
   const told: Told = {
     original: { workload: 'kv', seed: 7, options: {} },

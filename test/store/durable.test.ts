@@ -15,7 +15,7 @@ import {
   type StoreMemberProtocol,
   snapshotFile
 } from '../../lib/store/index.js'
-import { alone, Bench, BenchDisk, leading, peers, self } from './bench.js'
+import { acknowledge, alone, Bench, BenchDisk, leading, peers, self } from './bench.js'
 
 const header: SnapshotHeader = {
   clusterId: 'c',
@@ -264,7 +264,17 @@ t.test('over a full disk a member refuses writes, definitely, serves reads, and 
   t.ok(taken.length > 2 && taken.length < 20, `${taken.length} were taken`)
   for (const id of ids.slice(taken.length))
     t.match(bench.failure(id), { code: 'no space', definite: true, detail: 'etcdserver: mvcc: database space exceeded' })
-  t.match(facts(bench), { role: 'leader', noSpace: true })
+  t.match(facts(bench), { role: 'leader', alarms: 'NOSPACE' })
+  const listed = (from: Bench): unknown => {
+    const id = from.put('alarms', { action: 'get' })
+    from.settle()
+    return from.answer(id).alarms
+  }
+  t.same(listed(bench), [{ member: self, alarm: 'noSpace' }])
+  const lowered = bench.put('alarms', { action: 'deactivate' })
+  bench.settle()
+  t.same(bench.answer(lowered).alarms, [])
+  t.same(listed(bench), [{ member: self, alarm: 'noSpace' }], 'nobody can lower it while the disk is full')
   t.equal(bench.logs('disk full').length, 1)
   const read = bench.put('range', { key: 'k', end: 'l' })
   bench.settle()
@@ -285,7 +295,8 @@ t.test('over a full disk a member refuses writes, definitely, serves reads, and 
   const after = second.write('a')
   second.settle()
   t.ok(second.answer(after), 'and takes writes once there is space')
-  t.notMatch(facts(second), { noSpace: true })
+  t.notMatch(facts(second), { alarms: 'NOSPACE' })
+  t.same(listed(second), [], 'the alarm has ended with its cause')
   t.equal(second.logs('disk has space again').length, 1)
 })
 
@@ -372,7 +383,139 @@ t.test('a leader whose disk is full hands over to a member whose disk is not', a
   for (const peer of peers) other.reply(peer, 'hasRoom', false)
   other.settle()
   t.same(other.logs('hands over'), [], 'if none has space it goes on to serve reads')
-  t.match(facts(other), { role: 'leader', noSpace: true })
+  t.match(facts(other), { role: 'leader', alarms: 'NOSPACE' })
+})
+
+/** That member says how its disk is. */
+const tellRoom = (bench: Bench, from: string, isFull: boolean): void => {
+  bench.put('roomFound', { isFull }, from, 'tell')
+}
+
+t.test('a leader knows whose disk is full, lists it as an alarm, and refuses writes once a majority has no room', async t => {
+  const bench = leading()
+  /** Both peers say what they have: a majority reads with the leader. */
+  const alarms = (filter: object = {}): any => {
+    const id = bench.put('alarms', { action: 'get', ...filter })
+    bench.settle()
+    const beat = bench.messages().findLast(({ type }) => type === 'heartbeat')
+    if (beat?.type !== 'heartbeat') return t.fail('no heartbeat')
+    bench.raft({ type: 'heartbeatResponse', from: peers[0], to: self, term: beat.term, round: beat.round })
+    bench.settle()
+    return bench.answer(id).alarms
+  }
+  const accepted = (): boolean => {
+    const id = bench.write('a')
+    bench.settle()
+    const failure = bench.failure(id)
+    if (failure !== undefined) t.match(failure, { code: 'no space', definite: true, detail: 'etcdserver: mvcc: database space exceeded' })
+    else acknowledge(bench)
+    return failure === undefined
+  }
+  t.same(alarms(), [])
+  tellRoom(bench, peers[1], true)
+  t.same(alarms(), [{ member: peers[1], alarm: 'noSpace' }])
+  t.same([alarms({ alarm: 'corrupt' }), alarms({ member: peers[0] })], [[], []], 'as a filter says')
+  t.match(bench.answer(bench.put('status', undefined)).alarms, [{ member: peers[1], alarm: 'noSpace' }])
+  t.ok(accepted(), 'the others go on')
+  tellRoom(bench, 'control-9/store', true)
+  t.ok(accepted(), 'a stranger is not counted')
+  tellRoom(bench, peers[0], true)
+  t.equal(alarms().length, 2)
+  t.notOk(accepted())
+  const compaction = bench.put('compact', { revision: 2 })
+  bench.settle()
+  t.equal(bench.failure(compaction), undefined, 'what makes space is taken: followers keep room for it')
+  tellRoom(bench, peers[0], false)
+  t.ok(accepted(), 'at once, when there is space')
+  tellRoom(bench, peers[0], true)
+  t.notOk(accepted())
+  const round = (): void => {
+    const beat = bench.messages().findLast(({ type }) => type === 'heartbeat')
+    if (beat?.type === 'heartbeat') bench.raft({ type: 'heartbeatResponse', from: peers[0], to: self, term: beat.term, round: beat.round })
+  }
+  for (let at = 0; at < 220; at++) {
+    bench.tick()
+    round()
+  }
+  t.same(alarms(), [], 'what is not repeated is forgotten')
+  t.ok(accepted())
+})
+
+t.test('who is over a full disk tells its leader again and again, and says when it has space', async t => {
+  const bench = new Bench([self, ...peers], new BenchDisk(), small)
+  const told = (): unknown[] =>
+    bench.effects.flatMap(effect => (effect.kind === 'tell' && effect.type === 'roomFound' ? [[effect.to, effect.body]] : []))
+  const alive = (times: number): void => {
+    for (let at = 0; at < times; at++) {
+      bench.raft({ type: 'heartbeat', from: peers[0], to: self, term: 1, commit: 0, round: 1 })
+      bench.tick()
+    }
+  }
+  alive(50)
+  t.same(told(), [], 'who has room says nothing')
+  bench.disk.full = true
+  const entry = { index: 1, term: 1, kind: 'normal', data: new Uint8Array(9_000) } as const
+  bench.raft({ type: 'append', from: peers[0], to: self, term: 1, prevIndex: 0, prevTerm: 0, entries: [entry], commit: 0 })
+  alive(1)
+  t.same(told(), [[peers[0], { isFull: true }]], 'at once')
+  alive(130)
+  const times = told().length
+  t.ok(times >= 3 && times <= 5, `${times} times in 3.3 s`)
+  const asked = bench.put('alarms', { action: 'get' })
+  t.match(bench.effects.at(-1), { kind: 'ask', to: peers[0], type: 'listAlarms' }, 'the leader knows of all')
+  t.ok(bench.reply(peers[0], 'listAlarms', { alarms: [], revision: 1 }))
+  t.same(bench.answer(asked), { alarms: [], revision: 1 })
+  t.match(bench.failure(bench.put('listAlarms', {}, peers[1])), { code: 'no leader' }, 'which is passed on once')
+  t.match(bench.answer(bench.put('status', undefined)).alarms, [{ member: self, alarm: 'noSpace' }], 'of itself it knows')
+  bench.disk.full = false
+  alive(60)
+  t.same(told().at(-1), [peers[0], { isFull: false }])
+  const after = told().length
+  alive(100)
+  t.equal(told().length, after, 'once')
+})
+
+t.test('where the disks of all but the leader are full, writes are refused for it, and taken when one has space', async t => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const world = new World({ seed })
+    const members = ['control-0/store', 'control-1/store', 'control-2/store'] as string[] as Ref<StoreMemberProtocol>[]
+    for (const member of members) world.start(member, store, { clusterId: 'c', members, roomBytes: 64 << 10 })
+    world.run(2_000)
+    const statusOf = (member: Ref<StoreMemberProtocol>) => world.client.call(member, 1_000, 'status')
+    const leader = members.find(member => {
+      const status = statusOf(member)
+      return status.ok && status.value.leader === member
+    }) as Ref<StoreMemberProtocol>
+    const [one, other] = members.filter(member => member !== leader) as [Ref<StoreMemberProtocol>, Ref<StoreMemberProtocol>]
+    const put = (key: string) =>
+      world.client.call(one, 5_000, 'txn', {
+        compares: [],
+        success: [{ type: 'put', key, value: new Uint8Array(2_000) }],
+        failure: []
+      })
+    const alarms = (): unknown => {
+      const answer = world.client.call(one, 2_000, 'alarms', { action: 'get' })
+      return answer.ok ? answer.value.alarms.map(({ member, alarm }) => `${member} ${alarm}`).sort() : answer.error
+    }
+    const fill = (member: string, full: boolean): void => inflict(world, { fault: 'fullDisk', machine: machineOf(member), full })
+    fill(one, true)
+    for (let at = 0; at < 100; at++) if (!put(`a${at}`).ok) return t.fail(`seed ${seed}: one full disk of three stops writes`)
+    t.same(alarms(), [`${one} noSpace`], `seed ${seed}`)
+    fill(other, true)
+    let at = 0
+    let outcome = put('b')
+    for (; outcome.ok && at < 100; at++) outcome = put(`b${at}`)
+    if (outcome.ok) return t.fail(`seed ${seed}: 100 writes found room`)
+    t.match(outcome.error, { code: 'no space', definite: true }, `seed ${seed}: refused after ${at}, not in doubt`)
+    t.same(alarms(), [`${one} noSpace`, `${other} noSpace`].sort())
+    fill(other, false)
+    world.run(world.nowMs + 3_000)
+    t.ok(put('c').ok, `seed ${seed}: a majority has space`)
+    t.same(alarms(), [`${one} noSpace`])
+    fill(one, false)
+    world.run(world.nowMs + 3_000)
+    t.same(alarms(), [])
+  }
 })
 
 t.test('where all disks are full, a new leader still learns what is committed, and reads are served', async t => {

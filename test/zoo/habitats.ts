@@ -45,8 +45,29 @@ const compacting: StoreMix = {
   oldRange: 3,
   serializable: 0,
   revision: 0,
-  compact: 1
+  compact: 1,
+  nested: 0,
+  sortedRange: 0,
+  alarm: 0
 }
+
+const querying: StoreMix = {
+  put: 2,
+  compareAndSwap: 0,
+  txn: 0,
+  multi: 0,
+  delete: 1,
+  range: 0,
+  oldRange: 0,
+  serializable: 0,
+  revision: 0,
+  compact: 0,
+  nested: 5,
+  sortedRange: 3,
+  alarm: 0
+}
+
+const alarming: StoreMix = { ...querying, put: 3, delete: 3, range: 1, nested: 0, sortedRange: 0, alarm: 0.3 }
 
 const small = {
   nodes: 1,
@@ -170,6 +191,20 @@ export const habitats = {
     },
     what: 'stores that crash, over disks that are full now and then'
   },
+  manyFullDisks: {
+    runner: 'store',
+    overrides: {
+      members: ['control-0/store', 'control-1/store', 'control-2/store'],
+      stranded: 1,
+      safetyMs: 6000,
+      troubles: ['fullDisk'],
+      troubleEveryMs: 100,
+      troubleLastsMsMax: 6000,
+      valueBytesMax: 1024,
+      args: { clusterId: 'zoo', roomBytes: 8192 }
+    },
+    what: 'stores of three whose disks are full, often all of them; one is left behind to the end'
+  },
   outages: {
     runner: 'store',
     overrides: {
@@ -204,6 +239,28 @@ export const habitats = {
     runner: 'store',
     overrides: { safetyMs: 6000, keys: 4, watchers: 6, mix: compacting, troubles: ['crashActor', 'isolate', 'slow'] },
     what: 'stores whose clients delete and compact a lot, and read and watch what was just compacted'
+  },
+  queries: {
+    runner: 'store',
+    overrides: { safetyMs: 4000, keys: 5, mix: querying, troubles: ['crashActor'], perSecond: 100 },
+    what: 'stores whose clients nest transactions, and read in other orders than that of the keys'
+  },
+  alarms: {
+    runner: 'store',
+    overrides: {
+      members: ['control-0/store', 'control-1/store', 'control-2/store'],
+      stranded: 0,
+      safetyMs: 6000,
+      clients: 6,
+      mix: alarming,
+      troubles: ['crashActor', 'crashMachine'],
+      troubleEveryMs: 200,
+      troubleLastsMsMax: 500,
+      restartMs: 50,
+      perSecond: 200,
+      args: { clusterId: 'zoo', snapshots: { entriesMax: 5, bytesMax: 4096 }, raft: { tailEntriesMax: 0 } }
+    },
+    what: 'stores that die often, with a snapshot every few entries, and alarms that come and go'
   },
   decay: {
     runner: 'store',

@@ -35,8 +35,8 @@ export const leaseAnimals: readonly Animal[] = [
       ]
     ],
     habitat: 'deposedLeases',
-    caught: { seeds: 8, of: 20 },
-    seedsMax: 13,
+    caught: { seeds: 7, of: 20 },
+    seedsMax: 15,
     caughtBy: [
       'a lease lives for its time to live from its last acknowledged grant or renewal, less what clocks err, unless it is revoked',
       'a lease that was told gone is never there again',
@@ -65,8 +65,8 @@ export const leaseAnimals: readonly Animal[] = [
       ]
     ],
     habitat: 'leases',
-    caught: { seeds: 7, of: 20 },
-    seedsMax: 15,
+    caught: { seeds: 6, of: 20 },
+    seedsMax: 17,
     caughtBy: ['a lease that was told gone is never there again', 'the keys of a lease are gone once it is']
   },
   {
@@ -78,7 +78,7 @@ export const leaseAnimals: readonly Animal[] = [
       ['deadline === undefined || deadline.overdue || deadline.atMs <= nowMs', 'deadline === undefined || (deadline.overdue = false)']
     ],
     habitat: 'leases',
-    caught: { seeds: 7, of: 20 },
+    caught: { seeds: 9, of: 20 },
     seedsMax: 15,
     caughtBy: ['a lease lives for its time to live from its last acknowledged grant or renewal, less what clocks err, unless it is revoked']
   },

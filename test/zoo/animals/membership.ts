@@ -45,10 +45,11 @@ export const membershipAnimals: readonly Animal[] = [
     file: 'actors/store.ts',
     replace: [
       ["      if (replica.raft.membership.removed.includes(ctx.from)) return ctx.tell(ctx.from as typeof ctx.self, 'removed')\n", ''],
+      ['      if (state.args.supervisor === undefined) remindRemoved(ctx, replica)\n', ''],
       ['    if (!isRemoved(ctx.self, replica) || state.isLeaving) return\n', '    if (state.isLeaving || true) return\n']
     ],
     habitat: 'movers',
-    caught: { seeds: 14, of: 20 },
+    caught: { seeds: 16, of: 20 },
     seedsMax: 20,
     caughtBy: ['a member that was removed hears of it, stops, and leads no more']
   },
@@ -58,7 +59,7 @@ export const membershipAnimals: readonly Animal[] = [
     file: 'lib/raft/leader.ts',
     replace: [['leaseReads.nowMs() < core.leaseUntilMs', 'core.leaseUntilMs > 0']],
     habitat: 'leaseReads',
-    caught: { seeds: 4, of: 20 },
+    caught: { seeds: 2, of: 20 },
     seedsMax: 50,
     caughtBy: ['an answer is at least as new as every answer given before it was asked']
   }

@@ -144,7 +144,7 @@ export const raftAnimals: readonly Animal[] = [
       ]
     ],
     habitat: 'deposed',
-    caught: { seeds: 6, of: 20 },
+    caught: { seeds: 8, of: 20 },
     seedsMax: 34,
     caughtBy: ['an answer is at least as new as every answer given before it was asked']
   },
