@@ -304,6 +304,25 @@ export const habitats = {
     },
     what: 'two apiservers, one node and many users; apiservers and store leaders die, and all are cut off now and then'
   },
+  rollouts: {
+    runner: 'cluster',
+    overrides: {
+      shape: { ...small, nodes: 2, stores: 1, apiservers: 1 },
+      stranded: 0,
+      users: 2,
+      deploymentsMax: 1,
+      replicasMax: 3,
+      mix: { deployment: 100, service: 0, own: 0, count: 0, share: 0, list: 0, get: 0 },
+      thinkMs: 150,
+      timeoutMs: 10_000,
+      forMs: 6000,
+      calmMs: 1000,
+      journey: [],
+      troubles: ['slow'],
+      troubleEveryMs: 500
+    },
+    what: 'one apiserver over slow links, and users who change their deployments many times a second'
+  },
   cluster: { runner: 'cluster', overrides: { forMs: 40_000 }, what: 'ordinary runs of a whole cluster, for 40 s' }
 } as const satisfies Record<string, Habitat>
 

@@ -192,6 +192,22 @@ export const apiAnimals: readonly Animal[] = [
     ]
   },
   {
+    name: 'a controller writes its status over what a user wrote meanwhile',
+    modelledOn:
+      'Kubernetes [API conventions](https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md#concurrency-control-and-consistency): who writes back an object says at which resourceVersion it was read',
+    file: 'lib/controllers/deployment-rollout.ts',
+    replace: [
+      [
+        'updateStatus(resources.deployments, next)',
+        'updateStatus(resources.deployments, { ...next, metadata: { ...next.metadata, resourceVersion: undefined as unknown as string } })'
+      ]
+    ],
+    habitat: 'rollouts',
+    caught: { seeds: 6, of: 10 },
+    seedsMax: 10,
+    caughtBy: ['a write takes effect at most once']
+  },
+  {
     name: 'a deletion of one object takes its namesake',
     modelledOn:
       '[Sieve](https://github.com/sieve-project/sieve/blob/main/docs/bugs.md): time traveling, an object deleted for its former self',
