@@ -131,6 +131,25 @@ export const apiAnimals: readonly Animal[] = [
     ]
   },
   {
+    name: 'a cache that is connected anew serves the past',
+    modelledOn:
+      'Kubernetes [#60478](https://github.com/kubernetes/kubernetes/pull/60478), a watch cache that is behind after its member of etcd failed',
+    file: 'lib/server/feed.ts',
+    replace: [
+      [
+        '      const source = opened.value\n',
+        '      const source = opened.value\n      for (const { later } of this.#waiting.splice(0)) this.#events.answer(later, { revision: this.#cache.revision })\n'
+      ]
+    ],
+    habitat: 'apiservers',
+    caught: { seeds: 6, of: 10 },
+    seedsMax: 10,
+    caughtBy: [
+      'a read without a resourceVersion sees everything that anybody was told of before it was asked for',
+      'for one client, consistent reads never go back'
+    ]
+  },
+  {
     name: 'a bookmark is ahead of the events',
     modelledOn: 'etcd [#15220](https://github.com/etcd-io/etcd/issues/15220), as bookmarks of the API',
     file: 'lib/server/watching.ts',
