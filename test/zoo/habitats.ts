@@ -304,6 +304,22 @@ export const habitats = {
     },
     what: 'two apiservers, one node and many users; apiservers and store leaders die, and all are cut off now and then'
   },
+  sharers: {
+    runner: 'cluster',
+    overrides: {
+      shape: { ...small, stores: 1, apiservers: 1 },
+      stranded: 0,
+      users: 6,
+      mix: { deployment: 0, service: 0, own: 0, count: 50, share: 100, list: 0, get: 0 },
+      thinkMs: 50,
+      timeoutMs: 2000,
+      forMs: 7000,
+      calmMs: 1000,
+      journey: [],
+      troubles: []
+    },
+    what: 'one apiserver, and many users who change, delete and create what they share'
+  },
   rollouts: {
     runner: 'cluster',
     overrides: {

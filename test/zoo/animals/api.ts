@@ -232,11 +232,26 @@ export const apiAnimals: readonly Animal[] = [
       '[Sieve](https://github.com/sieve-project/sieve/blob/main/docs/bugs.md): time traveling, an object deleted for its former self',
     file: 'lib/server/deletion.ts',
     replace: [['if (uid !== undefined && uid !== told) throw', "if (uid !== undefined && uid === '' && uid !== told) throw"]],
-    habitat: 'apiservers',
-    caught: { seeds: 0, of: 6 },
-    seedsMax: 100,
-    caughtBy: [],
-    awaits: 'deletions with preconditions, and a check of them'
+    habitat: 'sharers',
+    caught: { seeds: 10, of: 10 },
+    seedsMax: 10,
+    caughtBy: ['a write that names a uid succeeds only on the object of that uid']
+  },
+  {
+    name: 'a deletion takes an object that was changed meanwhile',
+    modelledOn:
+      'Kubernetes [#73648](https://github.com/kubernetes/kubernetes/issues/73648), a deletion that loses the change of another who would have prevented it',
+    file: 'lib/server/deletion.ts',
+    replace: [
+      [
+        'if (resourceVersion !== undefined && resourceVersion !== String(revision)) {',
+        'if (resourceVersion !== undefined && Number(resourceVersion) > revision) {'
+      ]
+    ],
+    habitat: 'sharers',
+    caught: { seeds: 9, of: 10 },
+    seedsMax: 10,
+    caughtBy: ['an update that names a resourceVersion succeeds only on the object at that resourceVersion']
   },
   {
     name: 'a relist does not notice what was deleted',
