@@ -45,8 +45,8 @@ export interface ClusterRunPlan {
   readonly calmMs: number
   /** How soon after the last fault everything must have converged. */
   readonly recoveryMs: number
-  /** To every store, beside what the cluster's plan says. */
-  readonly storeArgs: Readonly<Record<string, unknown>>
+  /** To every actor of that name, or to the one at that address, beside what the cluster's plan says. */
+  readonly args: Readonly<Record<string, Readonly<Record<string, unknown>>>>
   readonly syncUs: number
   /** So many machines with a store are left behind while the others recover; beginning with this one. */
   readonly stranded: number
@@ -128,12 +128,14 @@ export function clusterPlan(seed: number, options: RunOptions = {}): ClusterRunP
     forMs: options.forMs ?? clusterForMs,
     calmMs: 10_000,
     recoveryMs: 90_000,
-    storeArgs: {
-      // Limits far below those of use, so that what they lead to happens within seconds.
-      snapshots: { entriesMax: pick(random, [100, 300, 1000]), bytesMax: pick(random, [262_144, 1 << 20]) },
-      segmentBytesMax: pick(random, [16_384, 131_072, 1 << 20]),
-      raft: { tailEntriesMax: pick(random, [5, 50, 200]) },
-      ...(random() < 0.3 ? { compactEveryMs: 15_000 } : {})
+    args: {
+      store: {
+        // Limits far below those of use, so that what they lead to happens within seconds.
+        snapshots: { entriesMax: pick(random, [100, 300, 1000]), bytesMax: pick(random, [262_144, 1 << 20]) },
+        segmentBytesMax: pick(random, [16_384, 131_072, 1 << 20]),
+        raft: { tailEntriesMax: pick(random, [5, 50, 200]) },
+        ...(random() < 0.3 ? { compactEveryMs: 15_000 } : {})
+      }
     },
     syncUs: pick(random, [500, 5_000, 20_000]),
     stranded: stores > 1 && (faults?.includes(strand) ?? drawn) ? left : 0,

@@ -108,9 +108,8 @@ export class ClusterRun {
 
   /** A supervisor for each machine, on a machine that no fault befalls: as the main thread. */
   #start({ name, children }: ChaosMachine, cast: ClusterCast): void {
-    const own = children.map(child =>
-      child.actor === 'store' ? { ...child, args: { ...(child.args as object), ...this.#plan.storeArgs } } : child
-    )
+    const { args } = this.#plan
+    const own = children.map(child => ({ ...child, args: { ...(child.args as object), ...args[child.actor], ...args[child.address] } }))
     this.#world.start(`${rootMachine}/${name}`, cast.supervisor, { children: own }, `${rootMachine}/main`)
   }
 

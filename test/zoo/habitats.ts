@@ -320,6 +320,25 @@ export const habitats = {
     },
     what: 'one apiserver, and many users who change, delete and create what they share'
   },
+  schedulers: {
+    runner: 'cluster',
+    overrides: {
+      shape: { ...small, nodes: 2, stores: 1, apiservers: 1, schedulers: 2 },
+      args: { 'control-1/scheduler': { election: { name: 'another' } } },
+      stranded: 0,
+      users: 2,
+      deploymentsMax: 1,
+      replicasMax: 3,
+      mix: { deployment: 100, service: 0, own: 0, count: 0, share: 0, list: 0, get: 0 },
+      thinkMs: 300,
+      timeoutMs: 10_000,
+      forMs: 5000,
+      calmMs: 1000,
+      journey: [],
+      troubles: []
+    },
+    what: 'two schedulers that do not know of each other, and bind the same pods'
+  },
   rollouts: {
     runner: 'cluster',
     overrides: {

@@ -285,10 +285,9 @@ export const apiAnimals: readonly Animal[] = [
     modelledOn: 'Kubernetes [#1139](https://github.com/kubernetes/kubernetes/issues/1139), pods scheduled twice',
     file: 'lib/server/subresources.ts',
     replace: [['if (pod.spec.nodeName) throw conflict(', "if (pod.spec.nodeName === '') throw conflict("]],
-    habitat: 'apiservers',
-    caught: { seeds: 0, of: 6 },
-    seedsMax: 100,
-    caughtBy: [],
-    awaits: 'two schedulers at once'
+    habitat: 'schedulers',
+    caught: { seeds: 10, of: 10 },
+    seedsMax: 10,
+    caughtBy: ['a pod is bound to one node, once']
   }
 ]
