@@ -20,7 +20,7 @@ import { forkSeed, type Random, seededRandom } from '../std/index.js'
 import type { StoreRef } from '../storage/index.js'
 import type { StoreMemberProtocol } from '../store/index.js'
 import type { ChaosMachine, ClusterCast } from './cluster-cast.js'
-import { checkPods, clusterGuarantees } from './cluster-check.js'
+import { checkPods, checkReplicas, clusterGuarantees } from './cluster-check.js'
 import { type ClusterState, missingOf } from './cluster-convergence.js'
 import type { ClusterEventName } from './cluster-events.js'
 import { ClusterHistory } from './cluster-history.js'
@@ -63,6 +63,8 @@ export class ClusterRun {
   readonly #counts = new Map<ClusterEventName, number>()
   readonly #decayed = new Set<string>() // Machines.
   #managers = 0 // How often one began to lead.
+  #firstLife = Number.POSITIVE_INFINITY // Of the controller of replica sets: the revision at which it was the only one so far.
+  readonly #inDoubt = new Map<string, number>() // Creations of pods, by replica set.
 
   constructor(plan: ClusterRunPlan, cast: ClusterCast, logged: RunListener | undefined) {
     this.#plan = plan
@@ -159,6 +161,7 @@ export class ClusterRun {
     const writes = operations.filter(({ verb }) => verb !== 'get' && verb !== 'list')
     const pods = checkPods(this.#history)
     this.#violations.push(...pods.violations)
+    this.#violations.push(...checkReplicas(this.#history, { until: this.#firstLife, inDoubt: this.#inDoubt }))
     this.#recorder.store = { resources: new Set(compared), changes: [...this.#history.apiChanges(compared, this.#recorder)] }
     this.#violations.push(...checkApi(this.#recorder, converged))
     for (const { resumed, relisted } of this.#watchers) {
@@ -259,16 +262,23 @@ export class ClusterRun {
       case 'crashMachine':
         return this.#count('machine lost')
       case 'started leading':
-        this.#managers++
+        if (this.#managers++ > 0) this.#endFirstLife()
         return
       case 'controller ended':
+        if (fields.controller === 'replicaset-controller') this.#endFirstLife()
         return this.#count('controller failover')
+      case 'creation in doubt':
+        return void this.#inDoubt.set(String(fields.replicaSet), (this.#inDoubt.get(String(fields.replicaSet)) ?? 0) + 1)
       case 'failed':
       case 'gave up':
       case 'request failed':
         return this.#violate(clusterGuarantees.noFailure, `${address} at ${atUs} us: ${event} ${JSON.stringify(fields)}`)
       default:
     }
+  }
+
+  #endFirstLife(): void {
+    this.#firstLife = Math.min(this.#firstLife, this.#history.revision)
   }
 
   #count(event: ClusterEventName, by = 1): void {

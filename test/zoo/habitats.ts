@@ -342,21 +342,23 @@ export const habitats = {
   rollouts: {
     runner: 'cluster',
     overrides: {
-      shape: { ...small, nodes: 2, stores: 1, apiservers: 1 },
+      shape: { ...small, stores: 1, apiservers: 2 },
+      args: { 'controller-manager': { apiservers: ['control-1/apiserver', 'control-0/apiserver'] } },
       stranded: 0,
       users: 2,
-      deploymentsMax: 1,
+      deploymentsMax: 2,
+      replicasMin: 3,
       replicasMax: 3,
       mix: { deployment: 100, service: 0, own: 0, count: 0, share: 0, list: 0, get: 0 },
-      thinkMs: 150,
-      timeoutMs: 10_000,
+      thinkMs: 200,
+      timeoutMs: 2000,
       forMs: 6000,
       calmMs: 1000,
       journey: [],
-      troubles: ['slow'],
-      troubleEveryMs: 500
+      troubles: ['reorder'],
+      troubleEveryMs: 150
     },
-    what: 'one apiserver over slow links, and users who change their deployments many times a second'
+    what: 'controllers far from their apiserver, over links that let messages overtake, and users who change deployments all the time'
   },
   cluster: { runner: 'cluster', overrides: { forMs: 40_000 }, what: 'ordinary runs of a whole cluster, for 40 s' }
 } as const satisfies Record<string, Habitat>
