@@ -8,6 +8,8 @@ import type { RunViolation } from './run.js'
 export const clusterGuarantees = {
   boundOnce: 'a pod is bound to one node, once',
   asMany: 'a replica set never has more pods than were asked for, creations in doubt aside',
+  held: 'once all faults have ended, what an informer holds and has told its handlers is what there is',
+  told: 'an informer tells its handlers of the changes of an object in their order, each once',
   majority: 'once a majority of the stores has healed, the cluster becomes what was asked for, whatever the others do',
   convergence: 'once all faults have ended, the cluster becomes what was asked for',
   noFailure: 'no actor fails by a fault of its own'

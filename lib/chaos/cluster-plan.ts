@@ -51,6 +51,8 @@ export interface ClusterRunPlan {
   /** So many machines with a store are left behind while the others recover; beginning with this one. */
   readonly stranded: number
   readonly strandedFirst: number
+  /** Whether somebody holds objects by informers, as controllers do. */
+  readonly holds: boolean
   readonly strikes: readonly number[] | undefined
   readonly watchersMax: number
   /** Of users. */
@@ -83,6 +85,7 @@ const kindsMin = 2 // Of each of the two lists.
 const workerShare = 0.5 // Of runs in which a worker stays away for long, whatever else happens: nothing else leads to evictions.
 const strandShare = 0.4 // Of runs, if there can be a minority.
 const usersMost = 4
+const holdShare = 0.25 // Of runs: it costs as much as two controllers.
 export const clusterForMs = 60_000
 
 function some<V>(random: Random, of: readonly V[]): V[] {
@@ -140,6 +143,8 @@ export function clusterPlan(seed: number, options: RunOptions = {}): ClusterRunP
     syncUs: pick(random, [500, 5_000, 20_000]),
     stranded: stores > 1 && (faults?.includes(strand) ?? drawn) ? left : 0,
     strandedFirst: between(random, 1, Math.max(1, stores - 1)),
+    // Not of the same source: what else a seed says stays as it is.
+    holds: seededRandom(seed ^ 0x486f6c64)() < holdShare,
     strikes: options.strikes,
     watchersMax: options.watchers ?? Number.POSITIVE_INFINITY,
     operationsMax: options.operations ?? Number.POSITIVE_INFINITY,

@@ -24,6 +24,7 @@ import { checkPods, checkReplicas, clusterGuarantees } from './cluster-check.js'
 import { type ClusterState, missingOf } from './cluster-convergence.js'
 import type { ClusterEventName } from './cluster-events.js'
 import { ClusterHistory } from './cluster-history.js'
+import { Holder } from './cluster-holder.js'
 import type { ClusterRunPlan } from './cluster-plan.js'
 import { ClusterStrikes } from './cluster-strikes.js'
 import { clusterUser } from './cluster-user.js'
@@ -39,6 +40,7 @@ const pollMs = 250
 const apiTimeoutMs = 5_000
 const quietMs = 1_000
 const catchUpMs = 10_000 // Whose stream was lost without a word notices by its silence.
+const holdersCatchUpMs = 30_000 // As the watchers, but an informer is more patient.
 const namespace = 'default'
 const watchSecondsMax = 15
 /** Whose every version is compared with what clients were told. */
@@ -56,6 +58,7 @@ export class ClusterRun {
   readonly #recorder: ApiRecorder
   readonly #usersDone: (() => boolean)[] = []
   readonly #watchers: WatchScript[] = []
+  readonly #holders: readonly Holder[]
   readonly #strikes: ClusterStrikes
   readonly #nemesis: Nemesis
   readonly #leaders: LeaderFact[] = []
@@ -92,6 +95,7 @@ export class ClusterRun {
     this.#apiservers = called('apiserver') as unknown as ApiRef[]
     this.#stores = called('store')
     this.#history = new ClusterHistory(this.#stores as unknown as StoreRef[])
+    this.#holders = plan.holds ? [new Holder(resources.pods), new Holder(resources.configMaps)] : []
     for (const machine of machines) this.#start(machine, cast)
     const names = machines.map(({ name }) => name).filter(name => name !== rootMachine)
     const log = new StrikeLog(plan.strikes)
@@ -121,6 +125,7 @@ export class ClusterRun {
     this.#converge('the cluster does not start', startLimitMs, clusterGuarantees.convergence)
     this.#startUsers()
     this.#startWatchers()
+    this.#startHolders()
     this.#strikes.start()
     this.#nemesis.rage(Math.max(0, plan.forMs - plan.calmMs - world.nowMs))
     this.#strikes.stop()
@@ -133,6 +138,7 @@ export class ClusterRun {
     const recoveredMs = world.nowMs - healedMs
     world.run(Math.max(plan.forMs, world.nowMs + quietMs, healedMs + catchUpMs))
     const states = this.#states()
+    this.#checkHolders(converged)
     this.#violations.push(...checkCluster({ leaders: this.#leaders, states }))
     const result = this.#result(converged, recoveredMs)
     const strikes = isFailing(result) ? this.#nemesis.log.inflicted : []
@@ -234,6 +240,14 @@ export class ClusterRun {
     this.#world.newClient(`${rootMachine}/${client}`).run(ctx => clusterWatcher(script, this.#clientOf(ctx)))
   }
 
+  #startHolders(): void {
+    if (this.#holders.length === 0) return
+    this.#world.newClient(`${rootMachine}/holder`).perform(ctx => {
+      const client = this.#clientOf(ctx)
+      for (const holder of this.#holders) holder.start(ctx, client)
+    })
+  }
+
   #clientOf(ctx: ConstructorParameters<typeof ApiClient>[0]): ApiClient {
     return new ApiClient(ctx, { apiservers: this.#apiservers, attemptTimeoutMs: this.#plan.timeoutMs })
   }
@@ -333,6 +347,15 @@ export class ClusterRun {
       lists[name] = list.value.items
     }
     return lists as unknown as ClusterState
+  }
+
+  #checkHolders(converged: boolean): void {
+    const limitMs = this.#world.nowMs + holdersCatchUpMs
+    const differences = (): string[] => this.#holders.flatMap(holder => holder.differences(this.#history.newest(holder.resource.plural)))
+    while (converged && differences().length > 0 && this.#world.nowMs < limitMs) this.#world.run(this.#world.nowMs + pollMs)
+    const differs = converged ? differences() : []
+    if (differs.length > 0) this.#violate(clusterGuarantees.held, differs.slice(0, 20).join('\n'))
+    for (const { wrong } of this.#holders) if (wrong.length > 0) this.#violate(clusterGuarantees.told, wrong.join('\n'))
   }
 
   /** What members hold once they agree, or at the limit. */

@@ -58,6 +58,8 @@ const small = {
   nodeGraceMs: 10_000
 } as const
 
+const deploying: ClusterRunPlan['mix'] = { deployment: 100, service: 0, own: 0, count: 0, share: 0, list: 0, get: 0 }
+
 /** Of leases: three members, and clients that nothing cuts off. */
 const three = {
   members: ['control-0/store', 'control-1/store', 'control-2/store'],
@@ -320,6 +322,27 @@ export const habitats = {
     },
     what: 'one apiserver, and many users who change, delete and create what they share'
   },
+  holders: {
+    runner: 'cluster',
+    overrides: {
+      shape: { ...small, stores: 1, apiservers: 1 },
+      args: { store: { compactEveryMs: 500 } },
+      holds: true,
+      stranded: 0,
+      users: 2,
+      replicasMax: 3,
+      deploymentsMax: 2,
+      mix: deploying,
+      thinkMs: 200,
+      timeoutMs: 2000,
+      forMs: 5000,
+      calmMs: 1000,
+      journey: ['killApiserver'],
+      journeyEveryMs: 700,
+      troubles: []
+    },
+    what: 'informers, over an apiserver that dies again and again and a store that forgets soon'
+  },
   schedulers: {
     runner: 'cluster',
     overrides: {
@@ -329,7 +352,7 @@ export const habitats = {
       users: 2,
       deploymentsMax: 1,
       replicasMax: 3,
-      mix: { deployment: 100, service: 0, own: 0, count: 0, share: 0, list: 0, get: 0 },
+      mix: deploying,
       thinkMs: 300,
       timeoutMs: 10_000,
       forMs: 5000,
@@ -349,7 +372,7 @@ export const habitats = {
       deploymentsMax: 2,
       replicasMin: 3,
       replicasMax: 3,
-      mix: { deployment: 100, service: 0, own: 0, count: 0, share: 0, list: 0, get: 0 },
+      mix: deploying,
       thinkMs: 200,
       timeoutMs: 2000,
       forMs: 6000,

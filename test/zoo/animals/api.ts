@@ -1,4 +1,4 @@
-// Animals of the API: its watch cache, lists and watches, controllers.
+// Animals of the API: its watch cache, lists and watches, preconditions.
 
 import type { Animal } from '../animal.js'
 
@@ -180,18 +180,6 @@ export const apiAnimals: readonly Animal[] = [
     ]
   },
   {
-    name: 'an apiserver that starts serves the past',
-    modelledOn:
-      'Kubernetes [#59848](https://github.com/kubernetes/kubernetes/issues/59848), stale reads of an apiserver that started; [Sieve](https://github.com/sieve-project/sieve/blob/main/docs/bugs.md): time traveling',
-    file: 'lib/server/feed.ts',
-    replace: [['this.#readyRevision = current.value.revision', 'this.#readyRevision = at']],
-    habitat: 'apiservers',
-    caught: { seeds: 0, of: 6 },
-    seedsMax: 100,
-    caughtBy: [],
-    awaits: 'reads of any resource version at an apiserver that was started again, and a check that they do not go back in time'
-  },
-  {
     name: 'an update of an older state overwrites the newer',
     modelledOn: '[Sieve](https://github.com/sieve-project/sieve/blob/main/docs/bugs.md): stale states written back',
     file: 'lib/server/update.ts',
@@ -209,22 +197,6 @@ export const apiAnimals: readonly Animal[] = [
       'an update that names a resourceVersion succeeds only on the object at that resourceVersion',
       'a write takes effect at most once'
     ]
-  },
-  {
-    name: 'a controller writes its status over what a user wrote meanwhile',
-    modelledOn:
-      'Kubernetes [API conventions](https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md#concurrency-control-and-consistency): who writes back an object says at which resourceVersion it was read',
-    file: 'lib/controllers/deployment-rollout.ts',
-    replace: [
-      [
-        'updateStatus(resources.deployments, next)',
-        'updateStatus(resources.deployments, { ...next, metadata: { ...next.metadata, resourceVersion: undefined as unknown as string } })'
-      ]
-    ],
-    habitat: 'rollouts',
-    caught: { seeds: 10, of: 10 },
-    seedsMax: 10,
-    caughtBy: ['a write takes effect at most once']
   },
   {
     name: 'a deletion of one object takes its namesake',
@@ -252,41 +224,5 @@ export const apiAnimals: readonly Animal[] = [
     caught: { seeds: 9, of: 10 },
     seedsMax: 10,
     caughtBy: ['an update that names a resourceVersion succeeds only on the object at that resourceVersion']
-  },
-  {
-    name: 'a relist does not notice what was deleted',
-    modelledOn: '[Sieve](https://github.com/sieve-project/sieve/blob/main/docs/bugs.md): observability gaps',
-    file: 'lib/client/informer.ts',
-    replace: [
-      [
-        '    for (const key of [...this.#store.keys()]) if (!present.has(key)) this.#forget(key, undefined)\n',
-        "    if (present.size < 0) this.#forget('', undefined)\n"
-      ]
-    ],
-    habitat: 'apiservers',
-    caught: { seeds: 0, of: 6 },
-    seedsMax: 100,
-    caughtBy: [],
-    awaits: 'a check of what informers hold'
-  },
-  {
-    name: 'a controller forgets what it has just created',
-    modelledOn: 'KubeRay [#715](https://github.com/ray-project/kuberay/issues/715), more pods than asked for, from a cache that was behind',
-    file: 'lib/controllers/expectations.ts',
-    replace: [['    if (expected === undefined) return true\n', '    if (expected === undefined || nowMs >= 0) return true\n']],
-    habitat: 'rollouts',
-    caught: { seeds: 5, of: 10 },
-    seedsMax: 12,
-    caughtBy: ['a replica set never has more pods than were asked for, creations in doubt aside']
-  },
-  {
-    name: 'a pod that is bound is bound again',
-    modelledOn: 'Kubernetes [#1139](https://github.com/kubernetes/kubernetes/issues/1139), pods scheduled twice',
-    file: 'lib/server/subresources.ts',
-    replace: [['if (pod.spec.nodeName) throw conflict(', "if (pod.spec.nodeName === '') throw conflict("]],
-    habitat: 'schedulers',
-    caught: { seeds: 10, of: 10 },
-    seedsMax: 10,
-    caughtBy: ['a pod is bound to one node, once']
   }
 ]
