@@ -291,6 +291,7 @@ export const habitats = {
     runner: 'cluster',
     overrides: {
       shape: { ...small, apiservers: 2 },
+      holds: false,
       stranded: 0,
       users: 6,
       deploymentsMax: 1,
@@ -310,6 +311,7 @@ export const habitats = {
     runner: 'cluster',
     overrides: {
       shape: { ...small, stores: 1, apiservers: 1 },
+      holds: false,
       stranded: 0,
       users: 6,
       mix: { deployment: 0, service: 0, own: 0, count: 50, share: 100, list: 0, get: 0 },
@@ -348,6 +350,7 @@ export const habitats = {
     overrides: {
       shape: { ...small, nodes: 2, stores: 1, apiservers: 1, schedulers: 2 },
       args: { 'control-1/scheduler': { election: { name: 'another' } } },
+      holds: false,
       stranded: 0,
       users: 2,
       deploymentsMax: 1,
@@ -367,6 +370,7 @@ export const habitats = {
     overrides: {
       shape: { ...small, stores: 1, apiservers: 2 },
       args: { 'controller-manager': { apiservers: ['control-1/apiserver', 'control-0/apiserver'] } },
+      holds: false,
       stranded: 0,
       users: 2,
       deploymentsMax: 2,
@@ -375,7 +379,7 @@ export const habitats = {
       mix: deploying,
       thinkMs: 200,
       timeoutMs: 2000,
-      forMs: 6000,
+      forMs: 4500,
       calmMs: 1000,
       journey: [],
       troubles: ['reorder'],
