@@ -21,7 +21,13 @@ export interface SchedulerArgs {
   readonly apiservers: readonly ApiRef[]
   readonly schedulerName?: string
   readonly percentageOfNodesToScore?: number
-  readonly election?: { readonly leaseDurationMs?: number; readonly renewDeadlineMs?: number; readonly retryPeriodMs?: number }
+  /** `name`: of the Lease, as --leader-elect-resource-name; schedulers with leases of their own lead at once. */
+  readonly election?: {
+    readonly name?: string
+    readonly leaseDurationMs?: number
+    readonly renewDeadlineMs?: number
+    readonly retryPeriodMs?: number
+  }
 }
 
 export interface SchedulerProtocol {
@@ -61,9 +67,9 @@ export const scheduler: Actor<SchedulerProtocol, SchedulerArgs, SchedulerState, 
       client,
       recorder: new Recorder(ctx, client, { component: schedulerName }),
       elector: new Elector(ctx, client, {
+        name: 'kube-scheduler',
         ...args.election,
         namespace: 'kube-system',
-        name: 'kube-scheduler',
         identity: ctx.self,
         started: () => ctx.show({ leader: true, holder: ctx.self }),
         stopped: reason => ctx.stop(`leadership lost: ${reason}`),

@@ -93,6 +93,18 @@ export class ClusterHistory {
     return objects
   }
 
+  /** Of a resource, what there is now: revisions, by `namespace/name`. */
+  newest(resource: string): ReadonlyMap<string, number> {
+    const there = new Map<string, number>()
+    for (const { key, revision, value } of this.#changes) {
+      if (!key.startsWith(`${resource}/`)) continue
+      const name = key.slice(resource.length + 1)
+      if (value === undefined) there.delete(name)
+      else there.set(name, revision)
+    }
+    return there
+  }
+
   /** What the API's promises are measured by. */
   *apiChanges(resources: Iterable<string>, recorder: ApiRecorder): Iterable<ApiChange> {
     for (const resource of resources) {

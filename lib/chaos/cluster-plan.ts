@@ -45,12 +45,14 @@ export interface ClusterRunPlan {
   readonly calmMs: number
   /** How soon after the last fault everything must have converged. */
   readonly recoveryMs: number
-  /** To every store, beside what the cluster's plan says. */
-  readonly storeArgs: Readonly<Record<string, unknown>>
+  /** To every actor of that name, or to the one at that address, beside what the cluster's plan says. */
+  readonly args: Readonly<Record<string, Readonly<Record<string, unknown>>>>
   readonly syncUs: number
   /** So many machines with a store are left behind while the others recover; beginning with this one. */
   readonly stranded: number
   readonly strandedFirst: number
+  /** Whether somebody holds objects by informers, as controllers do. */
+  readonly holds: boolean
   readonly strikes: readonly number[] | undefined
   readonly watchersMax: number
   /** Of users. */
@@ -83,6 +85,7 @@ const kindsMin = 2 // Of each of the two lists.
 const workerShare = 0.5 // Of runs in which a worker stays away for long, whatever else happens: nothing else leads to evictions.
 const strandShare = 0.4 // Of runs, if there can be a minority.
 const usersMost = 4
+const holdShare = 0.25 // Of runs: it costs as much as two controllers.
 export const clusterForMs = 60_000
 
 function some<V>(random: Random, of: readonly V[]): V[] {
@@ -128,16 +131,20 @@ export function clusterPlan(seed: number, options: RunOptions = {}): ClusterRunP
     forMs: options.forMs ?? clusterForMs,
     calmMs: 10_000,
     recoveryMs: 90_000,
-    storeArgs: {
-      // Limits far below those of use, so that what they lead to happens within seconds.
-      snapshots: { entriesMax: pick(random, [100, 300, 1000]), bytesMax: pick(random, [262_144, 1 << 20]) },
-      segmentBytesMax: pick(random, [16_384, 131_072, 1 << 20]),
-      raft: { tailEntriesMax: pick(random, [5, 50, 200]) },
-      ...(random() < 0.3 ? { compactEveryMs: 15_000 } : {})
+    args: {
+      store: {
+        // Limits far below those of use, so that what they lead to happens within seconds.
+        snapshots: { entriesMax: pick(random, [100, 300, 1000]), bytesMax: pick(random, [262_144, 1 << 20]) },
+        segmentBytesMax: pick(random, [16_384, 131_072, 1 << 20]),
+        raft: { tailEntriesMax: pick(random, [5, 50, 200]) },
+        ...(random() < 0.3 ? { compactEveryMs: 15_000 } : {})
+      }
     },
     syncUs: pick(random, [500, 5_000, 20_000]),
     stranded: stores > 1 && (faults?.includes(strand) ?? drawn) ? left : 0,
     strandedFirst: between(random, 1, Math.max(1, stores - 1)),
+    // Not of the same source: what else a seed says stays as it is.
+    holds: seededRandom(seed ^ 0x486f6c64)() < holdShare,
     strikes: options.strikes,
     watchersMax: options.watchers ?? Number.POSITIVE_INFINITY,
     operationsMax: options.operations ?? Number.POSITIVE_INFINITY,

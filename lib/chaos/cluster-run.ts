@@ -20,10 +20,11 @@ import { forkSeed, type Random, seededRandom } from '../std/index.js'
 import type { StoreRef } from '../storage/index.js'
 import type { StoreMemberProtocol } from '../store/index.js'
 import type { ChaosMachine, ClusterCast } from './cluster-cast.js'
-import { checkPods, clusterGuarantees } from './cluster-check.js'
+import { checkPods, checkReplicas, clusterGuarantees } from './cluster-check.js'
 import { type ClusterState, missingOf } from './cluster-convergence.js'
 import type { ClusterEventName } from './cluster-events.js'
 import { ClusterHistory } from './cluster-history.js'
+import { Holder } from './cluster-holder.js'
 import type { ClusterRunPlan } from './cluster-plan.js'
 import { ClusterStrikes } from './cluster-strikes.js'
 import { clusterUser } from './cluster-user.js'
@@ -39,6 +40,7 @@ const pollMs = 500
 const apiTimeoutMs = 5_000
 const quietMs = 1_000
 const catchUpMs = 10_000 // Whose stream was lost without a word notices by its silence.
+const holdersCatchUpMs = 30_000 // As the watchers, but an informer is more patient.
 const namespace = 'default'
 const watchSecondsMax = 15
 /** Whose every version is compared with what clients were told. */
@@ -56,6 +58,7 @@ export class ClusterRun {
   readonly #recorder: ApiRecorder
   readonly #usersDone: (() => boolean)[] = []
   readonly #watchers: WatchScript[] = []
+  readonly #holders: readonly Holder[]
   readonly #strikes: ClusterStrikes
   readonly #nemesis: Nemesis
   readonly #leaders: LeaderFact[] = []
@@ -63,6 +66,8 @@ export class ClusterRun {
   readonly #counts = new Map<ClusterEventName, number>()
   readonly #decayed = new Set<string>() // Machines.
   #managers = 0 // How often one began to lead.
+  #firstLife = Number.POSITIVE_INFINITY // Of the controller of replica sets: the revision at which it was the only one so far.
+  readonly #inDoubt = new Map<string, number>() // Creations of pods, by replica set.
 
   constructor(plan: ClusterRunPlan, cast: ClusterCast, logged: RunListener | undefined) {
     this.#plan = plan
@@ -90,6 +95,7 @@ export class ClusterRun {
     this.#apiservers = called('apiserver') as unknown as ApiRef[]
     this.#stores = called('store')
     this.#history = new ClusterHistory(this.#stores as unknown as StoreRef[])
+    this.#holders = plan.holds ? [new Holder(resources.pods), new Holder(resources.configMaps)] : []
     for (const machine of machines) this.#start(machine, cast)
     const names = machines.map(({ name }) => name).filter(name => name !== rootMachine)
     const log = new StrikeLog(plan.strikes)
@@ -108,9 +114,8 @@ export class ClusterRun {
 
   /** A supervisor for each machine, on a machine that no fault befalls: as the main thread. */
   #start({ name, children }: ChaosMachine, cast: ClusterCast): void {
-    const own = children.map(child =>
-      child.actor === 'store' ? { ...child, args: { ...(child.args as object), ...this.#plan.storeArgs } } : child
-    )
+    const { args } = this.#plan
+    const own = children.map(child => ({ ...child, args: { ...(child.args as object), ...args[child.actor], ...args[child.address] } }))
     this.#world.start(`${rootMachine}/${name}`, cast.supervisor, { children: own }, `${rootMachine}/main`)
   }
 
@@ -120,6 +125,7 @@ export class ClusterRun {
     this.#converge('the cluster does not start', startLimitMs, clusterGuarantees.convergence)
     this.#startUsers()
     this.#startWatchers()
+    this.#startHolders()
     this.#strikes.start()
     this.#nemesis.rage(Math.max(0, plan.forMs - plan.calmMs - world.nowMs))
     this.#strikes.stop()
@@ -132,6 +138,7 @@ export class ClusterRun {
     const recoveredMs = world.nowMs - healedMs
     world.run(Math.max(plan.forMs, world.nowMs + quietMs, healedMs + catchUpMs))
     const states = this.#states()
+    this.#checkHolders(converged)
     this.#violations.push(...checkCluster({ leaders: this.#leaders, states }))
     const result = this.#result(converged, recoveredMs)
     const strikes = isFailing(result) ? this.#nemesis.log.inflicted : []
@@ -160,6 +167,7 @@ export class ClusterRun {
     const writes = operations.filter(({ verb }) => verb !== 'get' && verb !== 'list')
     const pods = checkPods(this.#history)
     this.#violations.push(...pods.violations)
+    this.#violations.push(...checkReplicas(this.#history, { until: this.#firstLife, inDoubt: this.#inDoubt }))
     this.#recorder.store = { resources: new Set(compared), changes: [...this.#history.apiChanges(compared, this.#recorder)] }
     this.#violations.push(...checkApi(this.#recorder, converged))
     for (const { resumed, relisted } of this.#watchers) {
@@ -232,6 +240,14 @@ export class ClusterRun {
     this.#world.newClient(`${rootMachine}/${client}`).run(ctx => clusterWatcher(script, this.#clientOf(ctx)))
   }
 
+  #startHolders(): void {
+    if (this.#holders.length === 0) return
+    this.#world.newClient(`${rootMachine}/holder`).perform(ctx => {
+      const client = this.#clientOf(ctx)
+      for (const holder of this.#holders) holder.start(ctx, client)
+    })
+  }
+
   #clientOf(ctx: ConstructorParameters<typeof ApiClient>[0]): ApiClient {
     return new ApiClient(ctx, { apiservers: this.#apiservers, attemptTimeoutMs: this.#plan.timeoutMs })
   }
@@ -260,16 +276,23 @@ export class ClusterRun {
       case 'crashMachine':
         return this.#count('machine lost')
       case 'started leading':
-        this.#managers++
+        if (this.#managers++ > 0) this.#endFirstLife()
         return
       case 'controller ended':
+        if (fields.controller === 'replicaset-controller') this.#endFirstLife()
         return this.#count('controller failover')
+      case 'creation in doubt':
+        return void this.#inDoubt.set(String(fields.replicaSet), (this.#inDoubt.get(String(fields.replicaSet)) ?? 0) + 1)
       case 'failed':
       case 'gave up':
       case 'request failed':
         return this.#violate(clusterGuarantees.noFailure, `${address} at ${atUs} us: ${event} ${JSON.stringify(fields)}`)
       default:
     }
+  }
+
+  #endFirstLife(): void {
+    this.#firstLife = Math.min(this.#firstLife, this.#history.revision)
   }
 
   #count(event: ClusterEventName, by = 1): void {
@@ -324,6 +347,15 @@ export class ClusterRun {
       lists[name] = list.value.items
     }
     return lists as unknown as ClusterState
+  }
+
+  #checkHolders(converged: boolean): void {
+    const limitMs = this.#world.nowMs + holdersCatchUpMs
+    const differences = (): string[] => this.#holders.flatMap(holder => holder.differences(this.#history.newest(holder.resource.plural)))
+    while (converged && differences().length > 0 && this.#world.nowMs < limitMs) this.#world.run(this.#world.nowMs + pollMs)
+    const differs = converged ? differences() : []
+    if (differs.length > 0) this.#violate(clusterGuarantees.held, differs.slice(0, 20).join('\n'))
+    for (const { wrong } of this.#holders) if (wrong.length > 0) this.#violate(clusterGuarantees.told, wrong.join('\n'))
   }
 
   /** What members hold once they agree, or at the limit. */

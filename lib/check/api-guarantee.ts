@@ -9,6 +9,7 @@ export const apiGuarantees = {
   optimistic: 'an update that names a resourceVersion succeeds only on the object at that resourceVersion',
   precondition: 'a write that names a uid succeeds only on the object of that uid',
   noLostUpdate: 'an increment adds to all increments before it',
+  noOverwrite: 'what a user asked for stays until a user asks for something else',
   conflictOnlyIfChanged: 'a write is refused as a conflict only if the object was changed or may have been',
   createOnce: 'a create succeeds only where there is no object of the name',
   existsOnlyIfCreated: 'a create is refused as AlreadyExists only if the object exists or may exist',

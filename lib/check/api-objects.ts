@@ -40,8 +40,18 @@ function checkLives(key: string, reference: Reference, wrong: ApiViolations): vo
       continue
     }
     if (before?.state === undefined) wrong.add(apiGuarantees.uidOnce, describeVersion(was), 'deleted', describeVersion(version))
-    else checkSteps(was, was.state, version, version.state, complete, wrong)
+    else {
+      checkSteps(was, was.state, version, version.state, complete, wrong)
+      if (reference.hasOwnLife(key)) checkKept(was, was.state, version, version.state, wrong)
+    }
   }
+}
+
+/** Every write of these clients leaves its mark: under the same mark what is desired is the same, and no mark is taken away. */
+function checkKept(was: Version, before: ApiState, is: Version, after: ApiState, wrong: ApiViolations): void {
+  if (before.mark === '') return
+  if (after.mark === '' || (after.mark === before.mark && after.desired !== before.desired))
+    wrong.add(apiGuarantees.noOverwrite, describeVersion(was), describeVersion(is))
 }
 
 function checkDeletions(key: string, reference: Reference, wrong: ApiViolations): void {

@@ -163,6 +163,7 @@ class ReplicaSetController {
       return undefined
     }
     // After a failure that may have happened, the pod may still show; the expectation is given up anyway, as upstream does.
+    if (!result.error.definite) ctx.log('creation in doubt', { replicaSet: key, pod: pod.metadata.name ?? '' })
     this.#expectations.creationObserved(key)
     this.#recorder.event(replicaSet, 'Warning', 'FailedCreate', `Error creating: ${result.error.message}`)
     return result.error.message

@@ -111,6 +111,25 @@ const cases: Case[] = [
     ops: [created, increased, ['update', 'a', 40, 50, state('a', 3, { mark: '3', tally: 1 })]],
     broken: apiGuarantees.noLostUpdate
   },
+  {
+    name: 'a spec changed by nobody who asked',
+    ops: [
+      ['create', 'a', 0, 10, state('a', 1, { mark: '1', desired: 'x' })],
+      ['get', 'a', 20, 30, state('a', 2, { mark: '1', desired: 'y' }), { version: '' }]
+    ],
+    broken: apiGuarantees.noOverwrite
+  },
+  {
+    name: 'a write that was taken back',
+    ops: [created],
+    store: [a1, state('a', 2)],
+    broken: apiGuarantees.noOverwrite
+  },
+  {
+    name: 'a status written beside',
+    ops: [['create', 'a', 0, 10, state('a', 1, { mark: '1', desired: 'x' })]],
+    store: [state('a', 1, { mark: '1', desired: 'x' }), state('a', 2, { mark: '1', desired: 'x', content: 'status' })]
+  },
   { name: 'a conflict after a change', ops: [created, increased, ['update', 'a', 40, 50, refused(409, 'Conflict'), { sentRevision: 1 }]] },
   {
     name: 'a conflict with nothing',

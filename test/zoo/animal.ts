@@ -20,6 +20,4 @@ export interface Animal {
   readonly seedsMax: number
   /** The guarantees, one of which is expected to be reported broken. Another one is told of, and is a catch too. */
   readonly caughtBy: readonly string[]
-  /** Why nothing can catch it yet. It is not run, and the test tells of it. */
-  readonly awaits?: string
 }

@@ -6,16 +6,15 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import type { Animal } from './animal.js'
 import { type HabitatName, habitats } from './habitats.js'
 import { hunt } from './hunt.js'
-import { awaiting, zoo } from './index.js'
+import { zoo } from './index.js'
 import { bundleRunner } from './mutant.js'
 
-const all = [...zoo, ...awaiting]
 const [count = '40', part = '', elsewhere] = process.argv.slice(2)
 const directory = mkdtempSync(new URL('../../zoo-', import.meta.url).pathname)
 
 async function counted(animal: Animal): Promise<void> {
   const habitat = habitats[(elsewhere ?? animal.habitat) as HabitatName]
-  const module = await bundleRunner(habitat.runner, `${directory}/${all.indexOf(animal)}.mjs`, animal)
+  const module = await bundleRunner(habitat.runner, `${directory}/${zoo.indexOf(animal)}.mjs`, animal)
   const seeds = Array.from({ length: Number(count) }, (_, seed) => seed)
   const before = process.cpuUsage()
   const { seen, runs, crashes } = await hunt(module, habitat, seeds, false)
@@ -30,7 +29,7 @@ async function counted(animal: Animal): Promise<void> {
 }
 
 try {
-  for (const animal of all) if (animal.name.includes(part) || animal.habitat === part) await counted(animal)
+  for (const animal of zoo) if (animal.name.includes(part) || animal.habitat === part) await counted(animal)
 } finally {
   rmSync(directory, { recursive: true })
 }

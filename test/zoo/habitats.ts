@@ -79,6 +79,8 @@ const small = {
   nodeGraceMs: 10_000
 } as const
 
+const deploying: ClusterRunPlan['mix'] = { deployment: 100, service: 0, own: 0, count: 0, share: 0, list: 0, get: 0 }
+
 /** Of leases: three members, and clients that nothing cuts off. */
 const three = {
   members: ['control-0/store', 'control-1/store', 'control-2/store'],
@@ -346,6 +348,7 @@ export const habitats = {
     runner: 'cluster',
     overrides: {
       shape: { ...small, apiservers: 2 },
+      holds: false,
       stranded: 0,
       users: 6,
       deploymentsMax: 1,
@@ -360,6 +363,86 @@ export const habitats = {
       troubleEveryMs: 1500
     },
     what: 'two apiservers, one node and many users; apiservers and store leaders die, and all are cut off now and then'
+  },
+  sharers: {
+    runner: 'cluster',
+    overrides: {
+      shape: { ...small, stores: 1, apiservers: 1 },
+      holds: false,
+      stranded: 0,
+      users: 6,
+      mix: { deployment: 0, service: 0, own: 0, count: 50, share: 100, list: 0, get: 0 },
+      thinkMs: 50,
+      timeoutMs: 2000,
+      forMs: 7000,
+      calmMs: 1000,
+      journey: [],
+      troubles: []
+    },
+    what: 'one apiserver, and many users who change, delete and create what they share'
+  },
+  holders: {
+    runner: 'cluster',
+    overrides: {
+      shape: { ...small, stores: 1, apiservers: 1 },
+      args: { store: { compactEveryMs: 500 } },
+      holds: true,
+      stranded: 0,
+      users: 2,
+      replicasMax: 3,
+      deploymentsMax: 2,
+      mix: deploying,
+      thinkMs: 200,
+      timeoutMs: 2000,
+      forMs: 5000,
+      calmMs: 1000,
+      journey: ['killApiserver'],
+      journeyEveryMs: 700,
+      troubles: []
+    },
+    what: 'informers, over an apiserver that dies again and again and a store that forgets soon'
+  },
+  schedulers: {
+    runner: 'cluster',
+    overrides: {
+      shape: { ...small, nodes: 2, stores: 1, apiservers: 1, schedulers: 2 },
+      args: { 'control-1/scheduler': { election: { name: 'another' } } },
+      holds: false,
+      stranded: 0,
+      users: 2,
+      deploymentsMax: 1,
+      replicasMax: 3,
+      mix: deploying,
+      thinkMs: 300,
+      timeoutMs: 10_000,
+      forMs: 5000,
+      calmMs: 1000,
+      journey: [],
+      troubles: []
+    },
+    what: 'two schedulers that do not know of each other, and bind the same pods'
+  },
+  rollouts: {
+    runner: 'cluster',
+    overrides: {
+      shape: { ...small, stores: 1, apiservers: 2 },
+      args: { 'controller-manager': { apiservers: ['control-1/apiserver', 'control-0/apiserver'] } },
+      holds: false,
+      stranded: 0,
+      users: 2,
+      deploymentsMax: 2,
+      replicasMin: 3,
+      replicasMax: 3,
+      mix: deploying,
+      thinkMs: 200,
+      timeoutMs: 2000,
+      forMs: 4500,
+      calmMs: 1000,
+      journey: [],
+      troubles: ['reorder'],
+      troubleEveryMs: 150
+    },
+    what: 'controllers far from their apiserver, over links that let messages overtake, and users who change deployments all the time'
   },
   cluster: { runner: 'cluster', overrides: { forMs: 40_000 }, what: 'ordinary runs of a whole cluster, for 40 s' }
 } as const satisfies Record<string, Habitat>

@@ -3,6 +3,7 @@
 import type { Animal } from './animal.js'
 import { actorAnimals } from './animals/actor.js'
 import { apiAnimals } from './animals/api.js'
+import { controllerAnimals } from './animals/controllers.js'
 import { diskAnimals } from './animals/disk.js'
 import { leaseAnimals } from './animals/lease.js'
 import { logAnimals } from './animals/log.js'
@@ -12,7 +13,7 @@ import { raftAnimals } from './animals/raft.js'
 import { storeAnimals } from './animals/store.js'
 import { watchAnimals } from './animals/watch.js'
 
-const all: readonly Animal[] = [
+export const zoo: readonly Animal[] = [
   ...raftAnimals,
   ...storeAnimals,
   ...membershipAnimals,
@@ -22,10 +23,6 @@ const all: readonly Animal[] = [
   ...watchAnimals,
   ...leaseAnimals,
   ...apiAnimals,
+  ...controllerAnimals,
   ...actorAnimals
 ]
-
-export const zoo = all.filter(({ awaits }) => awaits === undefined)
-
-/** What nothing can catch yet: not run. */
-export const awaiting = all.filter(({ awaits }) => awaits !== undefined)

@@ -2,8 +2,5 @@
 
 import type { Animal } from './animal.js'
 
-export function lineOf({ name, modelledOn, habitat, caught, seedsMax, caughtBy, awaits }: Animal): string {
-  const needs = `${caught.seeds} of ${caught.of}`
-  const cells = awaits === undefined ? [needs, String(seedsMax), caughtBy.join('; ')] : ['–', '–', `awaits ${awaits}`]
-  return `| ${[name, modelledOn, habitat, ...cells].join(' | ')} |`
-}
+export const lineOf = ({ name, modelledOn, habitat, caught, seedsMax, caughtBy }: Animal): string =>
+  `| ${[name, modelledOn, habitat, `${caught.seeds} of ${caught.of}`, String(seedsMax), caughtBy.join('; ')].join(' | ')} |`

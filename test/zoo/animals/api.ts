@@ -1,4 +1,4 @@
-// Animals of the API: its watch cache, lists and watches, controllers.
+// Animals of the API: its watch cache, lists and watches, preconditions.
 
 import type { Animal } from '../animal.js'
 
@@ -131,6 +131,25 @@ export const apiAnimals: readonly Animal[] = [
     ]
   },
   {
+    name: 'a cache that is connected anew serves the past',
+    modelledOn:
+      'Kubernetes [#60478](https://github.com/kubernetes/kubernetes/pull/60478), a watch cache that is behind after its member of etcd failed',
+    file: 'lib/server/feed.ts',
+    replace: [
+      [
+        '      const source = opened.value\n',
+        '      const source = opened.value\n      for (const { later } of this.#waiting.splice(0)) this.#events.answer(later, { revision: this.#cache.revision })\n'
+      ]
+    ],
+    habitat: 'apiservers',
+    caught: { seeds: 6, of: 10 },
+    seedsMax: 10,
+    caughtBy: [
+      'a read without a resourceVersion sees everything that anybody was told of before it was asked for',
+      'for one client, consistent reads never go back'
+    ]
+  },
+  {
     name: 'a bookmark is ahead of the events',
     modelledOn: 'etcd [#15220](https://github.com/etcd-io/etcd/issues/15220), as bookmarks of the API',
     file: 'lib/server/watching.ts',
@@ -161,18 +180,6 @@ export const apiAnimals: readonly Animal[] = [
     ]
   },
   {
-    name: 'an apiserver that starts serves the past',
-    modelledOn:
-      'Kubernetes [#59848](https://github.com/kubernetes/kubernetes/issues/59848), stale reads of an apiserver that started; [Sieve](https://github.com/sieve-project/sieve/blob/main/docs/bugs.md): time traveling',
-    file: 'lib/server/feed.ts',
-    replace: [['this.#readyRevision = current.value.revision', 'this.#readyRevision = at']],
-    habitat: 'apiservers',
-    caught: { seeds: 0, of: 6 },
-    seedsMax: 100,
-    caughtBy: [],
-    awaits: 'reads of any resource version at an apiserver that was started again, and a check that they do not go back in time'
-  },
-  {
     name: 'an update of an older state overwrites the newer',
     modelledOn: '[Sieve](https://github.com/sieve-project/sieve/blob/main/docs/bugs.md): stale states written back',
     file: 'lib/server/update.ts',
@@ -197,48 +204,25 @@ export const apiAnimals: readonly Animal[] = [
       '[Sieve](https://github.com/sieve-project/sieve/blob/main/docs/bugs.md): time traveling, an object deleted for its former self',
     file: 'lib/server/deletion.ts',
     replace: [['if (uid !== undefined && uid !== told) throw', "if (uid !== undefined && uid === '' && uid !== told) throw"]],
-    habitat: 'apiservers',
-    caught: { seeds: 0, of: 6 },
-    seedsMax: 100,
-    caughtBy: [],
-    awaits: 'deletions with preconditions, and a check of them'
+    habitat: 'sharers',
+    caught: { seeds: 10, of: 10 },
+    seedsMax: 10,
+    caughtBy: ['a write that names a uid succeeds only on the object of that uid']
   },
   {
-    name: 'a relist does not notice what was deleted',
-    modelledOn: '[Sieve](https://github.com/sieve-project/sieve/blob/main/docs/bugs.md): observability gaps',
-    file: 'lib/client/informer.ts',
+    name: 'a deletion takes an object that was changed meanwhile',
+    modelledOn:
+      'Kubernetes [#73648](https://github.com/kubernetes/kubernetes/issues/73648), a deletion that loses the change of another who would have prevented it',
+    file: 'lib/server/deletion.ts',
     replace: [
       [
-        '    for (const key of [...this.#store.keys()]) if (!present.has(key)) this.#forget(key, undefined)\n',
-        "    if (present.size < 0) this.#forget('', undefined)\n"
+        'if (resourceVersion !== undefined && resourceVersion !== String(revision)) {',
+        'if (resourceVersion !== undefined && Number(resourceVersion) > revision) {'
       ]
     ],
-    habitat: 'apiservers',
-    caught: { seeds: 0, of: 6 },
-    seedsMax: 100,
-    caughtBy: [],
-    awaits: 'a check of what informers hold'
-  },
-  {
-    name: 'a controller forgets what it has just created',
-    modelledOn: 'KubeRay [#715](https://github.com/ray-project/kuberay/issues/715), more pods than asked for, from a cache that was behind',
-    file: 'lib/controllers/expectations.ts',
-    replace: [['    if (expected === undefined) return true\n', '    if (expected === undefined || nowMs >= 0) return true\n']],
-    habitat: 'apiservers',
-    caught: { seeds: 0, of: 6 },
-    seedsMax: 100,
-    caughtBy: [],
-    awaits: 'a check that a controller does not exceed what was asked for'
-  },
-  {
-    name: 'a pod that is bound is bound again',
-    modelledOn: 'Kubernetes [#1139](https://github.com/kubernetes/kubernetes/issues/1139), pods scheduled twice',
-    file: 'lib/server/subresources.ts',
-    replace: [['if (pod.spec.nodeName) throw conflict(', "if (pod.spec.nodeName === '') throw conflict("]],
-    habitat: 'apiservers',
-    caught: { seeds: 0, of: 6 },
-    seedsMax: 100,
-    caughtBy: [],
-    awaits: 'two schedulers at once'
+    habitat: 'sharers',
+    caught: { seeds: 9, of: 10 },
+    seedsMax: 10,
+    caughtBy: ['an update that names a resourceVersion succeeds only on the object at that resourceVersion']
   }
 ]
