@@ -26,7 +26,8 @@ export function* expireEvents(serving: Serving): Flow<void> {
           success: [{ type: 'delete', key }],
           failure: []
         },
-        ctx.nowMs + deadlineMs
+        ctx.nowMs + deadlineMs,
+        true
       )
     }
   }

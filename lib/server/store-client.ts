@@ -56,8 +56,11 @@ export class StoreClient {
     return yield* this.#read(deadlineMs, (store, timeoutMs) => ask(store, timeoutMs, 'revision'))
   }
 
-  /** The transaction's comparisons must fail once it has happened. */
-  *txn(txn: StoreTxn, deadlineMs: number): Flow<TxnOutcome> {
+  /**
+   * `repeatable`: its comparisons never hold again once it has happened, so that it may be sent again after it may have. A creation is
+   * not: what it created may have been deleted meanwhile.
+   */
+  *txn(txn: StoreTxn, deadlineMs: number, repeatable: boolean): Flow<TxnOutcome> {
     let uncertain = false
     for (let tries = 1; ; tries++) {
       const store = this.current
@@ -65,6 +68,7 @@ export class StoreClient {
       if (outcome.ok || final.has(outcome.error.code)) return { outcome, uncertain }
       uncertain ||= !outcome.error.definite
       this.leave(store)
+      if (uncertain && !repeatable) return { outcome, uncertain }
       if (!(yield* this.#pause(tries, deadlineMs))) return { outcome, uncertain }
     }
   }

@@ -1,7 +1,8 @@
 // Writing: one object written by a transaction that compares what it replaces, so that it may be sent again.
 //
-// Guarantee: what is acknowledged is in the store; a conflict is told with the state that caused it. If it cannot be known whether
-// the write happened, the call times out, as upstream's does.
+// Guarantee: what is acknowledged is in the store; a write happens once; a conflict is told with the state that caused it. If it cannot
+// be known whether the write happened, the call times out, as upstream's does. A creation is sent once, since that there is no such
+// object holds again after a deletion; when its answer is lost, what there is may show that it was made.
 
 import type { Flow } from '../actor/index.js'
 import { type ApiObject, errors } from '../object/index.js'
@@ -37,9 +38,16 @@ export function* write(serving: Serving, call: Call, request: Write): Flow<Writt
   const ranges = [key, ...inspect].map((read): StoreOp => ({ type: 'range', key: read }))
   const { outcome, uncertain } = yield* serving.store.txn(
     { compares: [own, ...compares], success: [op, ...ops], failure: ranges },
-    call.deadlineMs
+    call.deadlineMs,
+    expected !== 0
   )
   if (!outcome.ok) {
+    if (expected === 0 && uncertain && value !== undefined) {
+      const read = yield* serving.store.range({ key }, call.deadlineMs)
+      const [found] = read.ok ? read.value.kvs : []
+      // Created by us, and perhaps changed by others since.
+      if (found !== undefined && uidOf(found.value) === uidOf(value)) return { ok: true, revision: found.createRevision }
+    }
     if (outcome.error.code === 'request too large') throw errors.requestEntityTooLarge(outcome.error.detail)
     if (outcome.error.definite && !uncertain) throw errors.serviceUnavailable(`the store is not available: ${failureText(outcome.error)}`)
     throw errors.timeout('request did not complete within the allotted timeout')
@@ -51,10 +59,6 @@ export function* write(serving: Serving, call: Call, request: Write): Flow<Writt
     // An earlier attempt of ours may be what the comparison met.
     if (value === undefined ? current === undefined : current !== undefined && sameBytes(current.value, value)) {
       return { ok: true, revision: current?.modRevision ?? outcome.value.revision }
-    }
-    // Created by us, and changed by others since.
-    if (expected === 0 && current !== undefined && value !== undefined && uidOf(current.value) === uidOf(value)) {
-      return { ok: true, revision: current.createRevision }
     }
     throw errors.timeout('it is not known whether the write took effect')
   }
