@@ -17,7 +17,8 @@ const rounds = 3
 const forMs = 1500
 const timeoutMs = 60_000
 const etcdPort = 23_790
-const warmUp: Phase = { op: 'put', inFlight: 64, forMs: 2000 } // Code is compiled and files grow at first; a server's life is longer.
+/** Code is compiled and files grow at first; a server's life is longer. */
+const warmUps: readonly Phase[] = (['put', 'read', 'serializable'] as const).map(op => ({ op, inFlight: 64, forMs: 3000 }))
 const watching = { watchers: 100, puts: 500, inFlight: 8 }
 const names = { put: 'put', read: 'linearizable read', serializable: 'serializable read' } as const
 const phases: readonly Phase[] = [1, 64, 256].flatMap(inFlight =>
@@ -82,7 +83,7 @@ async function figuresOf(contenders: ReadonlyMap<string, Contender>): Promise<Fi
   const rates = new Map<string, (PhaseRate & { readonly cpuUs?: number })[]>()
   const delivered = new Map<string, number[]>()
   const note = <V>(into: Map<string, V[]>, name: string, value: V): void => void into.set(name, [...(into.get(name) ?? []), value])
-  for (const { measure } of contenders.values()) await measure(warmUp)
+  for (const { measure } of contenders.values()) for (const phase of warmUps) await measure(phase)
   for (let round = 0; round < rounds; round++) {
     for (const phase of phases) for (const [way, { measure }] of contenders) note(rates, nameOf(phase, way), await measure(phase))
     for (const [way, { watched }] of contenders) if (watched !== undefined) note(delivered, way, (await watched()).deliveriesPerSecond)
