@@ -215,6 +215,30 @@ t.test('a client that does not read is told as stalled, and as drained when it r
   harness.kill()
 })
 
+t.test('who gives up many streams at once may lose the connection, and nobody else does', async t => {
+  const { harness, calls, port } = await scene()
+  const other = clientOf(port)
+  t.equal((await unary(other, 'echo', Buffer.from('a'))).value?.toString(), 'a')
+  const client = clientOf(port)
+  const many = 1500
+  const lost = new Set<number>()
+  const streams = Array.from({ length: many }, () => {
+    const stream = client.talk()
+    stream.on('error', (error: grpcJs.ServiceError) => void (error.code !== grpcCodes.cancelled && lost.add(error.code)))
+    stream.write(Buffer.from('hello'))
+    return stream
+  })
+  await until('all are open', () => calls.length === many + 1)
+  for (const stream of streams) stream.cancel()
+  t.equal((await unary(other, 'echo', Buffer.from('b'))).value?.toString(), 'b', 'another connection')
+  let again: string | undefined
+  while (again === undefined) again = (await unary(client, 'echo', Buffer.from('c'))).value?.toString() // The first may meet the end of the old one.
+  t.equal(again, 'c', 'the same client')
+  t.same([...lost], [], 'what was given up was given up by the client')
+  for (const one of [client, other]) one.close()
+  harness.kill()
+})
+
 t.test('with TLS only clients with a certificate of the authority come in', async t => {
   const pki = await ensurePki({ directory: join(directory, 'pki'), nowMs: Date.now() })
   const { harness, calls, port } = await scene({ ...pki.server, clientCaPem: pki.caPem })

@@ -18,7 +18,7 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { type GrpcListenOptions, grpcCodes } from '../../ports/index.js'
 import { Call, type CallEvents } from './grpc-call.js'
-import { closed, opened } from './listening.js'
+import { closed, opened, resetLimits } from './listening.js'
 
 export interface ListenerEvents extends CallEvents {
   callId(): number
@@ -48,6 +48,7 @@ export class GrpcListener {
     this.#options = options
     this.#events = events
     const settings = {
+      ...resetLimits,
       maxSessionMemory: sessionMemoryMib,
       settings: { maxConcurrentStreams: streamsPerConnectionMax, initialWindowSize: streamWindowBytes, maxHeaderListSize: headersBytesMax }
     }

@@ -15,7 +15,7 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { HttpListenOptions, HttpRequest } from '../../ports/index.js'
 import { type BodyBudget, type Exchange, type ExchangeEvents, Http1Exchange, Http2Exchange, headersOf } from './http-exchange.js'
-import { closed, opened } from './listening.js'
+import { closed, opened, resetLimits } from './listening.js'
 
 export interface ListenerEvents {
   /** The next exchange's id. */
@@ -173,6 +173,7 @@ function secureServer(tls: NonNullable<HttpListenOptions['tls']>): Http2SecureSe
     handshakeTimeout: handshakeTimeoutMs,
     secureOptions: tlsConstants.SSL_OP_NO_TICKET, // A resumed session would bring no certificate.
     ...(tls.clientCaPem === undefined ? {} : { ca: tls.clientCaPem, requestCert: true, rejectUnauthorized: false }),
+    ...resetLimits,
     maxSessionMemory: sessionMemoryMib,
     settings: { maxConcurrentStreams: streamsPerConnectionMax, initialWindowSize: streamWindowBytes }
   })

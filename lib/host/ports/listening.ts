@@ -3,6 +3,12 @@
 import type { Server as NetServer } from 'node:net'
 import { type Refusal, refuse } from '../../actor/index.js'
 
+/**
+ * How many streams of one connection a client may give up at once, and a second, before the connection ends (CVE-2023-44487). Whoever
+ * closes a thousand watches at a time is no attacker. Node knows the options from 22.10 on; before, 1,000 and 33 hold.
+ */
+export const resetLimits = { streamResetBurst: 16_384, streamResetRate: 4096 }
+
 export interface Listening {
   readonly server: NetServer
   close(): void
