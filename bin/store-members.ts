@@ -1,6 +1,6 @@
 // Store members: what `kabuki store` asks of the members of a running cluster's store.
 
-import type { Ref } from '../lib/actor/index.js'
+import type { Outcome, Ref } from '../lib/actor/index.js'
 import type { StoreMemberProtocol, StoreMembers } from '../lib/store/index.js'
 import type { Cluster } from './cluster.js'
 
@@ -10,30 +10,46 @@ export interface MembersParams {
   readonly isLearner?: boolean
 }
 
+type MemberRef = Ref<StoreMemberProtocol>
+
 const timeoutMs = 5_000
+const retryMs = 50
 const machinesMax = 100
 
 export async function changeMembers(cluster: Cluster, { action, address, isLearner = false }: MembersParams): Promise<StoreMembers> {
   const { runtime } = cluster
   const stores = storesOf(cluster)
-  const leader = stores.find(store => runtime.facts.of(store)?.role === 'leader') ?? stores[0]
-  if (leader === undefined) throw new Error('this cluster has no store of its own')
-  const to = leader as string as Ref<StoreMemberProtocol>
+  if (stores.length === 0) throw new Error('this cluster has no store of its own')
   const named = address ?? (action === 'add' ? nextAddress(stores) : undefined)
   if (named === undefined && action !== 'list') throw new Error(`${action} which member? \`kabuki store members\` lists them`)
   const member = { address: named as string }
   switch (action) {
     case 'list':
-      return answer(await runtime.call(to, timeoutMs, 'members'))
+      return askLeader(cluster, (to, leftMs) => runtime.call(to, leftMs, 'members'))
     case 'add':
-      return answer(await runtime.call(to, timeoutMs, 'addMember', { ...member, isLearner }))
+      return askLeader(cluster, (to, leftMs) => runtime.call(to, leftMs, 'addMember', { ...member, isLearner }))
     case 'promote':
-      return answer(await runtime.call(to, timeoutMs, 'promoteMember', member))
+      return askLeader(cluster, (to, leftMs) => runtime.call(to, leftMs, 'promoteMember', member))
     case 'remove':
-      return answer(await runtime.call(to, timeoutMs, 'removeMember', member))
+      return askLeader(cluster, (to, leftMs) => runtime.call(to, leftMs, 'removeMember', member))
     case 'move-leader':
-      answer(await runtime.call(to, timeoutMs, 'transferLeadership', { to: member.address }))
-      return answer(await runtime.call(member.address as string as Ref<StoreMemberProtocol>, timeoutMs, 'members'))
+      await askLeader(cluster, (to, leftMs) => runtime.call(to, leftMs, 'transferLeadership', { to: member.address }))
+      return askLeader(cluster, (_, leftMs) => runtime.call(member.address as string as MemberRef, leftMs, 'members'))
+  }
+}
+
+/** A moment without a leader, as after the removal of one, is waited out; what is sent again has had no effect. */
+async function askLeader<V>(cluster: Cluster, ask: (to: MemberRef, leftMs: number) => Promise<Outcome<V>>): Promise<V> {
+  const deadlineMs = performance.now() + timeoutMs
+  for (;;) {
+    const stores = storesOf(cluster)
+    const leader = stores.find(store => cluster.runtime.facts.of(store)?.role === 'leader') ?? stores[0]
+    const outcome = await ask(leader as string as MemberRef, Math.max(1, deadlineMs - performance.now()))
+    if (outcome.ok) return outcome.value
+    const { code, detail, definite } = outcome.error
+    const passes = definite && (code === 'no leader' || code === 'unreachable')
+    if (!passes || performance.now() + retryMs >= deadlineMs) throw new Error(`${code}: ${detail}`)
+    await new Promise(resolve => setTimeout(resolve, retryMs))
   }
 }
 
@@ -48,13 +64,4 @@ function storesOf({ plan, runtime }: Cluster): string[] {
 function nextAddress(stores: readonly string[]): string {
   const numbers = stores.map(store => Number(/^control-(\d+)\//.exec(store)?.[1] ?? 0))
   return `control-${Math.max(...numbers) + 1}/store`
-}
-
-function answer<V>(
-  outcome:
-    | { readonly ok: true; readonly value: V }
-    | { readonly ok: false; readonly error: { readonly code: string; readonly detail: string } }
-): V {
-  if (outcome.ok) return outcome.value
-  throw new Error(`${outcome.error.code}: ${outcome.error.detail}`)
 }

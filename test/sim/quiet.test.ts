@@ -46,7 +46,7 @@ t.test('every kind of fault of every workload can be chosen, and is then inflict
 })
 
 t.test('a quiet cluster acknowledges all it is asked and brings back nothing', async t => {
-  const options = { faults: [], forMs: 20_000, plan: { calmMs: 5_000 } }
+  const options = { faults: [], forMs: 20_000, plan: { calmMs: 5_000, thinkMs: 600 } }
   const { violations, acknowledged, inDoubt, events } = clusterSeed(1, { workload: 'kubernetes', options })
   t.same(violations, [])
   t.equal(inDoubt, 0)
