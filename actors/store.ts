@@ -178,10 +178,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     raft(ctx, state, { messages }) {
       const { replica } = state
       if (state.unmonitored.delete(ctx.from)) ctx.monitor(ctx.from)
-      if (replica === undefined) {
-        if (state.heard.size < heardMax) state.heard.add(ctx.from)
-        return
-      }
+      if (replica === undefined) return hear(state, ctx.from)
       if (replica.raft.membership.removed.includes(ctx.from)) return ctx.tell(ctx.from as typeof ctx.self, 'removed')
       for (const message of messages) {
         if (message.type === 'snapshot') ctx.run(receiveSnapshot(ctx, replica, message))
@@ -194,7 +191,8 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
       return isLost ? { term: null } : starting()
     },
     removed(ctx, state) {
-      if (state.replica === undefined || state.isLeaving) return
+      if (state.replica === undefined) return hear(state, ctx.from) // Whom it asks in its own time.
+      if (state.isLeaving) return
       ctx.log('removed', { toldBy: ctx.from })
       leave(ctx, state)
     },
@@ -258,15 +256,17 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
   }
 }
 
-const remindedShare = 0.1 // Of ticks.
-const remindedMax = 20 // The last ones.
+function hear({ heard }: StoreState, from: string): void {
+  if (heard.size < heardMax) heard.add(from)
+}
 
 /** Where nobody supervises them: one that knows only members that are gone has nobody to ask. */
-function remindRemoved(ctx: StoreContext, { raft }: Replica): void {
-  const { removed } = raft.membership
-  if (removed.length === 0 || !raft.isLeader || ctx.random() >= remindedShare) return
-  const last = removed.slice(-remindedMax)
-  ctx.tell(last[Math.floor(ctx.random() * last.length)] as string as typeof ctx.self, 'removed')
+function remindRemoved(ctx: StoreContext, replica: Replica): void {
+  const { isLeader, membership } = replica.raft
+  const member = membership.removed[replica.reminded % membership.removed.length]
+  if (!isLeader || member === undefined) return
+  replica.reminded++
+  ctx.tell(member as typeof ctx.self, 'removed')
 }
 
 /** A learner does not campaign: it would never hear that it was removed. Who knows says so to whoever speaks to it. */

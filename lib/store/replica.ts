@@ -38,6 +38,7 @@ export interface Replica {
   quota: Quota
   mvcc: Mvcc
   numberLast: number
+  reminded: number // Times that one who was removed was told so.
   shown: { readonly term: number; readonly leader: string | null; readonly isLearner: boolean; readonly alarms: string }
   applied: { index: number; bytesSinceSnapshot: number; snapshotIndex: number }
   snapshotting: boolean
@@ -88,6 +89,7 @@ export function newReplica({ clusterId, config, recovered, snapshot, mvcc, wal, 
     segments: [...segments],
     mvcc,
     numberLast: 0,
+    reminded: 0,
     shown: { term: -1, leader: null, isLearner: false, alarms: '' },
     applied: { index: snapshotIndex, bytesSinceSnapshot: 0, snapshotIndex },
     snapshotting: false,

@@ -279,3 +279,25 @@ t.test('a member of one that lost its past stops and says why, unless somebody s
   grown.send(fourth, snapshotOf([fourth], 40, 4, { learners: [self], returning: [self] }))
   t.match(grown.logs('rejoined'), [{ index: 40 }])
 })
+
+t.test('whoever was removed is told again and again, in turn, and one that lost its past asks who told it', async t => {
+  const removed = Array.from({ length: 30 }, (_, at) => `control-${at + 5}/store`)
+  const leader = alone()
+  for (const address of removed) {
+    leader.put('addMember', { address, isLearner: true })
+    leader.settle()
+    leader.put('removeMember', { address })
+    leader.settle()
+  }
+  const from = leader.effects.length
+  leader.tick(2 * removed.length)
+  const told = leader.effects.slice(from).flatMap(effect => (effect.kind === 'tell' && effect.type === 'removed' ? [effect.to] : []))
+  t.same(new Set(told), new Set(removed), 'all of them')
+  const lost = new Bench([self, ...peers], damaged(), {}, 2)
+  lost.put('removed', undefined, fourth, 'tell')
+  lost.tick(400)
+  t.ok(
+    lost.effects.some(effect => effect.kind === 'ask' && effect.to === fourth && effect.type === 'rejoin'),
+    'the others it knew are gone'
+  )
+})
