@@ -28,7 +28,7 @@ import { checkOrder, Floors, isWrite, type Sight, sightsOf } from './order.js'
 import { differenceOf } from './watch.js'
 
 /** Writes considered for revisions that no answer claims, and revisions replayed after a wrong try. */
-export const searchStepsMax = 300_000
+export const searchStepsMax = 1_000_000
 const rangeSteps = 10 // Of a read of many keys.
 
 export interface OperationsVerdict {
