@@ -52,9 +52,9 @@ for (const name of readdirSync(folder).sort()) {
         ? undefined
         : { ...guarantees, ...(known.kind === 'api' ? apiGuarantees : {}) }[expect.guarantee as keyof typeof guarantees]
     t.equal(violations[0]?.guarantee, guarantee)
-    const again = decoded(linesOf(known))
-    t.same(again.history, known.history, 'the same from its own lines')
-    if (unknown === undefined) t.same(checkHistory(again), { verdict, violations, unknown }) // The other took its whole bound once.
+    const copy = decoded(linesOf(known))
+    t.same(copy.history, known.history, 'the same from its own lines')
+    if (unknown === undefined) t.same(checkHistory(copy), { verdict, violations, unknown }) // The other took its whole bound once.
     const [first] = violations
     if (first === undefined) return
     t.match(violationPage({ title: name, violations, history: known.history }), / marked/, 'the page marks what is named')
