@@ -1,6 +1,6 @@
 // Maintenance: Status, Hash, HashKV, Alarm, MoveLeader, Defragment.
 
-import type { StoreAlarm, StoreAlarmType } from '../storage/index.js'
+import { alarmNames, type StoreAlarm, type StoreAlarmType } from '../storage/index.js'
 import { addressOf } from './cluster.js'
 import { faults } from './errors.js'
 import type { Gateway } from './gateway.js'
@@ -9,7 +9,6 @@ import { Fault, faultOf, type Unary } from './method.js'
 /** Of etcd's API that this is; what follows the plus says that it is not etcd. */
 const version = '3.5.0+kabuki'
 const alarmTypes = [undefined, 'noSpace', 'corrupt'] as const
-const alarmNames = { noSpace: 'NOSPACE', corrupt: 'CORRUPT' } as const
 const actions = ['get', 'activate', 'deactivate'] as const
 
 export const maintenance: Readonly<Record<string, Unary>> = {

@@ -1,6 +1,7 @@
 // storage: what the apiserver needs of a store.
 
 export {
+  alarmNames,
   refusalCodes,
   type StorageProtocol,
   type StoreAlarm,

@@ -205,6 +205,9 @@ export interface StoreLease {
 
 export type StoreAlarmType = 'noSpace' | 'corrupt'
 
+/** etcd's. */
+export const alarmNames: Readonly<Record<StoreAlarmType, string>> = { noSpace: 'NOSPACE', corrupt: 'CORRUPT' }
+
 export interface StoreAlarm {
   readonly member: string // Its address; empty: it is not known which member is wrong.
   readonly alarm: StoreAlarmType

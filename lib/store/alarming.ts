@@ -2,16 +2,13 @@
 // member, that its disk is full, which lasts as long as that (full-disks.ts) and which nobody can lower.
 
 import { ask, type Later, type Refusal, refuse } from '../actor/index.js'
-import type { StoreAlarm, StoreAlarmRequest } from '../storage/index.js'
+import { alarmNames, type StoreAlarm, type StoreAlarmRequest } from '../storage/index.js'
 import { membersWithoutRoom } from './full-disks.js'
 import { type HasReplica, type MemberTurn, starting, toLeader, write } from './proposing.js'
 import { confirmed } from './reading.js'
 import type { Replica } from './replica.js'
 
 type AlarmFilter = Pick<StoreAlarmRequest, 'member' | 'alarm'>
-
-/** etcd's names. */
-const names: Readonly<Record<StoreAlarm['alarm'], string>> = { noSpace: 'NOSPACE', corrupt: 'CORRUPT' }
 
 export const alarmHandlers = {
   alarms(ctx: MemberTurn, { replica }: HasReplica, { action, member, alarm }: StoreAlarmRequest): any {
@@ -52,7 +49,7 @@ export function alarmsOf(
 
 /** This member's own, as it shows them. */
 export function ownAlarms(self: string, { mvcc: { alarms }, room }: Replica): string {
-  if (alarms.size === 0) return room.isFull ? names.noSpace : ''
+  if (alarms.size === 0) return room.isFull ? alarmNames.noSpace : ''
   const raised = alarms.list(self).map(({ alarm }) => alarm)
-  return [...new Set(room.isFull ? [...raised, 'noSpace' as const] : raised)].map(alarm => names[alarm]).join()
+  return [...new Set(room.isFull ? [...raised, 'noSpace' as const] : raised)].map(alarm => alarmNames[alarm]).join()
 }

@@ -18,7 +18,7 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { type GrpcListenOptions, grpcCodes } from '../../ports/index.js'
 import { Call, type CallEvents } from './grpc-call.js'
-import { closed, opened, resetLimits } from './listening.js'
+import { acceptedBy, closed, opened, resetLimits } from './listening.js'
 
 export interface ListenerEvents extends CallEvents {
   callId(): number
@@ -26,7 +26,6 @@ export interface ListenerEvents extends CallEvents {
   called(call: Call, message: Uint8Array | null, headers: IncomingHttpHeaders, client: string | null): void
 }
 
-export const connectionsMax = 4096
 export const callsMax = 65_536
 const streamsPerConnectionMax = 4096
 const handshakeTimeoutMs = 10_000
@@ -39,7 +38,7 @@ export class GrpcListener {
   readonly server: Http2Server | Http2SecureServer
   readonly #options: GrpcListenOptions
   readonly #events: ListenerEvents
-  readonly #sockets = new Set<Socket>()
+  readonly #sockets: ReadonlySet<Socket>
   readonly #clients = new WeakMap<object, string | null>()
   readonly #waiting = new Map<Call, IncomingHttpHeaders>() // Unary ones whose message is not there yet.
   #calls = 0
@@ -53,6 +52,7 @@ export class GrpcListener {
       settings: { maxConcurrentStreams: streamsPerConnectionMax, initialWindowSize: streamWindowBytes, maxHeaderListSize: headersBytesMax }
     }
     this.server = options.tls === undefined ? createServer(settings) : secureServer(options.tls, settings)
+    this.#sockets = acceptedBy(this.server)
     this.#prepare()
     opened(this)
   }
@@ -69,14 +69,6 @@ export class GrpcListener {
 
   #prepare(): void {
     const { server } = this
-    server.maxConnections = connectionsMax
-    server.on('connection', (socket: Socket) => {
-      socket.setNoDelay(true)
-      this.#sockets.add(socket)
-      socket.on('error', () => undefined)
-      socket.on('close', () => this.#sockets.delete(socket))
-    })
-    server.on('tlsClientError', () => undefined)
     server.on('sessionError', () => undefined)
     server.on('session', (session: ServerHttp2Session) => {
       session.on('error', () => session.destroy())

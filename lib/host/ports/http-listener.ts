@@ -15,7 +15,7 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { HttpListenOptions, HttpRequest } from '../../ports/index.js'
 import { type BodyBudget, type Exchange, type ExchangeEvents, Http1Exchange, Http2Exchange, headersOf } from './http-exchange.js'
-import { closed, opened, resetLimits } from './listening.js'
+import { acceptedBy, closed, opened, resetLimits } from './listening.js'
 
 export interface ListenerEvents {
   /** The next exchange's id. */
@@ -24,7 +24,6 @@ export interface ListenerEvents {
   closed(exchange: Exchange): void
 }
 
-export const connectionsMax = 4096
 const handshakeTimeoutMs = 10_000
 const headTimeoutMs = 32_000 // As kube-apiserver.
 const bodyTimeoutMs = 60_000
@@ -49,7 +48,7 @@ export class HttpListener {
   readonly server: Server | Http2SecureServer
   readonly #options: HttpListenOptions
   readonly #events: ListenerEvents
-  readonly #sockets = new Set<Socket>()
+  readonly #sockets: ReadonlySet<Socket>
   readonly #incomplete = new Set<Exchange>()
   readonly #bodies: BodyBudget = { leftBytes: bodiesBytesMax }
   readonly #peers = new WeakMap<object, Peer>()
@@ -59,6 +58,7 @@ export class HttpListener {
     this.#options = options
     this.#events = events
     this.server = options.tls === undefined ? createServer() : secureServer(options.tls)
+    this.#sockets = acceptedBy(this.server)
     this.#prepare()
     this.#sweep = setInterval(() => this.#endSlow(), sweepMs)
     this.#sweep.unref()
@@ -74,15 +74,7 @@ export class HttpListener {
 
   #prepare(): void {
     const { server } = this
-    server.maxConnections = connectionsMax
     Object.assign(server, { headersTimeout: headTimeoutMs, requestTimeout: bodyTimeoutMs, keepAliveTimeout: idleTimeoutMs })
-    server.on('connection', (socket: Socket) => {
-      socket.setNoDelay(true)
-      this.#sockets.add(socket)
-      socket.on('error', () => undefined)
-      socket.on('close', () => this.#sockets.delete(socket))
-    })
-    server.on('tlsClientError', () => undefined)
     server.on('request', (request: IncomingMessage, response: ServerResponse) => this.#http1(request, response))
     if (this.#options.tls === undefined) return
     const secure = server as Http2SecureServer

@@ -1,7 +1,9 @@
 // Listening: what a listener does with its socket, whatever is spoken on it.
 
-import type { Server as NetServer } from 'node:net'
+import type { Server as NetServer, Socket } from 'node:net'
 import { type Refusal, refuse } from '../../actor/index.js'
+
+const connectionsMax = 4096
 
 /**
  * How many streams of one connection a client may give up at once, and a second, before the connection ends (CVE-2023-44487). Whoever
@@ -25,6 +27,20 @@ process.on('exit', () => {
 
 export const opened = (listener: Listening): void => void open.add(listener)
 export const closed = (listener: Listening): void => void open.delete(listener)
+
+/** The connections it has, no more than so many. What goes wrong on one ends that one. */
+export function acceptedBy(server: NetServer): ReadonlySet<Socket> {
+  const sockets = new Set<Socket>()
+  server.maxConnections = connectionsMax
+  server.on('connection', (socket: Socket) => {
+    socket.setNoDelay(true)
+    sockets.add(socket)
+    socket.on('error', () => undefined)
+    socket.on('close', () => sockets.delete(socket))
+  })
+  server.on('tlsClientError', () => undefined)
+  return sockets
+}
 
 /** Binds it to that address and port, 0 for any, and says which it got; if it cannot, it is closed, and the code is the system's. */
 export function bind(
