@@ -297,6 +297,9 @@ export class Runtime implements Directory {
     this.#stopping = true
     this.#watchdog.stop()
     for (const handle of [...this.#threads.values()].reverse()) if (handle.worker !== undefined) await handle.kill('the cluster stops')
+    // Those here, too: with a timer of theirs this process would never end. Whoever waits for an answer of `call` is still told.
+    for (const address of [...this.#main.dispatcher.addresses()])
+      if (address !== clientAddress) await this.#main.kill(address, 'the cluster stops')
     this.#main.close()
     this.#log.flush()
     if (this.#options.dataDir === undefined) fs.rmSync(this.dataDir, { recursive: true, force: true })

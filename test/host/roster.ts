@@ -21,6 +21,8 @@ export interface TroubleProtocol {
   flood(flood: { readonly to: string; readonly asks: number; readonly tells: number; readonly timeoutMs: number }): void
   tally(): Readonly<Record<string, number>>
   note(text: string): void
+  /** Asks another again and again, a millisecond after each answer or failure. */
+  pester(to: string): void
   /** Starts a turn at every so many cluster milliseconds, and logs the time. */
   tick(everyMs: number): void
 }
@@ -31,6 +33,7 @@ interface State {
   notes: number
 }
 
+const pesterTimeoutMs = 60_000
 const bomb: PortKind<{ light(): void }> = { name: 'bomb' }
 
 function* asking(to: Ref<TroubleProtocol>, timeoutMs: number, outcomes: Record<string, number>): Flow<void> {
@@ -74,6 +77,15 @@ const trouble: Actor<TroubleProtocol, void, State> = {
     tally: (_ctx, { outcomes }) => ({ ...outcomes }),
     note: (_ctx, state) => {
       state.notes++
+    },
+    pester(ctx, _state, to) {
+      function* pestering(): Flow<void> {
+        for (;;) {
+          yield* ask(to as Ref<TroubleProtocol>, pesterTimeoutMs, 'count')
+          yield* sleep('real', 1)
+        }
+      }
+      ctx.run(pestering())
     },
     tick(ctx, _state, everyMs) {
       function* ticking(): Flow<void> {

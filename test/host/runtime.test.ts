@@ -280,3 +280,21 @@ test('a cut loses what is sent, one way; a slow link delays it, in order', async
   await playThrough(h, 'm2/later', 'm2/late', { do: 'tell', to: a, text: 'lost' })
   t.equal(texts(h, a).length, 1)
 })
+
+test('nothing runs once it has stopped, in the main thread neither, and who called is told', async (t, h) => {
+  const timers = (): number => process.getActiveResourcesInfo().filter(kind => kind === 'Timeout').length
+  await h.start(b, 'trouble')
+  await h.start(a, 'trouble', undefined, 'root/main')
+  const before = timers()
+  await h.runtime.call(a as Ref<TroubleProtocol>, timeoutMs, 'pester', b)
+  const waiting = h.runtime.call(trouble, timeoutMs, 'hang')
+  await h.runtime.stop()
+  t.notOk((await waiting).ok)
+  t.match(await h.runtime.call(trouble, timeoutMs, 'count'), { ok: false, error: { code: 'unreachable' } }, 'afterwards, too')
+  for (let turn = 0; turn < 200; turn++) {
+    await new Promise(resolve => setImmediate(resolve))
+    if (timers() <= before) continue
+    t.fail('something has a timer')
+    return
+  }
+})
