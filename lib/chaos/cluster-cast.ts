@@ -1,6 +1,7 @@
 // Cluster cast: who plays in a run of a whole cluster: passed in, since what thinks does not import actors, and reads no files.
 
 import type { AnyActor } from '../actor/index.js'
+import type { Handover } from '../sim/index.js'
 
 /** What a user may choose of the cluster; the plan of the cast makes machines of it. */
 export interface ChaosShape {
@@ -26,12 +27,8 @@ export interface ChaosMachine {
   readonly children: readonly ChaosChild[]
 }
 
-export interface ClusterCast {
+export interface ClusterCast extends Handover {
   readonly supervisor: AnyActor
-  /** What arrives of a body over the wire; in a share of runs all bodies go through it. */
-  readonly wireCopy?: (body: unknown) => unknown
-  /** Of runs in which it does. Default: a tenth. */
-  readonly wireCopyShare?: number
   readonly plan: (shape: ChaosShape) => readonly ChaosMachine[]
   /** What the build generated, by name. */
   readonly resources: ReadonlyMap<string, Uint8Array>

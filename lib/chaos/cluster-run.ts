@@ -79,8 +79,7 @@ export class ClusterRun {
       seed: plan.seed,
       ports: portsOf(cast),
       disk: { syncUs: plan.syncUs },
-      ...(cast.wireCopy === undefined ? {} : { wireCopy: cast.wireCopy }),
-      ...(cast.wireCopyShare === undefined ? {} : { wireCopyShare: cast.wireCopyShare })
+      handover: cast
     })
     this.#recorder = new ApiRecorder({
       nowUs: () => this.#world.timeline.nowUs,

@@ -2,7 +2,7 @@
 
 import type { AnyActor } from '../actor/index.js'
 import type { ApiHistory, History, LeaseHistory } from '../check/index.js'
-import type { LogRecord, Strike } from '../sim/index.js'
+import type { Handover, LogRecord, Strike } from '../sim/index.js'
 
 /** What may be chosen of a run. All but the length only take away: whatever is left is as it was in the whole run. */
 export interface RunOptions {
@@ -70,10 +70,8 @@ export interface Run {
 export type RunListener = (record: LogRecord) => void
 
 /** The actors under test: passed in, since what thinks does not import the cast. */
-export interface StoreCast {
+export interface StoreCast extends Handover {
   readonly store: AnyActor
-  /** What arrives of a body over the wire; in a share of runs all bodies go through it. */
-  readonly wireCopy?: (body: unknown) => unknown
 }
 
 export const isFailing = ({ violations, unknown }: RunResult): boolean => violations.length > 0 || unknown !== undefined

@@ -1,6 +1,7 @@
 // Store events: what a run of the store exercised, counted in what clients saw and in what members said of themselves.
 
-import { type Operation, performed } from '../check/index.js'
+import { type Operation, performed, type TxnOperation } from '../check/index.js'
+import type { StoreTxn, StoreTxnAnswer } from '../storage/index.js'
 import type { StorePlan } from './store-plan.js'
 import type { StoreWatcher } from './store-watcher.js'
 
@@ -52,22 +53,9 @@ export function countEvents(
   operations: readonly Operation[],
   watchers: readonly StoreWatcher[]
 ): Partial<Record<StoreEventName, number>> {
-  const count = (has: (operation: Operation) => boolean): number => operations.filter(has).length
   const sum = (of: (watcher: StoreWatcher) => number): number => watchers.reduce((all, watcher) => all + of(watcher), 0)
-  const compared = (succeeded: boolean): number =>
-    count(({ kind, ...own }) => {
-      if (kind !== 'txn' || own.outcome?.ok !== true) return false
-      const { txn, outcome } = own as Extract<Operation, { kind: 'txn' }>
-      return txn.compares.length > 0 && outcome?.ok === true && outcome.value.succeeded === succeeded
-    })
   return {
-    'indefinite write': count(({ kind, outcome }) => kind === 'txn' && (outcome === undefined || (!outcome.ok && !outcome.error.definite))),
-    'compare held': compared(true),
-    'compare failed': compared(false),
-    'nested transaction': count(operation => operation.kind === 'txn' && hasNested(operation)),
-    'sorted range': count(operation => operation.kind === 'range' && isSorted(operation)),
-    'several keys written': count(operation => operation.kind === 'txn' && writesOf(operation) > 1),
-    compaction: count(({ kind, outcome }) => kind === 'compact' && outcome?.ok === true),
+    ...countOperations(operations),
     'watch resumed': sum(({ resumed }) => resumed),
     'watch compacted': sum(({ compacted }) => compacted),
     'watch failed': sum(({ failed }) => failed),
@@ -77,13 +65,43 @@ export function countEvents(
   }
 }
 
-function writesOf({ txn, outcome }: Extract<Operation, { kind: 'txn' }>): number {
-  if (outcome?.ok !== true) return 0
-  return [...performed(txn, outcome.value)].filter(([{ type }]) => type !== 'range').length
+type Counts = ReturnType<typeof noneSoFar>
+
+const noneSoFar = () => ({
+  'indefinite write': 0,
+  'compare held': 0,
+  'compare failed': 0,
+  'nested transaction': 0,
+  'sorted range': 0,
+  'several keys written': 0,
+  compaction: 0
+})
+
+function countOperations(operations: readonly Operation[]): Counts {
+  const counts = noneSoFar()
+  for (const operation of operations) {
+    const { outcome } = operation
+    if (operation.kind === 'txn') countTxn(operation, counts)
+    else if (outcome?.ok !== true) continue
+    else if (operation.kind === 'compact') counts.compaction++
+    else if (operation.kind === 'range' && operation.query.sortTarget !== undefined) counts['sorted range']++
+  }
+  return counts
 }
 
-const hasNested = ({ outcome }: Extract<Operation, { kind: 'txn' }>): boolean =>
-  outcome?.ok === true && outcome.value.results.some(({ type }) => type === 'txn')
+function countTxn({ txn, outcome }: TxnOperation, counts: Counts): void {
+  if (outcome?.ok !== true) {
+    if (outcome?.error.definite !== true) counts['indefinite write']++
+    return
+  }
+  const { succeeded, results } = outcome.value
+  if (txn.compares.length > 0) counts[succeeded ? 'compare held' : 'compare failed']++
+  if (results.some(({ type }) => type === 'txn')) counts['nested transaction']++
+  if (writesOf(txn, outcome.value) > 1) counts['several keys written']++
+}
 
-const isSorted = ({ query, outcome }: Extract<Operation, { kind: 'range' }>): boolean =>
-  outcome?.ok === true && query.sortTarget !== undefined
+function writesOf(txn: StoreTxn, answer: StoreTxnAnswer): number {
+  let writes = 0
+  for (const [{ type }] of performed(txn, answer)) if (type !== 'range') writes++
+  return writes
+}

@@ -68,7 +68,7 @@ export class StoreRun {
     this.#world = new World({
       seed: forkSeed(random),
       disk: { syncUs: plan.syncUs },
-      ...(cast.wireCopy === undefined ? {} : { wireCopy: cast.wireCopy })
+      handover: cast
     })
     this.#recorder = new Recorder(this.#world)
     this.#logs = new StoreLogs(this.#world, plan.members)

@@ -313,7 +313,7 @@ export class SimThread implements Shell {
   trace(envelope: Envelope): void {
     const world = this.#world
     this.#spentUs += world.turnUs()
-    freeze(envelope.body)
+    if (world.freezes) freeze(envelope.body)
     world.trace.handled(world.timeline.nowUs, envelope)
   }
 }

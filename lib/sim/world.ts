@@ -28,8 +28,19 @@ export interface PortServices {
 /** Makes the port of an actor. `post` brings a message to the port from outside any turn. */
 export type PortMaker = (owner: string, post: (type: string, body: unknown) => void, services: PortServices) => AnyActor
 
+/** How bodies go from actor to actor; drawn for a run, which is the same in each way unless somebody changes what was sent. */
+export interface Handover {
+  /** Packs and unpacks a body as the wire does. Absent: bodies are frozen, and what does not freeze is copied. */
+  readonly wireCopy?: (body: unknown) => unknown
+  /** Of seeds in which all bodies between threads are copied so, and frozen. Default: a tenth. */
+  readonly wireCopyShare?: number
+  /** Of seeds in which bodies are handed over frozen; in the rest as they are, which is fastest. Default: a fifth. */
+  readonly freezeShare?: number
+}
+
 export interface WorldOptions {
   readonly seed: number
+  readonly handover?: Handover
   readonly ports?: Readonly<Record<string, PortMaker>>
   readonly network?: Partial<NetworkOptions>
   readonly disk?: Partial<DiskOptions>
@@ -39,9 +50,6 @@ export interface WorldOptions {
   /** How long a thread takes to start. */
   readonly startUsMin?: number
   readonly startUsMax?: number
-  /** Packs and unpacks a body as the wire does; used on this share of seeds (default a tenth). The others then share bytes between threads. */
-  readonly wireCopy?: (body: unknown) => unknown
-  readonly wireCopyShare?: number
   readonly clusterStartMs?: number
   /** How many lines of text the trace keeps; none by default. */
   readonly traceLinesMax?: number
@@ -69,6 +77,8 @@ export class World {
   readonly cluster: ClusterClock
   readonly machines = new Map<string, Machine>()
   readonly random: Random
+  /** Whoever changes what was sent fails. */
+  readonly freezes: boolean
   touched: SimThread[] = []
   readonly #places = new Map<string, SimThread>()
   readonly #roots = new Map<string, Root>()
@@ -90,8 +100,10 @@ export class World {
     this.#turnRandom = seededRandom(forkSeed(this.random))
     this.#turnUsMin = Math.max(1, options.turnUsMin ?? 2)
     this.#turnUsSpan = Math.max(1, (options.turnUsMax ?? 20) - this.#turnUsMin + 1)
-    const copies = this.random() < (options.wireCopyShare ?? 0.1)
-    this.#wireCopy = copies ? options.wireCopy : undefined
+    const { wireCopy, wireCopyShare = 0.1, freezeShare = 0.2 } = options.handover ?? {}
+    const chance = this.random()
+    this.#wireCopy = chance < wireCopyShare ? wireCopy : undefined
+    this.freezes = wireCopy === undefined || chance < wireCopyShare + freezeShare
   }
 
   // Time -----------------------------------------------------------------------------------------------
@@ -313,11 +325,11 @@ export class World {
     return own === body ? envelope : { ...envelope, body: own }
   }
 
-  /** What arrives of it elsewhere: a copy where this run makes copies; else itself, which nobody can change any more but for its bytes. */
+  /** What arrives of it elsewhere. */
   #leaving(value: unknown): unknown {
     if (this.#wireCopy !== undefined) return detach(this.#wireCopy(value))
-    if (this.options.wireCopy === undefined) return detach(value)
-    freeze(value)
+    if (this.options.handover?.wireCopy === undefined) return detach(value)
+    if (this.freezes) freeze(value)
     return value
   }
 

@@ -17,8 +17,7 @@ class SimHarness implements Harness {
   constructor(seed: number) {
     this.#world = new World({
       seed,
-      wireCopy: body => unpackr.unpack(packr.pack(body)),
-      wireCopyShare: 0.5,
+      handover: { wireCopy: body => unpackr.unpack(packr.pack(body)), wireCopyShare: 0.5 },
       ports: { jar: jarPort }
     })
     this.#world.onLog(line => this.#lines.push(line))

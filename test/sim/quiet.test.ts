@@ -2,8 +2,9 @@
 
 import t from 'tap'
 import { load } from '../../actors/roster.js'
-import { runSeed as clusterSeed } from '../../bin/cluster-seed.js'
+import { cast, runSeed as clusterSeed } from '../../bin/cluster-seed.js'
 import { runSeed as storeSeed } from '../../bin/store-seed.js'
+import { wireCopy } from '../../bin/wire-copy.js'
 import { perform, type WorkloadName, workloads } from '../../lib/chaos/index.js'
 
 t.test('without faults every write is acknowledged, and the operations asked for come about', async t => {
@@ -74,4 +75,20 @@ t.test('in a share of runs everything goes through the wire’s codec', async t 
   })
   t.ok(shares.some(copied => copied > 100) && shares.some(copied => copied === 0), String(shares))
   t.throws(() => perform({}, 1, { workload: 'kv', options: {} }), /needs the store/)
+})
+
+t.test('a run is the same whether what is sent is copied, frozen or handed over as it is', async t => {
+  const store = await load('store')
+  const ways = [
+    { wireCopyShare: 1, freezeShare: 0 },
+    { wireCopyShare: 0, freezeShare: 1 },
+    { wireCopyShare: 0, freezeShare: 0 }
+  ]
+  for (const workload of ['kv', 'txn', 'watch', 'lease', 'membership'] as const) {
+    const hashes = ways.map(way => perform({ store: { store, wireCopy, ...way } }, 7, { workload, options: { forMs: 4_000 } }).traceHash)
+    t.equal(new Set(hashes).size, 1, `${workload}: ${hashes}`)
+  }
+  const options = { forMs: 6_000 }
+  const hashes = ways.map(way => perform({ cluster: { ...cast, ...way } }, 7, { workload: 'kubernetes', options }).traceHash)
+  t.equal(new Set(hashes).size, 1, `kubernetes: ${hashes}`)
 })

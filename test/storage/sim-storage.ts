@@ -14,7 +14,7 @@ const unpackr = new Unpackr({ sequential: true, structures: [] })
 
 /** `to`: the member that is asked. */
 export async function simStorage(seed: number, store: AnyActor, members: readonly string[], to: string): Promise<StorageHarness> {
-  const world = new World({ seed, wireCopy: body => unpackr.unpack(packr.pack(body)), wireCopyShare: 0.5 })
+  const world = new World({ seed, handover: { wireCopy: body => unpackr.unpack(packr.pack(body)), wireCopyShare: 0.5 } })
   for (const member of members) world.start(member, store, { clusterId: 'conformance', members })
   world.start(address, probe)
   const call = <T>(type: string, body: unknown): T => {
