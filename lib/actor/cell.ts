@@ -106,7 +106,14 @@ export class Cell implements SinkOwner, Consumer {
   }
 
   settle(): void {
-    this.#turn(undefined, () => this.actor.settled?.(this.#ctx, this.#state))
+    const mark = this.effects.length
+    try {
+      this.request = undefined
+      this.actor.settled?.(this.#ctx, this.#state)
+      if (this.#draft.dirty) this.#draft.keep()
+    } catch (error) {
+      this.#threw(error, mark, this.request)
+    }
   }
 
   stop(reason: string): void {

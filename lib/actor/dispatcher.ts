@@ -7,24 +7,26 @@
 // Guarantee: envelopes from one sender to one receiver are handled in the order they were sent; one turn
 // at a time; a death is told after everything the dead actor sent.
 
+import { Chain, unlink } from '../std/index.js'
 import { Cell } from './cell.js'
 import type { Clock } from './contract.js'
 import { type AnyActor, downNotice, type Effect, type Envelope, isPort, type SpawnEffect } from './envelope.js'
 import { farewell } from './farewell.js'
-import { Alarms, Member } from './member.js'
+import { Alarms, Member, type Place } from './member.js'
 import { Post, type Recipients } from './post.js'
 import type { ActorMetrics, Counters, Shell } from './shell.js'
 
 const turnsPerSlice = 64 // Before the next actor of the thread has its turn.
 const settleRoundsMax = 16 // Before what arrives from elsewhere has its turn.
 const firingsPerWakeMax = 1024
+const isFree = ({ member }: Place): boolean => !member.held
 
 export class Dispatcher implements Recipients {
   readonly counters: Counters
   readonly #post: Post
   readonly #members: Map<string, Member>
-  #queue: Member[] = []
-  #unsettled: Member[] = []
+  readonly #queue = new Chain<Place>()
+  readonly #unsettled = new Chain<Place>()
   readonly #alarms = new Alarms()
   readonly #shell: Shell
   readonly #expired = (): void => void this.counters.expired++
@@ -42,7 +44,7 @@ export class Dispatcher implements Recipients {
 
   /** Whether a turn could be taken now: `drain` and `settle` have something to do. */
   get runnable(): boolean {
-    return this.#queue.length > 0 || (this.#unsettled.length > 0 && this.#unsettled.some(member => !member.held))
+    return !this.#queue.isEmpty || this.#unsettled.some(isFree)
   }
 
   addresses(): IterableIterator<string> {
@@ -105,15 +107,15 @@ export class Dispatcher implements Recipients {
   /** Handles what is in the mailboxes, until they are empty or `budget` turns are spent. True: nothing is left. */
   drain(budget: number = Number.POSITIVE_INFINITY): boolean {
     let left = budget
-    while (this.#queue.length > 0 && left > 0) {
-      const queue = this.#queue
-      this.#queue = []
-      for (const member of queue) {
-        member.queued = false
-        left -= this.#slice(member)
+    while (!this.#queue.isEmpty && left > 0) {
+      for (let place = this.#queue.take(); place !== undefined; ) {
+        const following = unlink(place)
+        place.taken = false
+        left -= this.#slice(place.member)
+        place = following
       }
     }
-    return this.#queue.length === 0
+    return this.#queue.isEmpty
   }
 
   /**
@@ -121,20 +123,18 @@ export class Dispatcher implements Recipients {
    * handled too, within the budget. True: nothing is left that could run.
    */
   settle(budget: number = Number.POSITIVE_INFINITY): boolean {
-    for (let round = 0; this.#unsettled.length > 0; round++) {
+    for (let round = 0; !this.#unsettled.isEmpty; round++) {
       if (round === settleRoundsMax) return false
-      const unsettled = this.#unsettled
-      this.#unsettled = []
-      for (const member of unsettled) {
-        member.unsettled = false
-        if (member.gone) continue
-        if (member.held) this.#touch(member, true)
-        else this.#turn(member, () => member.cell.settle(), false)
+      for (let place = this.#unsettled.take(); place !== undefined; ) {
+        const following = unlink(place)
+        place.taken = false
+        this.#settleOne(place.member)
+        place = following
       }
       if (!this.drain(budget)) return false
-      if (this.#unsettled.every(member => member.held)) break
+      if (!this.#unsettled.some(isFree)) break
     }
-    return this.#queue.length === 0
+    return this.#queue.isEmpty
   }
 
   /** Fires what was due by then, in order of time. */
@@ -202,9 +202,10 @@ export class Dispatcher implements Recipients {
   // Turns -------------------------------------------------------------------------------------------
 
   enqueue(member: Member): void {
-    if (member.queued || member.held) return
-    member.queued = true
-    this.#queue.push(member)
+    const { queued } = member
+    if (queued.taken || member.held) return
+    queued.taken = true
+    this.#queue.push(queued)
   }
 
   #continue(member: Member): void {
@@ -242,7 +243,7 @@ export class Dispatcher implements Recipients {
     this.#after(member, true)
   }
 
-  #turn(member: Member, body: () => void, settles = true): void {
+  #turn(member: Member, body: () => void): void {
     if (member.gone) return
     member.turns++
     try {
@@ -250,7 +251,19 @@ export class Dispatcher implements Recipients {
     } catch (error) {
       return this.#failed(member, error)
     }
-    this.#after(member, settles)
+    this.#after(member, true)
+  }
+
+  #settleOne(member: Member): void {
+    if (member.gone) return
+    if (member.held) return this.#touch(member, true)
+    member.turns++
+    try {
+      member.cell.settle()
+    } catch (error) {
+      return this.#failed(member, error)
+    }
+    this.#after(member, false)
   }
 
   #after(member: Member, settles: boolean): void {
@@ -267,9 +280,10 @@ export class Dispatcher implements Recipients {
   }
 
   #touch(member: Member, again: boolean): void {
-    if (member.unsettled || (member.cell.actor.settled === undefined && !again)) return
-    member.unsettled = true
-    this.#unsettled.push(member)
+    const { unsettled } = member
+    if (unsettled.taken || (member.cell.actor.settled === undefined && !again)) return
+    unsettled.taken = true
+    this.#unsettled.push(unsettled)
   }
 
   // Effects -----------------------------------------------------------------------------------------

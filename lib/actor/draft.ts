@@ -17,7 +17,9 @@ export class Draft {
 
   touched(sink: SinkState): void {
     this.dirty = true
-    this.#sinks.push(sink)
+    if (this.#sinks.length === 0)
+      this.#sinks = [sink] // Mostly the only one, as of the others.
+    else this.#sinks.push(sink)
   }
 
   begun(run: Run): void {
@@ -27,12 +29,15 @@ export class Draft {
 
   taken(service: Service): void {
     this.dirty = true
-    this.#taken.push(service)
+    if (this.#taken.length === 0) this.#taken = [service]
+    else this.#taken.push(service)
   }
 
   timer(name: string, before: Wait | undefined): void {
     this.dirty = true
-    this.#timers.push({ name, before })
+    const timer = { name, before }
+    if (this.#timers.length === 0) this.#timers = [timer]
+    else this.#timers.push(timer)
   }
 
   keep(): void {

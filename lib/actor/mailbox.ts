@@ -7,11 +7,13 @@ import type { Envelope } from './envelope.js'
 
 export const mailboxMaxDefault = 4096
 const waitedMsMin = 1 // Less is not worth a copy of the envelope.
+const keptMax = 1024 // Places that an empty mailbox keeps.
 
 export class Mailbox {
-  #items: Envelope[] = []
+  #items: (Envelope | undefined)[] = []
   #arrivedMs: number[] = []
   #head = 0
+  #tail = 0
   #urgent: Envelope[] = []
   readonly max: number
 
@@ -20,16 +22,16 @@ export class Mailbox {
   }
 
   get size(): number {
-    return this.#items.length - this.#head + this.#urgent.length
+    return this.#tail - this.#head + this.#urgent.length
   }
 
   get full(): boolean {
-    return this.#items.length - this.#head >= this.max
+    return this.#tail - this.#head >= this.max
   }
 
   push(envelope: Envelope, nowMs: number): void {
-    this.#items.push(envelope)
-    this.#arrivedMs.push(nowMs)
+    this.#items[this.#tail] = envelope
+    this.#arrivedMs[this.#tail++] = nowMs
   }
 
   /** Ahead of all user messages. */
@@ -40,12 +42,9 @@ export class Mailbox {
   /** The next to handle; asks whose caller no longer waits at `nowMs` are handed to `expired` and passed over. */
   shift(nowMs: number, expired: (envelope: Envelope) => void): Envelope | undefined {
     if (this.#urgent.length > 0) return this.#urgent.shift()
-    while (this.#head < this.#items.length) {
-      const envelope = this.#items[this.#head] as Envelope
+    while (this.#head < this.#tail) {
       const arrivedMs = this.#arrivedMs[this.#head] as number
-      this.#head++
-      if (this.#head === this.#items.length) this.#clear()
-      else if (this.#head >= 1024 && this.#head * 2 > this.#items.length) this.#compact()
+      const envelope = this.#take()
       if ((envelope.kind !== 'ask' && envelope.kind !== 'open') || envelope.count === 0) return envelope
       const waitedMs = nowMs - arrivedMs
       if (waitedMs < waitedMsMin) return envelope
@@ -57,21 +56,33 @@ export class Mailbox {
 
   /** Everything that was never handled. */
   drain(): Envelope[] {
-    const rest = [...this.#urgent, ...this.#items.slice(this.#head)]
-    this.#clear()
+    const rest = [...this.#urgent, ...(this.#items.slice(this.#head, this.#tail) as Envelope[])]
+    this.#items = []
+    this.#arrivedMs = []
+    this.#head = this.#tail = 0
     this.#urgent = []
     return rest
   }
 
-  #clear(): void {
-    this.#items.length = 0
-    this.#arrivedMs.length = 0
-    this.#head = 0
+  #take(): Envelope {
+    const envelope = this.#items[this.#head] as Envelope
+    this.#items[this.#head++] = undefined // Its place stays, for the next that comes.
+    if (this.#head === this.#tail) this.#rewind()
+    else if (this.#head >= keptMax && this.#head * 2 > this.#tail) this.#compact()
+    return envelope
+  }
+
+  #rewind(): void {
+    this.#head = this.#tail = 0
+    if (this.#items.length <= keptMax) return
+    this.#items = []
+    this.#arrivedMs = []
   }
 
   #compact(): void {
-    this.#items = this.#items.slice(this.#head)
-    this.#arrivedMs = this.#arrivedMs.slice(this.#head)
+    this.#items = this.#items.slice(this.#head, this.#tail)
+    this.#arrivedMs = this.#arrivedMs.slice(this.#head, this.#tail)
+    this.#tail -= this.#head
     this.#head = 0
   }
 }

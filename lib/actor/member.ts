@@ -1,6 +1,6 @@
 // Member: one actor of a dispatcher: its cell, its mailbox, who depends on it, and when it is to be woken.
 
-import { Heap, type HeapMember } from '../std/index.js'
+import { type ChainMember, Heap, type HeapMember } from '../std/index.js'
 import type { Cell } from './cell.js'
 import type { Clock } from './contract.js'
 import type { Effect } from './envelope.js'
@@ -9,6 +9,17 @@ import { Mailbox } from './mailbox.js'
 export interface Alarm extends HeapMember {
   atMs: number
   readonly member: Member
+}
+
+/** A member in a line of those that have something to do. */
+export class Place implements ChainMember<Place> {
+  next: Place | undefined
+  taken = false // It stands in its line.
+  readonly member: Member
+
+  constructor(member: Member) {
+    this.member = member
+  }
 }
 
 export class Member {
@@ -20,8 +31,9 @@ export class Member {
   readonly watchers = new Set<string>() // Who is told of the end of this life.
   readonly monitors = new Set<string>() // Whose end this life asked to be told, and was not yet.
   readonly alarms: { readonly real: Alarm; readonly cluster: Alarm }
-  queued = false
-  unsettled = false
+  /** Among those whose mailbox holds something, and among those who have not settled since they handled something. */
+  readonly queued = new Place(this)
+  readonly unsettled = new Place(this)
   paused = false
   over: string | undefined // Why it ended.
   blocked: Effect[] | undefined // The rest of a turn that waits for its save.

@@ -11,6 +11,8 @@ export interface Service {
   run: Run | undefined
   sink: SinkState | undefined
   deadline: Wait | undefined
+  /** Of another with the same number. */
+  next: Service | undefined
 }
 
 /** Names a request: who asked, in which life, under which number. */
@@ -20,43 +22,65 @@ export interface RequestName {
   readonly id: number
 }
 
-const keyOf = ({ from, life, id }: RequestName): string => `${id} ${life} ${from}`
-
+/** By number, since a text of all three for each would cost more than the rest; the few that share a number are linked. */
 export class Served {
-  readonly #services = new Map<string, Service>()
+  readonly #services = new Map<number, Service>()
+  #size = 0
 
   get size(): number {
-    return this.#services.size
+    return this.#size
   }
 
   has(request: RequestName): boolean {
-    return this.#services.size > 0 && this.#services.has(keyOf(request))
+    return this.get(request) !== undefined
   }
 
   get(request: RequestName): Service | undefined {
-    return this.#services.size === 0 ? undefined : this.#services.get(keyOf(request))
+    if (this.#size === 0) return undefined
+    let service = this.#services.get(request.id)
+    while (service !== undefined && !isOf(service, request)) service = service.next
+    return service
   }
 
   add(request: Envelope): Service {
-    const service: Service = { request, run: undefined, sink: undefined, deadline: undefined }
-    this.#services.set(keyOf(request), service)
+    const service: Service = { request, run: undefined, sink: undefined, deadline: undefined, next: undefined }
+    this.put(service)
     return service
   }
 
-  /** Takes back one that was taken. */
+  /** Also takes back one that was taken. */
   put(service: Service): void {
-    this.#services.set(keyOf(service.request), service)
+    this.take(service.request)
+    const { id } = service.request
+    service.next = this.#services.get(id)
+    this.#services.set(id, service)
+    this.#size++
   }
 
   take(request: RequestName): Service | undefined {
-    if (this.#services.size === 0) return undefined
-    const key = keyOf(request)
-    const service = this.#services.get(key)
-    if (service !== undefined) this.#services.delete(key)
+    if (this.#size === 0) return undefined
+    let before: Service | undefined
+    let service = this.#services.get(request.id)
+    while (service !== undefined && !isOf(service, request)) {
+      before = service
+      service = service.next
+    }
+    if (service === undefined) return undefined
+    if (before !== undefined) before.next = service.next
+    else if (service.next !== undefined) this.#services.set(request.id, service.next)
+    else this.#services.delete(request.id)
+    service.next = undefined
+    this.#size--
     return service
   }
 
+  /** In no order. */
   all(): Service[] {
-    return this.#services.size === 0 ? [] : [...this.#services.values()]
+    const all: Service[] = []
+    for (const first of this.#services.values())
+      for (let service: Service | undefined = first; service !== undefined; service = service.next) all.push(service)
+    return all
   }
 }
+
+const isOf = ({ request }: Service, { life, from }: RequestName): boolean => request.life === life && request.from === from

@@ -41,7 +41,9 @@ export class SinkState implements Sink<unknown> {
     if (!this.open || this.credit <= 0) return false
     if (!this.#touched) this.#touch()
     this.credit--
-    this.#pending.push(item)
+    if (this.#pending.length === 0)
+      this.#pending = [item] // Mostly the only one.
+    else this.#pending.push(item)
     return true
   }
 
@@ -121,7 +123,8 @@ export class Arrivals {
   arrived(items: readonly unknown[], before: number): boolean {
     if (before > this.#received) return false
     const known = this.#received - before // A duplicate delivery repeats items already here.
-    for (let i = known; i < items.length; i++) this.#buffer.push(items[i])
+    if (this.#buffer.length === 0) this.#buffer = items.slice(known)
+    else for (let i = known; i < items.length; i++) this.#buffer.push(items[i])
     if (items.length > known) this.#received += items.length - known
     return true
   }

@@ -7,6 +7,8 @@ import type { StoreProtocol, StoreRange, StoreRangeAnswer, StoreTxn, StoreTxnAns
 
 export type Member = Ref<StoreProtocol>
 
+const never = Number.POSITIVE_INFINITY
+
 export class Recorder implements History {
   readonly operations: Operation[] = []
   readonly watches: WatchRecord[] = []
@@ -21,22 +23,38 @@ export class Recorder implements History {
   }
 
   *txn(client: string, to: Member, timeoutMs: number, txn: StoreTxn): Flow<Outcome<StoreTxnAnswer>> {
-    const operation = this.#begin({ ...this.#asked(client, to), kind: 'txn' as const, txn, outcome: undefined })
+    const operation = this.#begin({ client, to, invokedUs: this.nowUs, returnedUs: never, kind: 'txn' as const, txn, outcome: undefined })
     return this.#end(operation, yield* ask(to, timeoutMs, 'txn', txn))
   }
 
   *range(client: string, to: Member, timeoutMs: number, query: StoreRange): Flow<Outcome<StoreRangeAnswer>> {
-    const operation = this.#begin({ ...this.#asked(client, to), kind: 'range' as const, query, outcome: undefined })
+    const operation = this.#begin({
+      client,
+      to,
+      invokedUs: this.nowUs,
+      returnedUs: never,
+      kind: 'range' as const,
+      query,
+      outcome: undefined
+    })
     return this.#end(operation, yield* ask(to, timeoutMs, 'range', query))
   }
 
   *revision(client: string, to: Member, timeoutMs: number): Flow<Outcome<{ readonly revision: number }>> {
-    const operation = this.#begin({ ...this.#asked(client, to), kind: 'revision' as const, outcome: undefined })
+    const operation = this.#begin({ client, to, invokedUs: this.nowUs, returnedUs: never, kind: 'revision' as const, outcome: undefined })
     return this.#end(operation, yield* ask(to, timeoutMs, 'revision'))
   }
 
   *compact(client: string, to: Member, timeoutMs: number, revision: number): Flow<Outcome<{ readonly revision: number }>> {
-    const operation = this.#begin({ ...this.#asked(client, to), kind: 'compact' as const, revision, outcome: undefined })
+    const operation = this.#begin({
+      client,
+      to,
+      invokedUs: this.nowUs,
+      returnedUs: never,
+      kind: 'compact' as const,
+      revision,
+      outcome: undefined
+    })
     return this.#end(operation, yield* ask(to, timeoutMs, 'compact', { revision }))
   }
 
@@ -44,10 +62,6 @@ export class Recorder implements History {
     const record: WatchRecord = { client, to, request, openedUs: this.nowUs, batches: [], ended: undefined }
     this.watches.push(record)
     return record
-  }
-
-  #asked(client: string, to: Member): { client: string; to: string; invokedUs: number; returnedUs: number } {
-    return { client, to, invokedUs: this.nowUs, returnedUs: Number.POSITIVE_INFINITY }
   }
 
   #begin<O extends Operation>(operation: O): O {

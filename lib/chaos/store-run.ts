@@ -123,7 +123,7 @@ export class StoreRun {
       result: isFailing(result) ? { ...result, strikes: this.#nemesis.log.inflicted } : result,
       history: this.#recorder,
       ...(leases === undefined ? {} : { leases }),
-      compactsByItself: this.#compactedMax() === Number.POSITIVE_INFINITY
+      compactsByItself: 'compactEveryMs' in this.#plan.args
     }
   }
 

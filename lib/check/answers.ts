@@ -14,7 +14,7 @@ export function keyValuesOf(operation: Operation): readonly StoreKeyValue[] {
   if (operation.outcome?.ok !== true) return []
   if (operation.kind === 'range') return operation.query.keysOnly === true ? [] : operation.outcome.value.kvs
   if (operation.kind !== 'txn') return []
-  return [...performed(operation.txn, operation.outcome.value)].flatMap(([op, result]) => {
+  return performed(operation.txn, operation.outcome.value).flatMap(([op, result]) => {
     if (result?.type === 'delete') return result.prevs
     if (result?.type === 'put') return result.prev ?? []
     return result?.type === 'range' && !(op.type === 'range' && op.keysOnly === true) ? result.kvs : []

@@ -143,7 +143,7 @@ class Facts {
   #addTxn({ txn, outcome }: Operation & { readonly kind: 'txn' }, by: By): void {
     if (outcome?.ok !== true) return
     const { revision } = outcome.value
-    const done = [...performed(txn, outcome.value)]
+    const done = performed(txn, outcome.value)
     const written = new Map<string, Change>() // The last of each key counts.
     const isWriting = hasWritten(txn, outcome.value)
     for (const [op, result] of done) {

@@ -58,25 +58,27 @@ export interface History {
 }
 
 /** Whether a transaction that was answered so changed anything: only then is the answer's revision its own. */
-export function hasWritten(txn: StoreTxn, { succeeded, results }: StoreTxnAnswer): boolean {
-  for (const [op, result] of performed(txn, { succeeded, results }))
-    if (op.type === 'put' || (result?.type === 'delete' && result.deleted > 0)) return true
-  return false
+export function hasWritten(txn: StoreTxn, answer: Performed): boolean {
+  const { succeeded, results } = answer
+  return (succeeded ? txn.success : txn.failure).some((op, at) => {
+    const result = results[at]
+    if (op.type === 'txn') return result?.type === 'txn' && hasWritten(op, result)
+    return op.type === 'put' || (result?.type === 'delete' && result.deleted > 0)
+  })
 }
+
+type Performed = Pick<StoreTxnAnswer, 'succeeded' | 'results'>
 
 /** An operation that is no transaction in itself. */
 export type PlainOp = Exclude<StoreOp, { readonly type: 'txn' }>
 
 /** What a transaction did by its answer, those of nested ones in their place, each with its result. */
-export function* performed(
-  txn: StoreTxn,
-  { succeeded, results }: { readonly succeeded: boolean; readonly results: readonly StoreOpResult[] }
-): Generator<readonly [PlainOp, StoreOpResult | undefined]> {
-  for (const [at, op] of (succeeded ? txn.success : txn.failure).entries()) {
+export function performed(txn: StoreTxn, { succeeded, results }: Performed): (readonly [PlainOp, StoreOpResult | undefined])[] {
+  return (succeeded ? txn.success : txn.failure).flatMap((op, at) => {
     const result = results[at]
-    if (op.type !== 'txn') yield [op, result]
-    else if (result?.type === 'txn') yield* performed(op, result)
-  }
+    if (op.type !== 'txn') return [[op, result] as const]
+    return result?.type === 'txn' ? performed(op, result) : []
+  })
 }
 
 /** All that a transaction may do, in any branch of it. */
@@ -122,5 +124,7 @@ export const equalKeyValues = (a: StoreKeyValue, b: StoreKeyValue): boolean =>
 export const equalEvents = (a: StoreEvent, b: StoreEvent): boolean => a.type === b.type && equalKeyValues(a.kv, b.kv)
 
 export function equalLists<V>(a: readonly V[], b: readonly V[], equal: (a: V, b: V) => boolean): boolean {
-  return a.length === b.length && a.every((one, at) => equal(one, b[at] as V))
+  if (a.length !== b.length) return false
+  for (let at = 0; at < a.length; at++) if (!equal(a[at] as V, b[at] as V)) return false
+  return true
 }

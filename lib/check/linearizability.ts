@@ -359,8 +359,8 @@ class Replay {
   /** Keys by which what was told differs from what the replay gives. */
   #differing({ txn, outcome }: TxnOperation, answer: StoreTxnAnswer): Iterable<string> {
     if (outcome?.ok !== true) return []
-    const ops = [...performed(txn, answer)]
-    const told = [...performed(txn, outcome.value)]
+    const ops = performed(txn, answer)
+    const told = performed(txn, outcome.value)
     // Another branch was taken somewhere: which keys matter is what was compared.
     const isOfOneBranch = ops.length === told.length && ops.every(([op], at) => op === told[at]?.[0])
     if (!isOfOneBranch || answer.succeeded !== outcome.value.succeeded)

@@ -43,16 +43,12 @@ export class Model {
   }
 
   /** The keys of a range that there ever were, ascending. */
-  *keysIn(range: Range): Generator<string> {
-    if (range.end === undefined || range.end === '') {
-      if (this.#versions.has(range.key)) yield range.key
-      return
-    }
-    for (let place = firstPlace(this.#keys.length, at => (this.#keys[at] as string) >= range.key); ; place++) {
-      const key = this.#keys[place]
-      if (key === undefined || !isIn(range, key)) return
-      yield key
-    }
+  keysIn(range: Range): readonly string[] {
+    if (range.end === undefined || range.end === '') return this.#versions.has(range.key) ? [range.key] : []
+    const first = firstPlace(this.#keys.length, at => (this.#keys[at] as string) >= range.key)
+    let last = first
+    while (last < this.#keys.length && isIn(range, this.#keys[last] as string)) last++
+    return this.#keys.slice(first, last)
   }
 
   range(query: StoreRange, revision: number): { kvs: StoreKeyValue[]; count: number; more: boolean } {
@@ -101,7 +97,9 @@ export class Model {
 
   /** Over a range: of every key there; a range without keys is as a key that is not there. */
   #holds(compare: StoreCompare): boolean {
-    const there = [...this.keysIn(compare)].map(key => this.at(key, this.revision)).filter(kv => kv !== undefined)
+    const there = this.keysIn(compare)
+      .map(key => this.at(key, this.revision))
+      .filter(kv => kv !== undefined)
     return there.length === 0 ? this.#holdsOf(compare, undefined) : there.every(kv => this.#holdsOf(compare, kv))
   }
 

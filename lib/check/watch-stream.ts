@@ -16,18 +16,19 @@ export function firstRevision({ request, batches }: WatchRecord): number | undef
 
 export function checkStream(watch: WatchRecord): Violation | undefined {
   const first = firstRevision(watch) ?? 0
-  const said = { told: first - 1, last: 0 } // The revision told last, and that of the event sent last.
-  const sent = new Set<string>()
+  const said: Said = { told: first - 1, last: 0, keys: [] }
   for (const batch of watch.batches) {
     const { atUs, revision, events } = batch
     for (const event of events) {
-      const found = wrongWith(event, watch, batch, said, sent, first)
+      const found = wrongWith(event, watch, batch, said, first)
       if (found !== undefined) {
         const what = `${describeEvents([event])} at ${timeOf(atUs)}, in a batch up to revision ${revision}, ${found.why}`
         return violation(found.guarantee, `${describeWatch(watch)}\n${what}`)
       }
-      sent.add(nameOf(event))
-      said.last = event.kv.modRevision
+      const { key, modRevision } = event.kv
+      if (modRevision !== said.last) said.keys = []
+      said.last = modRevision
+      said.keys.push(key)
     }
     if (revision < said.told && watch.batches[0] !== batch)
       return violation(
@@ -39,20 +40,37 @@ export function checkStream(watch: WatchRecord): Violation | undefined {
   return undefined
 }
 
-const nameOf = ({ kv }: StoreEvent): string => `${kv.modRevision} ${kv.key}`
+interface Said {
+  told: number // The revision told last.
+  last: number // That of the event sent last, the greatest so far.
+  keys: string[] // Of events of that revision.
+}
+
+/** Revisions ascend: an event is new if its revision is, and all others are looked through only where they do not. */
+function wasSent(
+  { kv: { key, modRevision } }: StoreEvent,
+  { last, keys }: Said,
+  batches: readonly WatchedBatch[],
+  within: WatchedBatch
+): boolean {
+  if (modRevision > last) return false
+  if (modRevision === last) return keys.includes(key)
+  const before = batches.slice(0, batches.indexOf(within) + 1) // In its own batch it is behind a greater one: another is before that.
+  return before.flatMap(({ events }) => events).filter(({ kv }) => kv.key === key && kv.modRevision === modRevision).length > 1
+}
 
 function wrongWith(
   event: StoreEvent,
   { request, batches }: WatchRecord,
   batch: WatchedBatch,
-  { told, last }: { readonly told: number; readonly last: number },
-  sent: ReadonlySet<string>,
+  said: Said,
   first: number
 ): { readonly guarantee: Guarantee; readonly why: string } | undefined {
   const { kv, type } = event
+  const { told, last } = said
   const { modRevision, createRevision, version } = kv
   if (!isIn(request, kv.key)) return { guarantee: guarantees.watchFiltered, why: 'is of a key it did not ask for' }
-  if (sent.has(nameOf(event))) return { guarantee: guarantees.watchUnique, why: 'had been sent before' }
+  if (wasSent(event, said, batches, batch)) return { guarantee: guarantees.watchUnique, why: 'had been sent before' }
   if (modRevision < first) return { guarantee: guarantees.watchResumable, why: `is of before revision ${first}, its first` }
   if (modRevision < last) return { guarantee: guarantees.watchOrdered, why: `came after revision ${last}` }
   if (modRevision <= told) {

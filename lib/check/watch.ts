@@ -54,14 +54,18 @@ export function observe(watches: readonly WatchRecord[], isWhole: (watch: WatchR
   return { events, sights, hints, violations }
 }
 
-function byRevision(events: readonly StoreEvent[]): Map<number, StoreEvent[]> {
+/** Mostly those of one revision, which cost no copy. */
+function byRevision(events: readonly StoreEvent[]): readonly (readonly [number, readonly StoreEvent[]])[] {
+  const first = events[0]?.kv.modRevision
+  if (first === undefined) return []
+  if (events.every(({ kv }) => kv.modRevision === first)) return [[first, events]]
   const groups = new Map<number, StoreEvent[]>()
   for (const event of events) {
     const group = groups.get(event.kv.modRevision)
     if (group === undefined) groups.set(event.kv.modRevision, [event])
     else group.push(event)
   }
-  return groups
+  return [...groups]
 }
 
 /** What is wrong with what a watch saw of a revision. */
@@ -118,9 +122,13 @@ function compare(watch: WatchRecord, batch: WatchedBatch, next: number, question
   const { events, revision, atUs } = batch
   const { model, compactedMax } = question
   const groups = byRevision(events)
+  const found = groups.length > 1 ? new Map(groups) : undefined
+  const [only] = groups
+  const wanted = (event: StoreEvent): boolean => isWanted(watch.request, event)
   for (let at = next; at <= Math.min(revision, model.revision); at++) {
-    const right = model.events(at).filter(event => isWanted(watch.request, event))
-    const seen = groups.get(at) ?? []
+    const all = model.events(at)
+    const right = all.every(wanted) ? all : all.filter(wanted)
+    const seen = (found === undefined ? (only?.[0] === at ? only[1] : undefined) : found.get(at)) ?? []
     const difference = differenceOf(seen, right)
     if (difference !== undefined) {
       const what = `of revision ${at}, at ${timeOf(atUs)}: ${describeEvents(seen)}\nwhere the history has: ${describeEvents(right)}`

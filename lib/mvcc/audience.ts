@@ -59,6 +59,12 @@ export class Audience {
     return isTombstone(kv) ? !this.#noDelete : !this.#noPut
   }
 
+  add(event: Event): void {
+    if (this.events.length === 0)
+      this.events = [event] // Mostly the only one.
+    else this.events.push(event)
+  }
+
   get openIds(): readonly string[] {
     this.#openIds ??= Array.from(this.open, watcher => watcher.id)
     return this.#openIds

@@ -44,6 +44,8 @@ interface Piece {
   readonly ids: string[]
 }
 
+const nothing: readonly never[] = []
+
 export class WatchHub {
   #store: Mvcc
   readonly #watchers = new Map<string, Watcher>()
@@ -53,7 +55,7 @@ export class WatchHub {
   readonly #behind = new Set<Watcher>()
   /** Unsynced because they start in the future. */
   readonly #future = new Set<Watcher>()
-  readonly #ready: WatchDelivery[] = []
+  #ready: WatchDelivery[] = []
   readonly #limits: WatchLimits
   #position = 0
   #revision = 0
@@ -133,9 +135,11 @@ export class WatchHub {
   }
 
   /** What is to be pushed now. A watcher's deliveries are in their order. */
-  take(): WatchDelivery[] {
+  take(): readonly WatchDelivery[] {
     this.#collect()
-    const taken = this.#ready.splice(0)
+    if (this.#ready.length === 0 && this.#behind.size === 0) return nothing
+    const taken = this.#ready
+    this.#ready = []
     this.#catchUp(taken)
     return taken
   }
@@ -165,7 +169,7 @@ export class WatchHub {
   #collect(): void {
     const { keyspace, revision } = this.#store
     if (revision === this.#revision) return
-    const touched = new Set<Audience>()
+    const touched: Audience[] = []
     const end = keyspace.logEnd
     if (this.#audiences.size === 0) this.#position = end
     for (; this.#position < end; this.#position++) this.#publish(keyspace.change(this.#position), touched)
@@ -174,7 +178,7 @@ export class WatchHub {
     for (const watcher of this.#future) if (watcher.nextRevision <= revision + 1) this.#place(watcher)
   }
 
-  #publish(kv: KeyValue, touched: Set<Audience>): void {
+  #publish(kv: KeyValue, touched: Audience[]): void {
     let plain: Event | undefined
     let withPrev: Event | undefined
     for (const audience of this.#index.find(kv.key)) {
@@ -185,12 +189,12 @@ export class WatchHub {
         this.#flush(audience, last.kv.modRevision)
       if (audience.prevKv) {
         withPrev ??= eventOf(kv, this.#store.keyspace.history(kv.key))
-        audience.events.push(withPrev)
+        audience.add(withPrev)
       } else {
         plain ??= eventOf(kv, undefined)
-        audience.events.push(plain)
+        audience.add(plain)
       }
-      touched.add(audience)
+      if (audience.events.length === 1) touched.push(audience)
     }
   }
 

@@ -16,6 +16,8 @@ export interface Position {
   readonly term: number
 }
 
+const none: readonly never[] = []
+
 export class RaftLog {
   #entries: Entry[] = []
   #base: Position
@@ -134,8 +136,8 @@ export class RaftLog {
     return this.#given < this.lastIndex
   }
 
-  takeUnsaved(): Entry[] {
-    const entries = this.#given < this.lastIndex ? this.#entries.slice(this.#given - this.#base.index) : []
+  takeUnsaved(): readonly Entry[] {
+    const entries = this.#given < this.lastIndex ? this.#entries.slice(this.#given - this.#base.index) : none
     this.#given = this.#saving = this.lastIndex
     return entries
   }
@@ -144,8 +146,8 @@ export class RaftLog {
     this.#saved = Math.max(this.#saved, this.#saving)
   }
 
-  takeCommitted(bytesMax: number): Entry[] {
-    if (this.#applied >= this.#commit) return []
+  takeCommitted(bytesMax: number): readonly Entry[] {
+    if (this.#applied >= this.#commit) return none
     const entries = this.page(this.#applied + 1, bytesMax, this.#commit)
     this.#applied += entries.length
     return entries

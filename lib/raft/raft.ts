@@ -90,6 +90,10 @@ export interface RaftStatus {
   readonly peers: readonly PeerStatus[] // Empty unless leader.
 }
 
+const none: readonly never[] = []
+/** Most lists are empty most of the time: those stay with the core, which adds to them. */
+const handed = <V>(list: readonly V[]): readonly V[] => (list.length === 0 ? none : list)
+
 export class Raft {
   readonly #core: Core
   #saving: { hardState: HardState; applied: number; changes: number } | null = null
@@ -211,24 +215,24 @@ export class Raft {
     const decided = core.log.hasChange(this.#commitGiven, core.log.commit)
     const mustSync = voteChanged || entries.length > 0 || core.installing !== null || decided
     const ready: Ready = {
-      messagesBeforeSave: decided ? [] : core.before,
+      messagesBeforeSave: decided ? none : handed(core.before),
       hardState: voteChanged || hardState.commit !== this.#commitGiven ? hardState : null,
       entries,
       snapshot: core.installing,
       mustSync,
-      messagesAfterSave: decided ? [...core.before, ...core.after] : core.after,
+      messagesAfterSave: decided ? [...core.before, ...core.after] : handed(core.after),
       committed: core.log.takeCommitted(core.settings.committedBytesMax),
-      readStates: core.readStates,
-      readsLost: core.readsLost
+      readStates: handed(core.readStates),
+      readsLost: handed(core.readsLost)
     }
     let changes = 0
     for (const entry of ready.committed) if (entry.kind === 'config') changes++
     this.#saving = { hardState, applied: core.log.applied, changes }
     if (mustSync) this.#commitGiven = hardState.commit
-    core.before = []
-    core.after = []
-    core.readStates = []
-    core.readsLost = []
+    if (core.before.length > 0) core.before = []
+    if (core.after.length > 0) core.after = []
+    if (core.readStates.length > 0) core.readStates = []
+    if (core.readsLost.length > 0) core.readsLost = []
     core.installing = null
     return ready
   }

@@ -16,7 +16,7 @@ import {
   type Shell,
   type SpawnEffect
 } from '../actor/index.js'
-import { forkSeed, type Random, seededRandom } from '../std/index.js'
+import { Chain, type ChainMember, forkSeed, type Random, seededRandom, unlink } from '../std/index.js'
 import { freeze } from './detach.js'
 import type { Link } from './link.js'
 import type { Machine } from './machine.js'
@@ -25,7 +25,7 @@ import type { World } from './world.js'
 
 const turnsPerBatch = 256 // Before other threads have their say.
 
-export class SimThread implements Shell {
+export class SimThread implements Shell, ChainMember<SimThread> {
   readonly name: string
   readonly machine: Machine
   readonly links = new Map<SimThread, Link>()
@@ -36,10 +36,11 @@ export class SimThread implements Shell {
   starting = false
   held = false // Paused.
   touched = false
+  next: SimThread | undefined // Of those touched.
   /** When the last of those that can be reached has heard of the end of a generation: a notice that came
    * after the next one began would be taken for its end. */
   toldUs = 0
-  #inbox: Event[] = []
+  readonly #inbox = new Chain<Event>()
   #spentUs = 0 // By the turns of this batch.
   #busyUntilUs = 0
   #armedReal = 0
@@ -116,8 +117,7 @@ export class SimThread implements Shell {
     this.starting = false
     this.held = false
     this.expected.clear()
-    for (const { link } of this.#inbox) if (link !== undefined) link.inFlight--
-    this.#inbox = []
+    for (let event = this.#inbox.take(); event !== undefined; event = unlink(event)) if (event.link !== undefined) event.link.inFlight--
     this.#world.timeline.remove(this.#alarm)
   }
 
@@ -163,7 +163,7 @@ export class SimThread implements Shell {
     dispatcher.drain(turnsPerBatch)
     const settled = dispatcher.settle(turnsPerBatch)
     this.#busyUntilUs = timeline.nowUs + Math.max(1, this.#spentUs)
-    if (dispatcher.size === 0 && this.expected.size === 0 && this.#inbox.length === 0) return this.#over()
+    if (dispatcher.size === 0 && this.expected.size === 0 && this.#inbox.isEmpty) return this.#over()
     if (settled) this.#arm(dispatcher)
     else {
       this.#armedReal = -1
@@ -172,10 +172,7 @@ export class SimThread implements Shell {
   }
 
   #takeInbox(dispatcher: Dispatcher): void {
-    const inbox = this.#inbox
-    if (inbox.length === 0) return
-    this.#inbox = []
-    for (const event of inbox) {
+    for (let event = this.#inbox.take(); event !== undefined; event = unlink(event)) {
       if (event.envelope === undefined) event.call?.()
       else {
         if (event.link !== undefined) event.link.inFlight--

@@ -2,12 +2,13 @@
 // happens in the order it was planned.
 
 import type { Envelope } from '../actor/index.js'
-import { Heap, type HeapMember } from '../std/index.js'
+import { type ChainMember, Heap, type HeapMember } from '../std/index.js'
 import type { Link } from './link.js'
 
 /** An envelope that arrives over a link, or a call. One shape, since there is one for every message. */
-export class Event implements HeapMember {
+export class Event implements HeapMember, ChainMember<Event> {
   heapIndex = -1
+  next: Event | undefined // In the inbox where it has arrived.
   atUs = 0
   order = 0
   readonly link: Link | undefined

@@ -4,7 +4,7 @@
 // It runs the same dispatcher as the real host does. What it does not do: run two turns at once, hang, or run out of memory.
 
 import { type AnyActor, downNotice, type Envelope, isPort, machineOf, ownerOf, type SpawnEffect } from '../actor/index.js'
-import { forkSeed, integerBelow, type Random, seededRandom } from '../std/index.js'
+import { Chain, forkSeed, integerBelow, type Random, seededRandom, unlink } from '../std/index.js'
 import { Client } from './client.js'
 import { ClusterClock } from './clock.js'
 import { detach, freeze } from './detach.js'
@@ -79,7 +79,7 @@ export class World {
   readonly random: Random
   /** Whoever changes what was sent fails. */
   readonly freezes: boolean
-  touched: SimThread[] = []
+  readonly touched = new Chain<SimThread>()
   readonly #places = new Map<string, SimThread>()
   readonly #roots = new Map<string, Root>()
   readonly #wireCopy: ((body: unknown) => unknown) | undefined
@@ -152,12 +152,11 @@ export class World {
   }
 
   #step(): void {
-    const { touched } = this
-    if (touched.length === 0) return
-    this.touched = []
-    for (const thread of touched) {
+    for (let thread = this.touched.take(); thread !== undefined; ) {
+      const following = unlink(thread)
       thread.touched = false
       thread.step()
+      thread = following
     }
   }
 

@@ -12,9 +12,9 @@ export const newsDelayMs = 2
 
 export interface News {
   /** By peer. */
-  readonly fresh: Map<string, Message>
+  fresh: Map<string, Message>
   /** Were fresh when the timer fired last. */
-  old: ReadonlyMap<string, Message>
+  old: Map<string, Message>
   isTimed: boolean
 }
 
@@ -32,7 +32,7 @@ export function holdNews(ctx: Context<any, any>, { news }: Replica, message: Mes
   }
   // Any later one of these says it too. The timer goes on: under load, taking it back and setting it again costs a turn's time.
   if (held || message.type === 'append' || message.type === 'heartbeat') {
-    if (news.old.size > 0) news.old = new Map([...news.old].filter(([peer]) => peer !== message.to))
+    if (news.old.size > 0) news.old.delete(message.to)
     if (!held) news.fresh.delete(message.to)
   }
   return held
@@ -41,8 +41,10 @@ export function holdNews(ctx: Context<any, any>, { news }: Replica, message: Mes
 /** When the timer fired: what has waited for long enough. */
 export function takeNews(ctx: Context<any, any>, { news }: Replica): readonly Message[] {
   const due = [...news.old.values()]
-  news.old = new Map(news.fresh)
-  news.fresh.clear()
+  const { old, fresh } = news
+  old.clear()
+  news.old = fresh
+  news.fresh = old
   news.isTimed = news.old.size > 0
   if (news.isTimed) ctx.timer('news', 'real', newsDelayMs)
   return due

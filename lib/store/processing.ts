@@ -81,14 +81,14 @@ export function sendNews(ctx: MemberContext, replica: Replica): void {
 
 function send(ctx: MemberContext, replica: Replica, messages: readonly Message[]): void {
   if (messages.length === 0) return
-  const byPeer = new Map<string, Message[]>()
+  const batches: [Message, ...Message[]][] = [] // One for each peer: a few.
   for (const message of messages) {
     if (holdNews(ctx, replica, message)) continue
-    const batch = byPeer.get(message.to)
-    if (batch === undefined) byPeer.set(message.to, [message])
+    const batch = batches.find(batch => batch[0].to === message.to)
+    if (batch === undefined) batches.push([message])
     else batch.push(message)
   }
-  for (const [peer, batch] of byPeer) ctx.tell(peer as typeof ctx.self, 'raft', { messages: batch })
+  for (const batch of batches) ctx.tell(batch[0].to as typeof ctx.self, 'raft', { messages: batch })
 }
 
 function save(ctx: MemberContext, replica: Replica, { mustSync, snapshot, entries, hardState }: Ready): void {

@@ -211,7 +211,7 @@ t.test('a delete at the compacted revision is still seen by a watch from there',
   const store = new Mvcc()
   for (const command of [put('a', 1), { type: 'delete', key: 'a' }, put('b', 1), { type: 'compact', revision: 3 }] as Command[])
     store.apply(command)
-  const deliveries = (from: number): WatchDelivery[] => {
+  const deliveries = (from: number): readonly WatchDelivery[] => {
     const hub = new WatchHub(store)
     hub.add({ id: 'w', ...all, startRevision: from })
     return hub.take()
