@@ -7,12 +7,11 @@
 // Guarantee: envelopes from one sender to one receiver are handled in the order they were sent; one turn
 // at a time; a death is told after everything the dead actor sent.
 
-import { Chain, unlink } from '../std/index.js'
 import { Cell } from './cell.js'
 import type { Clock } from './contract.js'
 import { type AnyActor, downNotice, type Effect, type Envelope, isPort, type SpawnEffect } from './envelope.js'
 import { farewell } from './farewell.js'
-import { Alarms, Member, type Place } from './member.js'
+import { Alarms, Line, Member, type Place } from './member.js'
 import { Post, type Recipients } from './post.js'
 import type { ActorMetrics, Counters, Shell } from './shell.js'
 
@@ -25,8 +24,8 @@ export class Dispatcher implements Recipients {
   readonly counters: Counters
   readonly #post: Post
   readonly #members: Map<string, Member>
-  readonly #queue = new Chain<Place>()
-  readonly #unsettled = new Chain<Place>()
+  readonly #queue = new Line()
+  readonly #unsettled = new Line()
   readonly #alarms = new Alarms()
   readonly #shell: Shell
   readonly #expired = (): void => void this.counters.expired++
@@ -109,10 +108,9 @@ export class Dispatcher implements Recipients {
     let left = budget
     while (!this.#queue.isEmpty && left > 0) {
       for (let place = this.#queue.take(); place !== undefined; ) {
-        const following = unlink(place)
-        place.taken = false
-        left -= this.#slice(place.member)
-        place = following
+        const { member } = place
+        place = place.leave()
+        left -= this.#slice(member)
       }
     }
     return this.#queue.isEmpty
@@ -126,10 +124,9 @@ export class Dispatcher implements Recipients {
     for (let round = 0; !this.#unsettled.isEmpty; round++) {
       if (round === settleRoundsMax) return false
       for (let place = this.#unsettled.take(); place !== undefined; ) {
-        const following = unlink(place)
-        place.taken = false
-        this.#settleOne(place.member)
-        place = following
+        const { member } = place
+        place = place.leave()
+        this.#settleOne(member)
       }
       if (!this.drain(budget)) return false
       if (!this.#unsettled.some(isFree)) break
@@ -202,10 +199,7 @@ export class Dispatcher implements Recipients {
   // Turns -------------------------------------------------------------------------------------------
 
   enqueue(member: Member): void {
-    const { queued } = member
-    if (queued.taken || member.held) return
-    queued.taken = true
-    this.#queue.push(queued)
+    if (!member.held) this.#queue.enter(member.queued)
   }
 
   #continue(member: Member): void {
@@ -280,10 +274,7 @@ export class Dispatcher implements Recipients {
   }
 
   #touch(member: Member, again: boolean): void {
-    const { unsettled } = member
-    if (unsettled.taken || (member.cell.actor.settled === undefined && !again)) return
-    unsettled.taken = true
-    this.#unsettled.push(unsettled)
+    if (again || member.cell.actor.settled !== undefined) this.#unsettled.enter(member.unsettled)
   }
 
   // Effects -----------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 // Member: one actor of a dispatcher: its cell, its mailbox, who depends on it, and when it is to be woken.
 
-import { type ChainMember, Heap, type HeapMember } from '../std/index.js'
+import { Chain, type ChainMember, Heap, type HeapMember, unlink } from '../std/index.js'
 import type { Cell } from './cell.js'
 import type { Clock } from './contract.js'
 import type { Effect } from './envelope.js'
@@ -11,14 +11,29 @@ export interface Alarm extends HeapMember {
   readonly member: Member
 }
 
-/** A member in a line of those that have something to do. */
+/** Where a member stands in a line. */
 export class Place implements ChainMember<Place> {
   next: Place | undefined
-  taken = false // It stands in its line.
+  isTaken = false
   readonly member: Member
 
   constructor(member: Member) {
     this.member = member
+  }
+
+  /** Answers the place behind it. */
+  leave(): Place | undefined {
+    this.isTaken = false
+    return unlink<Place>(this)
+  }
+}
+
+/** Members that have something to do, each once. */
+export class Line extends Chain<Place> {
+  enter(place: Place): void {
+    if (place.isTaken) return
+    place.isTaken = true
+    this.push(place)
   }
 }
 
