@@ -1,10 +1,10 @@
-// simulator: how fast simulated time passes, on one core: the workloads of `kabuki sim` without faults, with what they record and check.
+// simulator: how fast simulated time passes, on one core: the workloads of `kabuki sim` without faults, with what they record and
+// check, in a thread of the pool that runs them there.
 
 import { type SeedAnswer, type SeedOrder, type WorkloadName, workloads } from '../lib/chaos/index.js'
+import { SeedPool } from '../lib/host/seed-pool.js'
 import { median } from './measure.js'
 import type { Figure, Scenario } from './scenario.js'
-
-type RunSeed = (seed: number, order: SeedOrder) => SeedAnswer
 
 const rounds = 7
 const warmUps = 12 // In a search V8 has long compiled what runs: for that it takes some ten runs, the first of which has a third of the speed.
@@ -53,18 +53,20 @@ interface Round {
 }
 
 async function roundsOf(workload: WorkloadName, forMs: number, plan: object): Promise<Round[]> {
-  const module = `../bin/${workloads[workload].cast}-seed.js`
-  const { runSeed } = (await import(new URL(module, import.meta.url).href)) as { runSeed: RunSeed }
+  const module = new URL(`../bin/${workloads[workload].cast}-seed.js`, import.meta.url).href
   const order: SeedOrder = { workload, options: { forMs, faults: [], plan } }
-  for (let seed = 1; seed <= warmUps; seed++) runSeed(seed, order)
-  return Array.from({ length: rounds }, (_, at) => {
+  const pool = new SeedPool({ threads: 1 })
+  const done: Round[] = []
+  for (let seed = 1; seed <= warmUps + rounds; seed++) {
     const before = process.cpuUsage()
-    const answer = runSeed(warmUps + at + 1, order)
+    const answer = await pool.run<SeedAnswer>({ module, seed, order })
     const { user, system } = process.cpuUsage(before)
-    const seconds = (user + system) / 1e6 // Processor time: others on the machine do not count.
-    if (answer.violations.length > 0) throw new Error(`seed ${answer.seed} breaks a promise: ${answer.violations[0]?.guarantee}`)
-    return { answer, ratio: answer.virtualMs / 1e3 / seconds, events: answer.envelopes / seconds }
-  })
+    const seconds = (user + system) / 1e6 // Processor time of all threads: others on the machine do not count.
+    if (answer.violations.length > 0) throw new Error(`seed ${seed} breaks a promise: ${answer.violations[0]?.guarantee}`)
+    done.push({ answer, ratio: answer.virtualMs / 1e3 / seconds, events: answer.envelopes / seconds })
+  }
+  await pool.close()
+  return done.slice(warmUps)
 }
 
 const figureOf = (name: string, all: readonly Round[], also: (answer: SeedAnswer, seconds: number) => Record<string, number>): Figure => {

@@ -8,10 +8,11 @@
 
 import { assert } from '../std/index.js'
 import type { StoreEvent, StoreKeyValue, StoreRange, StoreRangeAnswer, StoreTxnAnswer } from '../storage/index.js'
-import { equalRangeAnswers, equalTxnAnswers, type Found, isPast, keyValuesOf } from './answers.js'
+import { equalRangeAnswers, equalTxnAnswers, type Found, isPast } from './answers.js'
 import { type Choice, Choices, Conflict } from './choices.js'
 import { Doubts, type Evidence, type Offer } from './doubts.js'
 import { brief, describeEvents, describeOperation } from './excerpt.js'
+import { Glimpses } from './glimpses.js'
 import { guarantees, type Violation, violation, violationsMax } from './guarantee.js'
 import {
   comparesOf,
@@ -54,12 +55,21 @@ export function checkOperations(
 ): OperationsVerdict {
   const floors = new Floors([...sightsOf(operations), ...sights])
   const violations = checkOrder(operations, floors).slice(0, violationsMax)
-  const replay = new Replay(operations, observed, floors, stepsMax, hints)
-  violations.push(...replay.wrong)
-  if (violations.length === 0) violations.push(...replay.run())
-  const { model, unknown, revisionLast, doubtsResolved } = replay
-  return { violations, unknown, model, revisionLast, doubtsResolved }
+  const judge = (glimpses: boolean): OperationsVerdict => {
+    const replay = new Replay(operations, observed, floors, stepsMax, glimpses ? hints : undefined)
+    const wrong = [...violations, ...replay.wrong]
+    if (wrong.length === 0) wrong.push(...replay.run())
+    const { model, unknown, revisionLast, doubtsResolved } = replay
+    return { violations: wrong, unknown, model, revisionLast, doubtsResolved }
+  }
+  if (operations.some(isLost)) return judge(true)
+  // Where nothing must be searched, what single answers show only says sooner what is wrong.
+  const verdict = judge(false)
+  return verdict.violations.length === 0 ? verdict : judge(true)
 }
+
+/** Whether it may have happened, and nobody was told. */
+const isLost = ({ kind, outcome }: Operation): boolean => kind === 'txn' && outcome?.ok !== true && outcome?.error.definite !== true
 
 /** What the last contradiction is about: these keys, at that revision. Undefined: anything before it. */
 type About = { readonly keys: () => Iterable<string>; readonly revision: number } | undefined
@@ -72,10 +82,7 @@ class Replay {
   unknown: string | undefined
   readonly #observed: Observations
   readonly #claims = new Map<number, TxnOperation>()
-  /** What single answers tell of a revision: that it put these. */
-  readonly #glimpsed = new Map<number, StoreKeyValue[]>()
-  readonly #glimpsedBy = new Map<StoreKeyValue, Operation>()
-  readonly #created = new Map<number, Set<string>>()
+  readonly #glimpses = new Glimpses()
   readonly #reads = new Map<number, Operation[]>()
   readonly #lost: TxnOperation[] = [] // No answer: it may have happened.
   readonly #refused: TxnOperation[] = []
@@ -86,19 +93,27 @@ class Replay {
   #stepsLeft: number
   #deepest: { revision: number; violation: Violation } | undefined
 
-  constructor(operations: readonly Operation[], observed: Observations, floors: Floors, stepsMax: number, hints: readonly StoreKeyValue[]) {
+  /** Without `hints` nothing that single answers show is kept. */
+  constructor(
+    operations: readonly Operation[],
+    observed: Observations,
+    floors: Floors,
+    stepsMax: number,
+    hints: readonly StoreKeyValue[] | undefined
+  ) {
     this.#observed = observed
     this.#stepsLeft = stepsMax
     let last = 1
     for (const revision of observed.keys()) last = Math.max(last, revision)
     for (const operation of operations) {
+      if (hints !== undefined) this.#glimpses.add(operation)
       this.#sort(operation)
       if (operation.outcome?.ok === true && operation.kind !== 'compact') last = Math.max(last, operation.outcome.value.revision)
     }
     this.revisionLast = last
-    const told = [...this.#glimpsed.values(), ...hints].flat()
-    const hinted = new Map(hints.map(kv => [kv.modRevision, [kv]]))
-    for (const events of observed.values()) for (const { kv } of events) told.push(kv)
+    const told = [...this.#glimpses.all(), ...(hints ?? [])]
+    const hinted = new Map(hints?.map(kv => [kv.modRevision, [kv]]))
+    if (hints !== undefined) for (const events of observed.values()) for (const { kv } of events) told.push(kv)
     const claims = [...this.#claims.values()]
     const doubts = new Doubts({ lost: this.#lost, floors, told, claims, reads: [...this.#reads.values()].flat() })
     const unclaimed: number[] = []
@@ -106,7 +121,7 @@ class Replay {
       for (let revision = 2; revision <= last; revision++) if (!this.#claims.has(revision)) unclaimed.push(revision)
     const evidenceOf = (revision: number): Evidence => ({
       seen: observed.get(revision),
-      glimpsed: this.#glimpsed.get(revision) ?? hinted.get(revision)
+      glimpsed: this.#glimpses.putsOf(revision) ?? hinted.get(revision)
     })
     this.#choices = new Choices(doubts, this.model, evidenceOf, unclaimed)
   }
@@ -117,17 +132,6 @@ class Replay {
 
   #sort(operation: Operation): void {
     const { outcome } = operation
-    for (const kv of keyValuesOf(operation)) {
-      const there = this.#glimpsed.get(kv.modRevision)
-      if (there === undefined) this.#glimpsed.set(kv.modRevision, [kv])
-      else if (!there.some(other => equalKeyValues(other, kv))) there.push(kv)
-      else continue
-      this.#glimpsedBy.set(kv, operation)
-      const { createRevision, key } = kv
-      const created = this.#created.get(createRevision)
-      if (created === undefined) this.#created.set(createRevision, new Set([key]))
-      else created.add(key)
-    }
     if (operation.kind === 'txn' && outcome?.ok !== true) {
       if (outcome?.error.definite === true) this.#refused.push(operation)
       else this.#lost.push(operation)
@@ -269,14 +273,14 @@ class Replay {
   #misfit(revision: number): Violation | undefined {
     const seen = this.#observed.get(revision)
     const events = this.model.events(revision)
-    const missing = this.#glimpsed.get(revision)?.find(kv => !events.some(event => event.type === 'put' && equalKeyValues(event.kv, kv)))
+    const missing = this.#glimpses.putsOf(revision)?.find(kv => !events.some(event => event.type === 'put' && equalKeyValues(event.kv, kv)))
     const right = (): string => `where the history has: ${describeEvents(events)}`
     if (missing !== undefined) {
-      const by = this.#glimpsedBy.get(missing) as Operation
+      const by = this.#glimpses.by(missing)
       this.#about = { keys: () => [missing.key], revision }
       return this.#wrong(revision, guarantees.values, () => `${describeOperation(by)}\nhas ${brief(missing)}\n${right()}`)
     }
-    for (const key of this.#created.get(revision) ?? []) {
+    for (const key of this.#glimpses.createdAt(revision)) {
       if (events.some(({ kv }) => kv.key === key && kv.version === 1)) continue
       this.#about = { keys: () => [key], revision }
       return this.#wrong(revision, guarantees.values, () => `answers have ${key} created at ${revision}\n${right()}`)
