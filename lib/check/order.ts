@@ -1,17 +1,18 @@
 // Order: revisions against real time. An answer's revision says where in the store's order its operation took effect, so
 // that order needs no search: it must only never run against real time.
 
-import { describeOperation, timeOf } from './excerpt.js'
+import { describeOperation, describeWatch, timeOf } from './excerpt.js'
 import { guarantees, type Violation, violation } from './guarantee.js'
-import { hasWritten, type Operation, revisionOf } from './history.js'
-import { firstPlace } from './model.js'
+import { hasWritten, type Operation, revisionOf, type WatchRecord } from './history.js'
 
 /** Somebody knew at that time that the store had reached that revision. */
 export interface Sight {
   readonly atUs: number
   readonly revision: number
-  readonly by: () => string
+  readonly by: Operation | WatchRecord
 }
+
+const describeSight = ({ by }: Sight): string => ('kind' in by ? describeOperation(by) : describeWatch(by))
 
 /** What was known when. */
 export class Floors {
@@ -27,24 +28,35 @@ export class Floors {
 
   /** The newest revision that anybody knew before that time. */
   before(us: number): Sight | undefined {
-    return this.#sights[this.#first(sight => sight.atUs >= us) - 1]
+    return this.#sights[this.#count(us, false) - 1]
   }
 
   /** The newest revision that anybody knew by then. */
   knownBy(us: number): number {
-    return this.#sights[this.#first(sight => sight.atUs > us) - 1]?.revision ?? 0
+    return this.#sights[this.#count(us, true) - 1]?.revision ?? 0
   }
 
-  #first(holds: (sight: Sight) => boolean): number {
-    return firstPlace(this.#sights.length, place => holds(this.#sights[place] as Sight))
+  /** Of sights before that time, or at it, too. Asked of every operation: without a closure. */
+  #count(us: number, atIt: boolean): number {
+    let low = 0
+    let high = this.#sights.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      const { atUs } = this.#sights[middle] as Sight
+      if (atUs > us || (atUs === us && !atIt)) high = middle
+      else low = middle + 1
+    }
+    return low
   }
 }
 
-export function* sightsOf(operations: readonly Operation[]): Generator<Sight> {
+export function sightsOf(operations: readonly Operation[]): Sight[] {
+  const sights: Sight[] = []
   for (const operation of operations) {
     const revision = revisionOf(operation)
-    if (revision !== undefined) yield { atUs: operation.returnedUs, revision, by: () => describeOperation(operation) }
+    if (revision !== undefined) sights.push({ atUs: operation.returnedUs, revision, by: operation })
   }
+  return sights
 }
 
 /** Whether an operation that changed something was answered: then its revision is its own. */
@@ -60,7 +72,7 @@ export function checkOrder(operations: readonly Operation[], floors: Floors): Vi
     const floor = floors.before(operation.invokedUs)
     const late = misplaced(operation, floor?.revision ?? 0) ?? refusedFuture(operation, floor?.revision ?? 0)
     if (late === undefined || floor === undefined) continue
-    const known = `revision ${floor.revision} was known at ${timeOf(floor.atUs)}:\n  ${floor.by()}`
+    const known = `revision ${floor.revision} was known at ${timeOf(floor.atUs)}:\n  ${describeSight(floor)}`
     wrong.push(violation(late, `${describeOperation(operation)}\nafter ${known}`))
   }
   return wrong
@@ -99,7 +111,7 @@ export function checkSerializable(operations: readonly Operation[]): Violation[]
     for (const operation of own) {
       const floor = floors.before(operation.invokedUs)
       if (floor === undefined || (revisionOf(operation) as number) >= floor.revision) continue
-      const known = `which had told it of revision ${floor.revision} at ${timeOf(floor.atUs)}:\n  ${floor.by()}`
+      const known = `which had told it of revision ${floor.revision} at ${timeOf(floor.atUs)}:\n  ${describeSight(floor)}`
       wrong.push(violation(guarantees.serializableForward, `${describeOperation(operation)}\n${known}`))
     }
   }

@@ -28,7 +28,7 @@ export function observe(watches: readonly WatchRecord[], isWhole: (watch: WatchR
   for (const watch of watches) {
     for (const { atUs, events: batch } of watch.batches) {
       const last = batch.at(-1)?.kv.modRevision
-      if (last !== undefined) sights.push({ atUs, revision: last, by: () => describeWatch(watch) })
+      if (last !== undefined) sights.push({ atUs, revision: last, by: watch })
       for (const { prev } of batch) if (prev !== undefined) hints.push(prev)
       if (!isWhole(watch)) {
         for (const { type, kv } of batch) if (type === 'put') hints.push(kv)
