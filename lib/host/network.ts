@@ -51,6 +51,12 @@ export class Network implements LinkEvents {
     return this.#faulty ? this.#sendFaulty(envelope) : this.#sendNow(envelope)
   }
 
+  /** Whether something came that was not taken yet. */
+  get waiting(): boolean {
+    for (const link of this.#links.values()) if (link.waiting) return true
+    return false
+  }
+
   flush(): void {
     for (const link of this.#links.values()) link.flush()
   }

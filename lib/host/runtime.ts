@@ -119,6 +119,7 @@ export class Runtime implements Directory {
       seed: runtime.#seed,
       log: runtime.#log,
       heapBudgetBytes: Number.POSITIVE_INFINITY,
+      isPatient: false,
       exit: () => undefined // The main thread ends with the process.
     })
     runtime.#add(new ThreadHandle(ordinal, mainThread, control, runtime.#main))

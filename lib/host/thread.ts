@@ -32,19 +32,9 @@ import {
 } from './directory.js'
 import { Journal, syncedBytes } from './journal.js'
 import { Network, type NetworkEvents } from './network.js'
+import { Patience } from './patience.js'
+import type { PortLoader, PortServices } from './port-services.js'
 import type { LinkSide } from './wire.js'
-
-/** What a port may use of the thread it lives in. */
-export interface PortServices {
-  journal(owner: string): Journal
-  readonly faults: NetworkFaults
-  /** Calls back whenever `faults` changed, until the function returned is called. */
-  onFaults(changed: () => void): () => void
-  readonly clock: ClusterClock
-  readonly addresses: AddressTable
-  log(address: string, event: string, fields: Readonly<Record<string, unknown>>): void
-}
-export type PortLoader = () => Promise<(services: PortServices) => PortFactory>
 
 export interface ThreadOptions {
   readonly ordinal: number // No other thread of this process ever has it.
@@ -60,6 +50,8 @@ export interface ThreadOptions {
   readonly seed: number
   readonly log: { write(line: string): void; flush(): void }
   readonly heapBudgetBytes: number
+  /** Whether it may wait for messages awake: there are other processors, and nothing but actors runs here. */
+  readonly isPatient: boolean
   /** Ends the thread at once. */
   readonly exit: (ending: Ending) => void
 }
@@ -83,6 +75,9 @@ export class Thread implements Shell, ThreadControl, PortServices, NetworkEvents
   readonly #journals = new Map<string, Journal>()
   readonly #portFactories = new Map<string, PortFactory>()
   #unsent: { readonly envelope: Envelope; readonly detail: string }[] = []
+  readonly #patience = new Patience()
+  readonly #isWaiting = (): boolean => this.#network.waiting
+  #isPatient: boolean
   #lifeLast = 0
   #started = false
   #inside = false
@@ -96,6 +91,7 @@ export class Thread implements Shell, ThreadControl, PortServices, NetworkEvents
     this.clock = options.clock
     this.addresses = options.addresses
     this.#control = new Int32Array(options.control)
+    this.#isPatient = options.isPatient
     this.#network = new Network(options.ordinal, options.directory, this)
   }
 
@@ -216,6 +212,7 @@ export class Thread implements Shell, ThreadControl, PortServices, NetworkEvents
     const loader = (await this.#options.ports())[kind]
     if (loader === undefined) throw new Error(`this host has no port of kind ${kind}`)
     this.#portFactories.set(kind, (await loader())(this))
+    if (loader.isImmediate !== true) this.#isPatient = false // What comes from outside is not seen awake.
   }
 
   async link(peer: number, side: LinkSide): Promise<void> {
@@ -299,6 +296,7 @@ export class Thread implements Shell, ThreadControl, PortServices, NetworkEvents
   received(envelopes: Envelope[]): void {
     this.#inside = true
     this.#control[busyAt] = 1
+    if (this.#isPatient) this.#patience.came()
     const { dispatcher } = this
     if (this.#starting.size === 0) for (const envelope of envelopes) dispatcher.deliver(envelope)
     else for (const envelope of envelopes) if (!this.#early(envelope)) dispatcher.deliver(envelope)
@@ -354,6 +352,7 @@ export class Thread implements Shell, ThreadControl, PortServices, NetworkEvents
     this.#batch(() => {
       if (this.dispatcher.drain(turnsPerDrain)) this.dispatcher.settle(turnsPerDrain)
     })
+    if (this.#isPatient && !this.#ticking) this.#patience.rest(this.#isWaiting)
   }
 
   #wake(): void {

@@ -16,8 +16,9 @@ const envelopesPerBatch = 16
 const batchesMax = 4096
 const bytesMax = 64 << 20
 
-/** Two counters a direction: batches and bytes (modulo 2^32) taken by the receiver. */
-export const linkStateBytes = 16
+/** Three counters a direction (modulo 2^32): batches and bytes taken by the receiver; behind those of both, batches posted. */
+export const linkStateBytes = 24
+const postedAt = 16
 
 export interface LinkSide {
   readonly port: MessagePort
@@ -47,6 +48,8 @@ export class Link {
   #incoming = new Codec()
   readonly #mine: Int32Array // What the peer took of ours.
   readonly #theirs: Int32Array // What we took of the peer's.
+  readonly #posted: Int32Array // By side.
+  readonly #side: 0 | 1
   readonly #events: LinkEvents
   #out: Envelope[] = []
   #sentBatches = 0
@@ -57,6 +60,8 @@ export class Link {
     this.peer = peer
     this.#port = port
     this.#events = events
+    this.#side = side
+    this.#posted = new Int32Array(state, postedAt, 2)
     this.#mine = new Int32Array(state, side * 8, 2)
     this.#theirs = new Int32Array(state, (1 - side) * 8, 2)
     port.on('message', (packed: Packed | typeof newCodec) => this.#take(packed))
@@ -87,6 +92,12 @@ export class Link {
     this.#sentBytes = (this.#sentBytes + packed.length) | 0
     if (typeof packed === 'string') this.#port.postMessage(packed)
     else this.#port.postMessage(packed, [packed.buffer])
+    Atomics.add(this.#posted, this.#side, 1)
+  }
+
+  /** Whether a batch was posted that was not taken yet. */
+  get waiting(): boolean {
+    return Atomics.load(this.#posted, 1 - this.#side) !== Atomics.load(this.#theirs, 0)
   }
 
   close(): void {

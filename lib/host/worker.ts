@@ -1,5 +1,6 @@
 // Worker: makes this worker thread a Thread, at the main thread's command.
 
+import { availableParallelism } from 'node:os'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import type { AnyActor } from '../actor/index.js'
 import { AddressTable } from './address-table.js'
@@ -7,8 +8,9 @@ import { ClusterClock } from './clock.js'
 import { expose, remote } from './control.js'
 import { type Directory, type Ending, endingAt, endings } from './directory.js'
 import { LogFile } from './log-file.js'
+import type { PortLoader } from './port-services.js'
 import { ports } from './ports/index.js'
-import { type PortLoader, Thread } from './thread.js'
+import { Thread } from './thread.js'
 
 export interface WorkerSetup {
   readonly ordinal: number
@@ -50,6 +52,7 @@ export function runWorker(roster: RosterModule | Promise<RosterModule>): void {
     load: async actor => (await roster).load(actor),
     ports: async () => ({ ...ports, ...(await roster).ports }),
     log,
+    isPatient: availableParallelism() > 1,
     exit
   })
   expose(thread, parentPort as MessagePort)

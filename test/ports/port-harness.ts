@@ -17,7 +17,7 @@ import { AddressTable, addressTableBytes } from '../../lib/host/address-table.js
 import { ClusterClock, clockBytes } from '../../lib/host/clock.js'
 import { type NetworkFaults, noFaults } from '../../lib/host/directory.js'
 import { Journal, syncedBytes } from '../../lib/host/journal.js'
-import type { PortLoader, PortServices } from '../../lib/host/thread.js'
+import type { PortLoader, PortServices } from '../../lib/host/port-services.js'
 import { seededRandom } from '../../lib/std/index.js'
 
 type Untyped = Record<string, (body: unknown) => unknown>

@@ -3,7 +3,7 @@
 import { type Actor, type AnyActor, type PortFactory, type Refusal, refuse } from '../../actor/index.js'
 import { type DiskProtocol, invalid, ioError, noSpace } from '../../ports/index.js'
 import { isFull, type Journal } from '../journal.js'
-import type { PortServices } from '../thread.js'
+import type { PortServices } from '../port-services.js'
 
 /** Turns what the file system says into the refusals of the protocol. */
 function attempt<T>(body: () => T): T | Refusal {

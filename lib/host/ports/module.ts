@@ -4,7 +4,7 @@ import * as http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type AnyActor, type Context, type Later, type PortFactory, type Ref, type Refusal, refuse } from '../../actor/index.js'
 import type { ModuleOwner, ModuleProtocol, ModuleRun } from '../../ports/index.js'
-import type { PortServices } from '../thread.js'
+import type { PortServices } from '../port-services.js'
 
 type Serve = (request: Request) => Response | Promise<Response>
 type Main = (container: object) => unknown

@@ -19,7 +19,7 @@ import {
   sleep
 } from '../../actor/index.js'
 import type { ShellExec, ShellOwner, ShellProtocol, ShellResult, ShellRun, ShellSignal, ShellVolume } from '../../ports/index.js'
-import type { PortLoader, PortServices } from '../thread.js'
+import type { PortLoader, PortServices } from '../port-services.js'
 import { newRoot, newVolume, refill, volumeBytesMax } from './shell-files.js'
 import { commandFiles, knownCommands, ShellProcess } from './shell-run.js'
 import { Network } from './sockets-network.js'

@@ -5,7 +5,7 @@ import * as net from 'node:net'
 import type { Failure } from '../../actor/index.js'
 import type { SocketAddress, Transport } from '../../ports/index.js'
 import { isLoopback } from '../address-table.js'
-import type { PortServices } from '../thread.js'
+import type { PortServices } from '../port-services.js'
 
 /** Of a dial; more are worth no wait on loopback. */
 export const connectTimeoutMs = 5000

@@ -17,7 +17,7 @@ import {
   type SocketsProtocol,
   type Transport
 } from '../../ports/index.js'
-import type { PortLoader, PortServices } from '../thread.js'
+import type { PortLoader, PortServices } from '../port-services.js'
 import { bind } from './sockets-bind.js'
 import { dial, exchange, fetchOnce, type Work } from './sockets-client.js'
 import { Network, plainAddress, refusalOf } from './sockets-network.js'
