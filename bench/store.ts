@@ -107,7 +107,7 @@ async function figuresOf(contenders: ReadonlyMap<string, Contender>): Promise<Fi
       }
     })
   )
-  const watches = [byMessage, overGrpc].map(
+  const watches = [byMessage, overGrpc, bare].map(
     (way): Figure => ({
       name: `${deliveries} ${way}`,
       unit: 'per s',
@@ -165,6 +165,5 @@ async function floor(): Promise<Contender> {
     worker.once('error', reject)
   })
   if (typeof port === 'string') throw new Error(port)
-  const { measure, stop } = grpc([`127.0.0.1:${port}`], async () => void (await worker.terminate()))
-  return { measure, stop }
+  return grpc([`127.0.0.1:${port}`], async () => void (await worker.terminate()))
 }
