@@ -6,7 +6,8 @@ import { SeedPool } from '../lib/host/seed-pool.js'
 import { median } from './measure.js'
 import type { Figure, Scenario } from './scenario.js'
 
-const rounds = 7
+const rounds = 7 // Each of a seed of its own: what they draw differs.
+const repeats = 2 // Others on the machine slow a run down, by the caches they share, and never speed it up: the faster one counts.
 const warmUps = 12 // In a search V8 has long compiled what runs: for that it takes some ten runs, the first of which has a third of the speed.
 const storeForMs = 60_000
 const clusterForMs = 60_000
@@ -56,17 +57,26 @@ async function roundsOf(workload: WorkloadName, forMs: number, plan: object): Pr
   const module = new URL(`../bin/${workloads[workload].cast}-seed.js`, import.meta.url).href
   const order: SeedOrder = { workload, options: { forMs, faults: [], plan } }
   const pool = new SeedPool({ threads: 1 })
-  const done: Round[] = []
-  for (let seed = 1; seed <= warmUps + rounds; seed++) {
+  const one = async (seed: number): Promise<Round> => {
     const before = process.cpuUsage()
     const answer = await pool.run<SeedAnswer>({ module, seed, order })
     const { user, system } = process.cpuUsage(before)
-    const seconds = (user + system) / 1e6 // Processor time of all threads: others on the machine do not count.
+    const seconds = (user + system) / 1e6 // Processor time of all threads.
     if (answer.violations.length > 0) throw new Error(`seed ${seed} breaks a promise: ${answer.violations[0]?.guarantee}`)
-    done.push({ answer, ratio: answer.virtualMs / 1e3 / seconds, events: answer.envelopes / seconds })
+    return { answer, ratio: answer.virtualMs / 1e3 / seconds, events: answer.envelopes / seconds }
+  }
+  const done: Round[] = []
+  for (let seed = 1; seed <= warmUps; seed++) await one(seed)
+  for (let seed = warmUps + 1; seed <= warmUps + rounds; seed++) {
+    let best = await one(seed)
+    for (let again = 1; again < repeats; again++) {
+      const round = await one(seed)
+      if (round.ratio > best.ratio) best = round
+    }
+    done.push(best)
   }
   await pool.close()
-  return done.slice(warmUps)
+  return done
 }
 
 const figureOf = (name: string, all: readonly Round[], also: (answer: SeedAnswer, seconds: number) => Record<string, number>): Figure => {
