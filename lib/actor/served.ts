@@ -11,7 +11,7 @@ export interface Service {
   run: Run | undefined
   sink: SinkState | undefined
   deadline: Wait | undefined
-  /** Of another with the same number. */
+  /** Another whose number is the same, see Served. */
   next: Service | undefined
 }
 
@@ -22,7 +22,7 @@ export interface RequestName {
   readonly id: number
 }
 
-/** By number, since a text of all three for each would cost more than the rest; the few that share a number are linked. */
+/** By a number, since a text of all three would cost more than the rest of a request; the few that share one are linked. */
 export class Served {
   readonly #services = new Map<number, Service>()
   #size = 0
@@ -37,7 +37,7 @@ export class Served {
 
   get(request: RequestName): Service | undefined {
     if (this.#size === 0) return undefined
-    let service = this.#services.get(request.id)
+    let service = this.#services.get(numberOf(request))
     while (service !== undefined && !isOf(service, request)) service = service.next
     return service
   }
@@ -51,24 +51,25 @@ export class Served {
   /** Also takes back one that was taken. */
   put(service: Service): void {
     this.take(service.request)
-    const { id } = service.request
-    service.next = this.#services.get(id)
-    this.#services.set(id, service)
+    const number = numberOf(service.request)
+    service.next = this.#services.get(number)
+    this.#services.set(number, service)
     this.#size++
   }
 
   take(request: RequestName): Service | undefined {
     if (this.#size === 0) return undefined
+    const number = numberOf(request)
     let before: Service | undefined
-    let service = this.#services.get(request.id)
+    let service = this.#services.get(number)
     while (service !== undefined && !isOf(service, request)) {
       before = service
       service = service.next
     }
     if (service === undefined) return undefined
     if (before !== undefined) before.next = service.next
-    else if (service.next !== undefined) this.#services.set(request.id, service.next)
-    else this.#services.delete(request.id)
+    else if (service.next !== undefined) this.#services.set(number, service.next)
+    else this.#services.delete(number)
     service.next = undefined
     this.#size--
     return service
@@ -83,4 +84,8 @@ export class Served {
   }
 }
 
-const isOf = ({ request }: Service, { life, from }: RequestName): boolean => request.life === life && request.from === from
+/** Of 32 bits: lives ascend, and so do the numbers of requests of each; spread out, few meet. */
+const numberOf = ({ life, id }: RequestName): number => Math.imul(life, 0x9e3779b1) ^ id
+
+const isOf = ({ request }: Service, { from, life, id }: RequestName): boolean =>
+  request.id === id && request.life === life && request.from === from
