@@ -271,6 +271,20 @@ export class Raft {
     return { index, term, membership }
   }
 
+  /** The last entry that is known to be committed. */
+  get decided(): { readonly index: number; readonly term: number } {
+    const { log } = this.#core
+    const term = log.termAt(log.commit)
+    assert(term !== undefined, 'what is committed is in the log or its base', { index: log.commit })
+    return { index: log.commit, term }
+  }
+
+  /** Somebody, whoever it is, knows that entry to be committed, and so all before it: a log that has it has the same before it (Raft §5.3). */
+  learn({ index, term }: { readonly index: number; readonly term: number }): void {
+    const { log } = this.#core
+    if (log.termAt(index) === term) log.commitTo(index)
+  }
+
   /** As of what the owner has applied. */
   get membership(): Membership {
     return this.#core.membership

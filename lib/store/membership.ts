@@ -81,6 +81,8 @@ export const memberHandlers = {
   /** Passed on by a member that does not lead; never passed on again. */
   decideMembers: (ctx: MemberTurn, { replica }: HasReplica, { request, body }: { request: Own; body: unknown }) =>
     replica?.raft.isLeader === true ? decideHere(ctx, replica, request, body) : leadsNoMore(),
+  decided: (_ctx: MemberTurn, { replica }: HasReplica, entry: { readonly index: number; readonly term: number }) =>
+    replica?.raft.learn(entry),
   transferLeadership(ctx: MemberTurn, { replica }: HasReplica, { to }: { readonly to: string }): Answer<object> {
     if (replica === undefined) return starting()
     if (!replica.raft.isLeader) return refuse('no leader', texts.notLeader)

@@ -65,13 +65,17 @@ function propose(ctx: MemberContext, replica: Replica): void {
 
 const refusalOf = (reason: string): Refusal => refuse(reason === 'too much uncommitted' ? 'overloaded' : 'no leader', reason)
 
-/** What a leader that was removed still has to say: nobody else may know yet that its removal is decided. */
+/**
+ * What a member that was removed still has to say: nobody else may know yet that its removal is decided, and of two voters the other
+ * could not find out. It may have led in an earlier life, and died before it told.
+ */
 export function sayGoodbye(ctx: MemberContext, replica: Replica): void {
   const { news, raft } = replica
-  const { term, vote, commit } = raft.status()
+  const { term, vote, commit, membership } = raft.status()
   saveBatch(ctx, replica, { hardState: { term, vote, commit } }) // So that its next life knows.
   for (const message of [...news.old, ...news.fresh].map(([, message]) => message))
     ctx.tell(message.to as typeof ctx.self, 'raft', { messages: [message] })
+  for (const member of [...membership.voters, ...membership.learners]) ctx.tell(member as typeof ctx.self, 'decided', raft.decided)
 }
 
 /** What waited for an append that did not come. */

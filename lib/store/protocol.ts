@@ -49,6 +49,8 @@ export interface StoreMemberProtocol extends StoreProtocol {
   transferLeadership(to: { readonly to: string }): object
   /** That member was removed: it is to stop. */
   removed(): void
+  /** By a member that leaves: that entry is committed, which may be that nobody else knows. */
+  decided(entry: { readonly index: number; readonly term: number }): void
   /**
    * By a member that lost its past, of the leader, or of who may know it: it is a learner from then on, and begins with the leader's snapshot at that index or
    * later, which has that in it.

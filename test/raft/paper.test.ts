@@ -545,3 +545,23 @@ t.test('8: before a read it has heard a majority after the read was asked: it ma
   one.hear({ type: 'heartbeatResponse', from: 'c', to: 'a', term: 1, round })
   t.same(one.reads, [1])
 })
+
+t.test('§5.3: who has a committed entry has all before it, whoever says that it is committed', async t => {
+  const one = new One({ term: 3, log: '1 1 2' })
+  for (const [index, term] of [
+    [3, 1], // Another entry of that place.
+    [9, 2], // Not here.
+    [0, 0] // Nothing.
+  ] as const) {
+    one.raft.learn({ index, term })
+    t.same(one.go().applied, [], `${index} of term ${term}`)
+  }
+  one.raft.learn({ index: 2, term: 1 })
+  t.same(
+    one.go().applied.map(({ index }) => index),
+    [1, 2]
+  )
+  t.same(one.raft.decided, { index: 2, term: 1 })
+  one.raft.learn({ index: 1, term: 1 })
+  t.same(one.raft.decided, { index: 2, term: 1 }, 'what is known is not forgotten')
+})

@@ -162,6 +162,12 @@ t.test('a leader that was removed answers, says what is committed, and stops; it
   const later = new Bench([self, ...peers], disk, {}, 3)
   later.settle()
   t.same([later.messages(), later.logs('removed').length], [[], 1], 'its log says so, too')
+  const told = later.effects.filter(effect => effect.kind === 'tell' && effect.type === 'decided')
+  t.match(
+    told,
+    peers.map(to => ({ to, body: { index: at } })),
+    'who may not know, since it may have died before it told, hears what is decided'
+  )
 })
 
 t.test('leadership moves to who is asked for, or the answer is that it did not', async t => {
