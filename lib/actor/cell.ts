@@ -35,6 +35,7 @@ export class Cell implements SinkOwner, Consumer {
   readonly #served = new Served()
   readonly #outlets: Outlets
   readonly #draft = new Draft()
+  readonly #settled = (): void => this.actor.settled?.(this.#ctx, this.#state) // Once a batch: made once.
 
   constructor(address: string, actor: AnyActor, life: number, clocks: Clocks, random: Random) {
     this.address = address
@@ -106,14 +107,7 @@ export class Cell implements SinkOwner, Consumer {
   }
 
   settle(): void {
-    const mark = this.effects.length
-    try {
-      this.request = undefined
-      this.actor.settled?.(this.#ctx, this.#state)
-      if (this.#draft.dirty) this.#draft.keep()
-    } catch (error) {
-      this.#threw(error, mark, this.request)
-    }
+    this.#turn(undefined, this.#settled)
   }
 
   stop(reason: string): void {

@@ -19,6 +19,7 @@ const turnsPerSlice = 64 // Before the next actor of the thread has its turn.
 const settleRoundsMax = 16 // Before what arrives from elsewhere has its turn.
 const firingsPerWakeMax = 1024
 const isFree = ({ member }: Place): boolean => !member.held
+const settle = (cell: Cell): void => cell.settle()
 
 export class Dispatcher implements Recipients {
   readonly counters: Counters
@@ -126,7 +127,8 @@ export class Dispatcher implements Recipients {
       for (let place = this.#unsettled.take(); place !== undefined; ) {
         const { member } = place
         place = place.leave()
-        this.#settleOne(member)
+        if (member.held && !member.gone) this.#touch(member, true)
+        else this.#turn(member, settle, false)
       }
       if (!this.drain(budget)) return false
       if (!this.#unsettled.some(isFree)) break
@@ -237,27 +239,15 @@ export class Dispatcher implements Recipients {
     this.#after(member, true)
   }
 
-  #turn(member: Member, body: () => void): void {
+  #turn(member: Member, body: (cell: Cell) => void, settles = true): void {
     if (member.gone) return
     member.turns++
     try {
-      body()
+      body(member.cell)
     } catch (error) {
       return this.#failed(member, error)
     }
-    this.#after(member, true)
-  }
-
-  #settleOne(member: Member): void {
-    if (member.gone) return
-    if (member.held) return this.#touch(member, true)
-    member.turns++
-    try {
-      member.cell.settle()
-    } catch (error) {
-      return this.#failed(member, error)
-    }
-    this.#after(member, false)
+    this.#after(member, settles)
   }
 
   #after(member: Member, settles: boolean): void {

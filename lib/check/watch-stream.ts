@@ -16,7 +16,7 @@ export function firstRevision({ request, batches }: WatchRecord): number | undef
 
 export function checkStream(watch: WatchRecord): Violation | undefined {
   const first = firstRevision(watch) ?? 0
-  const said: Said = { told: first - 1, last: 0, keys: [] }
+  const said: Said = { told: first - 1, last: 0, keys: new Set() }
   for (const batch of watch.batches) {
     const { atUs, revision, events } = batch
     for (const event of events) {
@@ -26,9 +26,9 @@ export function checkStream(watch: WatchRecord): Violation | undefined {
         return violation(found.guarantee, `${describeWatch(watch)}\n${what}`)
       }
       const { key, modRevision } = event.kv
-      if (modRevision !== said.last) said.keys = []
+      if (modRevision !== said.last) said.keys.clear()
       said.last = modRevision
-      said.keys.push(key)
+      said.keys.add(key)
     }
     if (revision < said.told && watch.batches[0] !== batch)
       return violation(
@@ -43,7 +43,7 @@ export function checkStream(watch: WatchRecord): Violation | undefined {
 interface Said {
   told: number // The revision told last.
   last: number // That of the event sent last, the greatest so far.
-  keys: string[] // Of events of that revision.
+  readonly keys: Set<string> // Of events of that revision: a deletion may have any number of them.
 }
 
 /** Revisions ascend: an event is new if its revision is, and all others are looked through only where they do not. */
@@ -54,7 +54,7 @@ function wasSent(
   within: WatchedBatch
 ): boolean {
   if (modRevision > last) return false
-  if (modRevision === last) return keys.includes(key)
+  if (modRevision === last) return keys.has(key)
   const before = batches.slice(0, batches.indexOf(within) + 1) // In its own batch it is behind a greater one: another is before that.
   return before.flatMap(({ events }) => events).filter(({ kv }) => kv.key === key && kv.modRevision === modRevision).length > 1
 }

@@ -1,5 +1,8 @@
+import { MessageChannel } from 'node:worker_threads'
 import t from 'tap'
+import type { Envelope } from '../../lib/actor/index.js'
 import { awakeMs, Patience } from '../../lib/host/patience.js'
+import { Link, linkStateBytes } from '../../lib/host/wire.js'
 
 /**
  * A thread waits again and again, each time so many microseconds for its next message; to look whether it is there takes one. How long
@@ -46,4 +49,32 @@ t.test('a message that came while it rests, and turns without any, change nothin
   patience.rest(look)
   patience.rest(look)
   t.equal(looked, 2, 'a timer that fired in between does not make it impatient')
+})
+
+t.test('a link says what waits on it as soon as it is posted, before any turn of the event loop, and until it is taken', async t => {
+  const { port1, port2 } = new MessageChannel()
+  const state = new SharedArrayBuffer(linkStateBytes)
+  const taken = new Map<number, () => void>()
+  const events = {
+    received: (_envelopes: Envelope[], link: Link) => void setImmediate(taken.get(link.peer) as () => void),
+    pending: () => undefined,
+    unsendable: (_envelope: Envelope, error: unknown) => t.fail(String(error)),
+    closed: () => undefined
+  }
+  const one = new Link(2, { port: port1, state, side: 0 }, events)
+  const other = new Link(1, { port: port2, state, side: 1 }, events)
+  for (const [from, to] of [
+    [one, other],
+    [other, one],
+    [one, other]
+  ] as const) {
+    const arrived = new Promise<void>(resolve => taken.set(to.peer, resolve))
+    from.send({ kind: 'tell', from: 'm/a', to: 'm/b', life: 0, id: 0, type: 'x', body: 1, count: 0 })
+    t.notOk(to.waiting, 'not posted yet')
+    from.flush()
+    t.same([to.waiting, from.waiting], [true, false])
+    await arrived
+    t.notOk(to.waiting)
+  }
+  one.close()
 })

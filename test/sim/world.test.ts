@@ -253,6 +253,20 @@ t.test('what was sent is frozen, bytes are copied', async t => {
   t.equal(got?.bytes[0], 1)
 })
 
+t.test('where the wire is given, what is sent is frozen in a share of the seeds, those with copies among them', async t => {
+  const wireCopy = (body: unknown): unknown => body
+  const freezing = Array.from({ length: 300 }, (_, seed) => new World({ seed, handover: { wireCopy } }).freezes).filter(Boolean).length
+  t.ok(freezing > 45 && freezing < 150, `${freezing} of 300`)
+  for (const freezeShare of [0, 1]) {
+    const world = new World({ seed: 8, handover: { wireCopy, wireCopyShare: 0, freezeShare } })
+    const sent = { list: [1] }
+    world.start('m1/a', { name: 'a', init: () => null, on: { take: () => undefined } })
+    world.client.tell('m1/a' as Ref<{ take(body: typeof sent): void }>, 'take', sent)
+    world.run(100)
+    t.equal(Object.isFrozen(sent.list), freezeShare === 1)
+  }
+})
+
 t.test('a spawn on a machine that is down, and a thread killed before it began, are told to the parent', async t => {
   const world = new World({ seed: 10, startUsMin: 20_000 })
   world.start('root/parent', puppet)
