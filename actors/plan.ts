@@ -115,7 +115,8 @@ function controlPlane(shape: ClusterShape, ground: ClusterGround, index: number)
     const beside = shape.etcdPort > 0 ? [{ actor: 'etcd', args: etcdArgs(shape, ground) }] : []
     const args: StoreArgs = { clusterId: ground.clusterId, members: stores, supervisor: clusterSupervisor, beside, ...quota }
     children.push(own(`${machine}/store`, 'store', args))
-    for (const { actor, args: its } of beside) children.push(own(`${machine}/${actor}`, actor, its))
+    for (const { actor, args: its } of beside)
+      children.push({ address: `${machine}/${actor}`, actor, args: its, thread: `${machine}/store` })
   }
   // Each apiserver has its own way to a real etcd: what befalls one leaves the others alone.
   if (shape.etcd !== undefined && index < shape.apiservers) children.push(own(etcdStorage(index), 'etcd-storage', shape.etcd))

@@ -42,7 +42,7 @@ export interface SupervisorProtocol {
   /** Ends a child for good. */
   drop(child: { readonly address: string }): void
   /** Of the supervisor of a whole cluster: that actor is to run on its machine, which is started if need be. */
-  place(child: { readonly address: string; readonly actor: string; readonly args: unknown }): void
+  place(child: Omit<ChildSpec, 'onDemand'>): void
   displace(child: { readonly address: string }): void
 }
 
@@ -163,10 +163,10 @@ const growing = (start: (ctx: SupervisorContext, child: Child) => void) => ({
     state.children.delete(address)
     if (child.state === 'up') ctx.stopActor(address, 'no longer wanted')
   },
-  place(ctx: SupervisorContext, state: SupervisorState, { address, actor, args }: Pick<ChildSpec, 'address' | 'actor' | 'args'>): void {
+  place(ctx: SupervisorContext, state: SupervisorState, spec: ChildSpec): void {
+    const { address } = spec
     if (state.stopping || state.displaced.has(address)) return
     const machine = supervisorAddress(address)
-    const spec = { address, actor, args, thread: address }
     if (state.children.has(machine)) return ctx.tell(machine as Ref<SupervisorProtocol>, 'add', spec)
     const child = newChild({ address: machine, actor: 'supervisor', args: { children: [spec] }, thread: ownThread })
     state.children.set(machine, child)

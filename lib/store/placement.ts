@@ -6,11 +6,11 @@ import type { Membership } from '../raft/index.js'
 
 /** What the supervisor of a cluster understands of this. */
 export interface StorePlace {
-  place(child: { readonly address: string; readonly actor: string; readonly args: unknown }): void
+  place(child: { readonly address: string; readonly actor: string; readonly args: unknown; readonly thread: string }): void
   displace(child: { readonly address: string }): void
 }
 
-/** An actor that runs on the machine of each member. Its arguments are the same everywhere. */
+/** An actor that runs in the thread of each member (ADR 0019). Its arguments are the same everywhere. */
 export interface Beside {
   readonly actor: string
   readonly args: unknown
@@ -27,8 +27,9 @@ export function placeMembers(
   beside: readonly Beside[]
 ): void {
   for (const address of [...voters, ...learners]) {
-    ctx.tell(supervisor, 'place', { address, actor: 'store', args })
-    for (const { actor, args: own } of beside) ctx.tell(supervisor, 'place', { address: nextTo(address, actor), actor, args: own })
+    ctx.tell(supervisor, 'place', { address, actor: 'store', args, thread: address })
+    for (const { actor, args: its } of beside)
+      ctx.tell(supervisor, 'place', { address: nextTo(address, actor), actor, args: its, thread: address })
   }
   for (const address of removed.slice(-removedToldMax)) {
     ctx.tell(supervisor, 'displace', { address })

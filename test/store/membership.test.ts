@@ -1,6 +1,7 @@
 // Members that come, go and lose their past, at one member by itself.
 
 import t from 'tap'
+import { machineOf } from '../../lib/actor/index.js'
 import { alone, Bench, BenchDisk, heardFrom, leading, peers, self, snapshotOf } from './bench.js'
 
 const fourth = 'control-3/store'
@@ -119,7 +120,7 @@ t.test('members outlive a restart, in the log and in a snapshot', async t => {
 
 t.test('a leader that was removed answers, says what is committed, and stops; its next life does not begin', async t => {
   const disk = new BenchDisk()
-  const bench = new Bench([self, ...peers], disk, { supervisor: 'root/cluster' })
+  const bench = new Bench([self, ...peers], disk, { supervisor: 'root/cluster', beside: [{ actor: 'etcd', args: 'its' }] })
   bench.tick(60)
   for (const type of ['preVote', 'vote'] as const) {
     const request = bench.messages().findLast(message => message.type === type)
@@ -137,10 +138,15 @@ t.test('a leader that was removed answers, says what is committed, and stops; it
   }
   t.ok(placed() > once, 'and asks again for one that it never hears')
   commit(bench)
-  t.ok(
-    bench.effects.some(effect => effect.kind === 'tell' && effect.type === 'place'),
-    'who leads has its members run'
-  )
+  for (const [address, actor] of [
+    [self, 'store'],
+    [`${machineOf(self)}/etcd`, 'etcd']
+  ])
+    t.match(
+      bench.effects.find(({ kind, type, body }: any) => kind === 'tell' && type === 'place' && body.address === address),
+      { to: 'root/cluster', body: { actor, thread: self } },
+      `who leads has its members run, and what is beside them in their threads: ${actor}`
+    )
   const remove = bench.put('removeMember', { address: self })
   bench.settle()
   const at = lastOf(bench)
@@ -150,10 +156,10 @@ t.test('a leader that was removed answers, says what is committed, and stops; it
     bench.messages().some(message => message.type === 'heartbeat' && message.to === peers[0] && message.commit === at),
     'to who can use it'
   )
-  t.match(
-    bench.effects.findLast(effect => effect.kind === 'tell' && effect.type === 'displace'),
-    { to: 'root/cluster', body: { address: self } }
-  )
+  t.match(bench.effects.filter(effect => effect.kind === 'tell' && effect.type === 'displace').slice(-2), [
+    { to: 'root/cluster', body: { address: self } },
+    { to: 'root/cluster', body: { address: `${machineOf(self)}/etcd` } }
+  ])
   t.match(bench.effects.at(-1), { kind: 'exit' })
   const next = new Bench([self, ...peers], disk, {}, 2)
   t.match(next.logs('cannot begin'), [{ reason: /removed from the store/ }])
