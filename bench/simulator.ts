@@ -1,7 +1,7 @@
 // simulator: how fast simulated time passes, on one core: the workloads of `kabuki sim` without faults, with what they record and
 // check, in a thread of the pool that runs them there.
 
-import { type SeedAnswer, type SeedOrder, type WorkloadName, workloads } from '../lib/chaos/index.js'
+import { type ClusterRunPlan, type SeedAnswer, type SeedOrder, type StorePlan, type WorkloadName, workloads } from '../lib/chaos/index.js'
 import { SeedPool } from '../lib/host/seed-pool.js'
 import { median } from './measure.js'
 import type { Figure, Scenario } from './scenario.js'
@@ -13,7 +13,7 @@ const storeForMs = 60_000
 const clusterForMs = 60_000
 
 /** Clients wait for answers between their requests: a little more is asked for than is to come about. */
-const storePlan = {
+const storePlan: Partial<StorePlan> = {
   members: ['control-0/store', 'control-1/store', 'control-2/store'],
   clients: 8,
   readers: 0,
@@ -24,8 +24,8 @@ const storePlan = {
   args: { clusterId: 'bench' }
 }
 
-/** Six deployments of five pods, changed now and then; most writes are of config maps. */
-const clusterPlan = {
+/** Six deployments of five pods, changed now and then; most writes are of config maps. The stores have the limits of use. */
+const clusterPlan: Partial<ClusterRunPlan> = {
   users: 6,
   deploymentsMax: 1,
   replicasMin: 5,
@@ -34,9 +34,9 @@ const clusterPlan = {
   thinkMs: 110,
   timeoutMs: 10_000,
   syncUs: 500,
-  storeArgs: {}
+  args: {}
 }
-const shape = {
+const shape: Partial<ClusterRunPlan['shape']> = {
   nodes: 3,
   stores: 3,
   apiservers: 1,
