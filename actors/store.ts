@@ -309,13 +309,13 @@ function placeAgain(ctx: StoreContext, state: StoreState, { raft }: Replica): vo
 /** Removed: whoever supervises it is not to start it again, and is told of the members it knew: it may be that nobody else does. */
 function leave(ctx: StoreContext, state: StoreState): void {
   const { supervisor, ...args } = state.args
-  const membership = state.replica?.raft.membership
+  const raft = state.replica?.raft
   state.isLeaving = true
   state.replica = undefined
   function* end(): Flow<void> {
-    const voters = yield* noteRemoval(ctx, membership === undefined ? undefined : [...membership.voters, ...membership.learners])
+    const members = yield* noteRemoval(ctx, raft)
     if (supervisor !== undefined) {
-      const known = { voters: voters.filter(member => member !== ctx.self), learners: [], removed: [ctx.self] }
+      const known = { voters: members.filter(member => member !== ctx.self), learners: [], removed: [ctx.self] }
       placeMembers(ctx, supervisor as Ref<StorePlace>, known, { ...args, supervisor }, args.beside ?? [])
     }
     ctx.stop(removedReason)

@@ -164,16 +164,18 @@ t.test('a leader that was removed answers, says what is committed, and stops; it
   const next = new Bench([self, ...peers], disk, {}, 2)
   t.match(next.logs('cannot begin'), [{ reason: /removed from the store/ }])
   t.match(next.effects.at(-1), { kind: 'exit', reason: /removed from the store/ })
+  const toldBy = ({ effects }: Bench) => effects.filter(effect => effect.kind === 'tell' && effect.type === 'decided')
+  const decided = peers.map(to => ({ to, body: { index: at } }))
+  t.match(toldBy(next), decided, 'what the life before told may have been lost')
+  for (const text of [JSON.stringify(peers), '{', '{"members":[],"decided":{"index":"1"}}']) {
+    disk.files.set('removed', new TextEncoder().encode(text))
+    t.same(toldBy(new Bench([self, ...peers], disk, {}, 4)), [], `nothing is told by ${text}`)
+  }
   disk.files.delete('removed')
   const later = new Bench([self, ...peers], disk, {}, 3)
   later.settle()
   t.same([later.messages(), later.logs('removed').length], [[], 1], 'its log says so, too')
-  const told = later.effects.filter(effect => effect.kind === 'tell' && effect.type === 'decided')
-  t.match(
-    told,
-    peers.map(to => ({ to, body: { index: at } })),
-    'who may not know, since it may have died before it told, hears what is decided'
-  )
+  t.match(toldBy(later), decided, 'who may not know, since it may have died before it told, hears what is decided')
 })
 
 t.test('leadership moves to who is asked for, or the answer is that it did not', async t => {
