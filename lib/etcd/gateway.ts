@@ -34,6 +34,7 @@ import { faults, isPassing, isPassingForReads } from './errors.js'
 import { clusterIdOf, memberIdOf } from './identity.js'
 import type { Header } from './messages.js'
 import { Fault, type OpenStream, type Streaming, type Unary } from './method.js'
+import { bytesOf, deliveryMs, isWide, Outgoing, smallBytesMax } from './outgoing.js'
 import { services, streams } from './services.js'
 import { WatchGroups } from './watch.js'
 
@@ -56,6 +57,7 @@ export const requestBytesMax = 1_572_864 // As etcd's --max-request-bytes.
 /** What a request may have over that, so that the answer can say which limit it was. As etcd's. */
 export const requestOverheadBytes = 512 << 10
 const retryMs = 20
+const deliverySlackMs = 10_000 // The port is not to be overtaken.
 const streamWindow = 16 // Batches that the store may be ahead of a slow client.
 /** A member without a leader for so long ends the streams of those who asked for one; etcd's three election timeouts. */
 export const leaderlessMs = 3_000
@@ -79,6 +81,7 @@ export class Gateway {
   readonly memberId: bigint
   readonly port: Ref<GrpcProtocol>
   readonly groups: WatchGroups
+  readonly outgoing: Outgoing
   term = 0
   leader: string | null = null
   isLearner = false
@@ -97,6 +100,7 @@ export class Gateway {
     this.memberId = memberIdOf(cluster, store)
     this.port = ctx.port(grpcPort)
     this.groups = new WatchGroups(this)
+    this.outgoing = new Outgoing((id, frame) => ctx.run(this.#deliver(id, frame)))
     for (const [path, method] of Object.entries(descriptor.methods)) {
       const name = path.slice(path.lastIndexOf('/') + 1)
       const bytesMax = writes.has(name) ? requestBytesMax : requestBytesMax + requestOverheadBytes
@@ -138,7 +142,11 @@ export class Gateway {
     if (this.isLearner && !isForLearners(method.name, request)) return this.finish(call.id, faults.learner)
     if (method.streaming !== undefined)
       this.#streams.set(call.id, { stream: method.streaming(this, call, request as never), method, needsLeader })
-    else if (method.unary !== undefined) this.ctx.run(this.#answer(call, method, method.unary(this, request as never, call)))
+    else if (method.unary !== undefined) {
+      const flow = this.#answer(call, method, method.unary(this, request as never, call))
+      if (isWide(method.name, request as object)) this.outgoing.admit(call.id, () => this.ctx.run(flow))
+      else this.ctx.run(flow)
+    }
   }
 
   message(id: number, message: Uint8Array): void {
@@ -155,7 +163,8 @@ export class Gateway {
   closed(id: number): void {
     const open = this.#streams.get(id)
     this.#streams.delete(id)
-    open?.stream.closed()
+    if (open === undefined) this.outgoing.gone(id)
+    else open.stream.closed()
   }
 
   stalled(id: number): void {
@@ -226,8 +235,17 @@ export class Gateway {
       this.ctx.log('call failed', { method: call.method, detail: String(error) })
       answer = new Fault({ code: grpcCodes.internal, text: 'etcdserver: internal error' })
     }
+    const make = (): Uint8Array => this.frame(method.descriptor.response, answer)
+    if (!(answer instanceof Fault) && bytesOf(answer) > smallBytesMax) return this.outgoing.answer(call.id, make)
     if (answer instanceof Fault) this.ctx.tell(this.port, 'finish', { id: call.id, ...answer.status })
-    else this.ctx.tell(this.port, 'respond', { id: call.id, frame: this.frame(method.descriptor.response, answer) })
+    else this.ctx.tell(this.port, 'respond', { id: call.id, frame: make() })
+    this.outgoing.ended(call.id)
+  }
+
+  *#deliver(id: number, frame: Uint8Array): Flow<void> {
+    const withinMs = deliveryMs(frame.length)
+    yield* ask(this.port, withinMs + deliverySlackMs, 'deliver', { id, frame, withinMs })
+    this.outgoing.delivered(id)
   }
 
   #decode(id: number, method: Method, message: Uint8Array): object | null {

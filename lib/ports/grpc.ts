@@ -18,6 +18,8 @@ export interface GrpcProtocol {
   closeListener(listener: { readonly address: string; readonly port: number }): void
   /** The one message of an answer, and status OK. */
   respond(response: { readonly id: number; readonly frame: Uint8Array }): void
+  /** As `respond`, of a large one: answered once the client has all of it or is gone. One that is slower than `withinMs` has its stream reset. */
+  deliver(response: { readonly id: number; readonly frame: Uint8Array; readonly withinMs: number }): object
   /** The same message to every stream. One that has `bufferedMessageBytesMax` waiting for its client is told as stalled. */
   send(fanout: { readonly ids: readonly number[]; readonly frame: Uint8Array }): void
   /** Ends a call with a status; what was sent before arrives before it. */

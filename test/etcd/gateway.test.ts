@@ -31,6 +31,8 @@ class Scene {
   readonly answers = new Map<number, any>()
   readonly watched: Watched[] = []
   readonly asked: [type: string, body: unknown][] = []
+  /** Large answers whose clients are still to have them, oldest first: calling one delivers it. */
+  readonly delivering: (() => void)[] = []
   readonly #methods = new Map<number, string>()
   #idLast = 0
   listened: any
@@ -48,6 +50,13 @@ class Scene {
         this.answers.set(id, this.#decode(id, frame))
         this.ended.set(id, { code: 0, text: '' })
       },
+      deliver: (ctx: any, _state: unknown, { id, frame }: any) => {
+        this.ended.set(id, { code: 0, text: `${frame.length} bytes` })
+        const later = ctx.defer()
+        this.delivering.push(() => this.tell(ctx.self, 'delivered', later))
+        return later
+      },
+      delivered: (ctx: any, _state: unknown, later: any) => ctx.answer(later, {}),
       send: (_ctx: unknown, _state: unknown, { ids, frame }: any) => {
         for (const id of ids) this.sent.push({ id, message: this.#decode(id, frame), frame })
       },
@@ -370,6 +379,30 @@ t.test('equal watches are one of the store’s, and are written the same bytes',
   t.ok(scene.watched[0]?.sink.open)
   for (const id of calls) scene.tell('control-1/etcd', 'grpcClosed', { id })
   await scene.until('nobody watches any more', () => scene.watched[0]?.sink.open === false)
+  scene.host.close()
+})
+
+t.test('large answers wait for those before them; small ones and writes do not', async t => {
+  const large = { ...kv('a', 7), value: new Uint8Array(40 << 20) }
+  const found = (kvs: object[]) => ({ kvs, count: kvs.length, more: false, revision: 9 })
+  const scene = await new Scene({
+    range: ({ key }) => found([key === 'a' ? large : kv(key, 7)]),
+    txn: () => ({ succeeded: true, revision: 9, results: [{ type: 'put' }] })
+  }).ready()
+  const reads = [1, 2, 3].map(() => scene.call('KV/Range', { key: 'a', rangeEnd: 'b' }))
+  const small = scene.call('KV/Range', { key: 'b', rangeEnd: 'c' })
+  t.match(await scene.answer(small), { kvs: [{ key: 'b' }] })
+  t.match(await scene.answer(scene.call('KV/Put', { key: 'b' })), { header: {} })
+  t.same([scene.delivering.length, scene.ended.has(reads[2] as number)], [2, false], 'two are under way')
+  const given = scene.call('KV/Range', { key: 'a', rangeEnd: 'b' })
+  t.match(await scene.answer(scene.call('KV/Put', { key: 'b' })), { header: {} })
+  scene.tell('control-1/etcd', 'grpcClosed', { id: given })
+  scene.delivering.shift()?.()
+  await scene.until('the third is', () => scene.ended.has(reads[2] as number))
+  for (const deliver of scene.delivering.splice(0)) deliver()
+  const last = scene.call('KV/Range', { key: 'a', rangeEnd: 'b' })
+  await scene.until('and another', () => scene.ended.has(last))
+  t.notOk(scene.ended.has(given), 'whose client is gone is sent nothing')
   scene.host.close()
 })
 

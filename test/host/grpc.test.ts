@@ -1,6 +1,8 @@
 // The grpc port over real sockets, asked by grpc-js's client: unary calls, streams, statuses, deadlines, limits, certificates, garbage.
 
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { type ClientHttp2Stream, connect as connectHttp2, constants } from 'node:http2'
 import { connect as connectTcp } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -212,6 +214,51 @@ t.test('a client that does not read is told as stalled, and as drained when it r
   stream.cancel()
   await until('it is closed', () => told.some(([what]) => what === 'closed'))
   client.close()
+  harness.kill()
+})
+
+t.test('a large answer is delivered once its client has it, is gone, or was too slow', async t => {
+  const { harness, calls, port } = await scene()
+  const session = connectHttp2(`http://localhost:${port}`)
+  const long = 600_000
+  const large = frame(new Uint8Array(1 << 20)) // More than a client takes that does not read.
+  const delivered: string[] = []
+  const deliver = (name: string, id: number, withinMs: number): void =>
+    void harness.ask('deliver', { id, frame: large, withinMs }, long).then(({ ok }) => delivered.push(`${name} ${ok}`))
+  const hang = async (): Promise<readonly [ClientHttp2Stream, number]> => {
+    const stream = session.request({ ':method': 'POST', ':path': '/test.Service/Hang', 'content-type': 'application/grpc' })
+    stream.on('error', () => undefined)
+    stream.end(frame(Buffer.from('x')))
+    const count = calls.length
+    await until('the call is told', () => calls.length > count)
+    return [stream, calls.at(-1)?.id as number]
+  }
+  const [read, readId] = await hang()
+  deliver('read', readId, long)
+  await once(read, 'response')
+  t.same(delivered, [], 'it does not read yet')
+  let bytes = 0
+  read.on('data', (chunk: Buffer) => {
+    bytes += chunk.length
+  })
+  await until('it is delivered', () => delivered.length === 1)
+  await until('and all there', () => bytes === large.length)
+
+  const [gone, goneId] = await hang()
+  deliver('gone', goneId, long)
+  await once(gone, 'response')
+  gone.close(constants.NGHTTP2_CANCEL)
+  await until('nobody is left to have it', () => delivered.length === 2)
+
+  const [slow, slowId] = await hang()
+  deliver('slow', slowId, 30)
+  await until('it is late', () => delivered.length === 3)
+  await until('its stream is over', () => slow.closed)
+  t.equal(slow.rstCode, constants.NGHTTP2_ENHANCE_YOUR_CALM)
+  deliver('over', slowId, long)
+  await until('of a call that is over, at once', () => delivered.length === 4)
+  t.same(delivered, ['read true', 'gone true', 'slow true', 'over true'])
+  session.destroy()
   harness.kill()
 })
 

@@ -63,6 +63,18 @@ export class Call {
     this.#letGo()
   }
 
+  /** As `respond`; `done` is called once its stream is over, which is within that time. */
+  deliver(frame: Uint8Array, withinMs: number, done: () => void): void {
+    this.respond(frame)
+    const { stream } = this
+    if (stream.closed || stream.destroyed) return done()
+    const late = setTimeout(() => stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM), withinMs)
+    stream.once('close', () => {
+      clearTimeout(late)
+      done()
+    })
+  }
+
   /** False: the client does not read; `drained` follows. */
   send(frame: Uint8Array): boolean {
     if (this.over || this.stream.destroyed) return true

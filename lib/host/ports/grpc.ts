@@ -15,6 +15,7 @@ interface GrpcEvents {
   halfClosed(call: Call): void
   gone(call: Call): void
   drained(call: Call): void
+  delivered(event: { readonly later: Later<object> }): void
   listening(event: { readonly later: Later<{ readonly port: number }>; readonly outcome: { readonly port: number } | Refusal }): void
 }
 
@@ -44,6 +45,14 @@ export const grpc = (): PortFactory => (owner, post) => {
         state.listeners.delete(key)
       },
       respond: (_ctx, state, { id, frame }) => take(state, id)?.respond(frame),
+      deliver(ctx, state, { id, frame, withinMs }) {
+        const call = take(state, id)
+        if (call === undefined) return {}
+        const later = ctx.defer()
+        call.deliver(frame, withinMs, () => post('delivered', { later }))
+        return later
+      },
+      delivered: (ctx, _state, { later }) => ctx.answer(later, {}),
       send(ctx, state, { ids, frame }) {
         for (const id of ids) {
           const call = state.calls.get(id)
