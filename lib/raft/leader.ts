@@ -10,7 +10,7 @@ import type { Core } from './core.js'
 import { entryBytes } from './log.js'
 import type { AppendResponse, HeartbeatResponse, ReadIndexRequest } from './message.js'
 import type { Progress } from './progress.js'
-import { majority, reachedByMajority } from './quorum.js'
+import { majority, reachedByMajority, verdict } from './quorum.js'
 import type { ReadRequest } from './read-index.js'
 
 export function tickLeader(core: Core): void {
@@ -102,9 +102,18 @@ export function addRead(core: Core, from: string, token: number): void {
   core.reads.add({ from, token })
 }
 
-export function hearReadIndex(core: Core, request: ReadIndexRequest): void {
-  if (core.role === 'leader' && core.reads.count < core.settings.readsMax) addRead(core, request.from, request.batch)
+export function hearReadIndex(core: Core, { from, batch }: ReadIndexRequest): void {
+  if (core.role !== 'leader') return
+  if (core.hasCommittedInTerm && areMajority(core, from)) answerReads(core, core.log.commit, [{ from, token: batch }])
+  else if (core.reads.count < core.settings.readsMax) addRead(core, from, batch)
 }
+
+/**
+ * Who asks is heard as if it had answered a heartbeat: after its reads began it was in this term, and had voted in no later one. If it
+ * and this member are a majority, nobody can have been elected before that whose writes these reads must see.
+ */
+const areMajority = (core: Core, other: string): boolean =>
+  verdict(new Map([core.id, other].map(id => [id, true])), core.membership.voters) === 'won'
 
 /** Is there anything `flush` would send? */
 export function hasToFlush(core: Core): boolean {

@@ -1,6 +1,7 @@
 // ReadIndex (Raft thesis §6.4): a read is linearizable once the state machine has applied the commit index of the moment the read
 // arrived, if the leader was still the leader after that moment. The proof is a heartbeat round answered by a majority; all reads
-// that arrived since the last round share the next one, and an answer to a later round answers the earlier ones.
+// that arrived since the last round share the next one, and an answer to a later round answers the earlier ones. A follower that asks is
+// heard by that: of three members it and the leader are a majority, and there is no round (leader.ts).
 //
 // LeaderReads keeps the rounds of a leader, ForwardedReads the batches a follower sent to it. Neither knows time or members.
 

@@ -73,8 +73,7 @@ export function sayGoodbye(ctx: MemberContext, replica: Replica): void {
   const { news, raft } = replica
   const { term, vote, commit, membership } = raft.status()
   saveBatch(ctx, replica, { hardState: { term, vote, commit } }) // So that its next life knows.
-  for (const message of [...news.old, ...news.fresh].map(([, message]) => message))
-    ctx.tell(message.to as typeof ctx.self, 'raft', { messages: [message] })
+  for (const { message } of news.held.values()) ctx.tell(message.to as typeof ctx.self, 'raft', { messages: [message] })
   for (const member of [...membership.voters, ...membership.learners]) ctx.tell(member as typeof ctx.self, 'decided', raft.decided)
 }
 

@@ -237,6 +237,21 @@ export const habitats = {
     },
     what: 'stores whose leaders have slow clocks and are cut off from the others, but not from those who read'
   },
+  schisms: {
+    runner: 'store',
+    overrides: {
+      members: [0, 1, 2, 3, 4].map(at => `control-${at}/store`),
+      stranded: 0,
+      safetyMs: 16_000,
+      troubles: ['partition', 'drift'],
+      troubleEveryMs: 400,
+      troubleLastsMsMax: 2000,
+      readers: 8,
+      remoteClients: false,
+      timeoutMs: 1000
+    },
+    what: 'stores of five members whose clocks differ, some of whom, often with their leader, are cut off from the others, but not from those who read'
+  },
   compactions: {
     runner: 'store',
     overrides: { safetyMs: 6000, keys: 4, watchers: 6, mix: compacting, troubles: ['crashActor', 'isolate', 'slow'] },

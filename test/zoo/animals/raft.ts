@@ -149,6 +149,16 @@ export const raftAnimals: readonly Animal[] = [
     caughtBy: ['an answer is at least as new as every answer given before it was asked']
   },
   {
+    name: 'a follower that asks counts for everybody',
+    modelledOn: '[Raft thesis](https://github.com/ongardie/dissertation) §6.4: a majority is heard before a read is answered',
+    file: 'lib/raft/leader.ts',
+    replace: [["verdict(new Map([core.id, other].map(id => [id, true])), core.membership.voters) === 'won'", "other !== ''"]],
+    habitat: 'schisms',
+    caught: { seeds: 4, of: 60 },
+    seedsMax: 150,
+    caughtBy: ['an answer is at least as new as every answer given before it was asked']
+  },
+  {
     name: 'a new leader reads before it knows what is committed',
     modelledOn:
       'etcd [#7331](https://github.com/etcd-io/etcd/issues/7331), ReadIndex may read a stale value; [Jepsen: Redis-Raft](https://jepsen.io/analyses/redis-raft-1b3fbf6): stale reads of a new leader',
