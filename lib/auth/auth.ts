@@ -12,7 +12,7 @@ export const authLimits = {
   usersMax: 10_000,
   rolesMax: 10_000,
   rolesPerUserMax: 1_000,
-  permissionsPerRoleMax: 10_000,
+  permissionsPerRoleMax: 1_000,
   nameLengthMax: 1_024, // In characters.
   keyLengthMax: 4_096, // Of a permission, and of its end.
   passwordLengthMax: 1_024
@@ -28,13 +28,6 @@ export interface User {
 export interface Role {
   readonly name: string
   readonly permissions: readonly Permission[] // Ascending by key; no two of the same keys.
-}
-
-export interface AuthSnapshot {
-  readonly isEnabled: boolean
-  readonly revision: number
-  readonly users: readonly User[] // Ascending by name, as the roles.
-  readonly roles: readonly Role[]
 }
 
 interface Permitted {
@@ -57,10 +50,6 @@ export class Auth {
   get revision(): number {
     return this.#revision
   }
-  /** Nothing was ever changed. */
-  get isNew(): boolean {
-    return this.#revision === 1 && !this.#isEnabled
-  }
 
   user(name: string): User | undefined {
     return this.#users.get(name)
@@ -68,18 +57,24 @@ export class Auth {
   role(name: string): Role | undefined {
     return this.#roles.get(name)
   }
-
-  snapshot(): AuthSnapshot {
-    const users = [...this.#users.values()].sort(byName)
-    return { isEnabled: this.#isEnabled, revision: this.#revision, users, roles: [...this.#roles.values()].sort(byName) }
+  /** Ascending by name. */
+  users(): User[] {
+    return [...this.#users.values()].sort(byName)
+  }
+  roles(): Role[] {
+    return [...this.#roles.values()].sort(byName)
   }
 
-  /** Of one that is new. */
-  restore({ isEnabled, revision, users, roles }: AuthSnapshot): void {
+  /** What a snapshot says, part by part. */
+  stand(isEnabled: boolean, revision: number): void {
     this.#isEnabled = isEnabled
     this.#revision = revision
-    for (const user of users) this.#users.set(user.name, user)
-    for (const role of roles) this.#roles.set(role.name, role)
+  }
+  restoreUser(user: User): void {
+    this.#users.set(user.name, user)
+  }
+  restoreRole(role: Role): void {
+    this.#roles.set(role.name, role)
   }
 
   /** Undefined: it happened. */

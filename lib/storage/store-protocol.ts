@@ -11,7 +11,7 @@
 import type { Ref, Stream } from '../actor/index.js'
 import type { StoreAsked, StoreAuthAnswer, StoreAuthRequest, StoreCredentials, StoreToken } from './store-auth.js'
 
-export interface StoreProtocol {
+export interface StoreProtocol extends StoreAuthProtocol {
   /** Linearizable, unless asked to be serializable. */
   range(query: StoreRange & StoreAsked): StoreRangeAnswer
   txn(txn: StoreTxn & StoreAsked): StoreTxnAnswer
