@@ -85,6 +85,7 @@ function* logIn(ctx: MemberTurn, state: HasReplica, { name, password }: StoreCre
     const misfit = auth.misfitOfLogin(name)
     const hash = auth.user(name)?.hash
     if (misfit !== undefined || hash === undefined) return noLogin(misfit, auth.user(name) !== undefined)
+    if (password.length > authLimits.passwordLengthMax) return failure('authFailed') // No user has one.
     const { revision: authRevision } = auth
     const compared = yield* ask(ctx.port(secretsPort), untilMs - ctx.nowMs, 'matches', { password, hash })
     if (!compared.ok) return passedOn(compared) as Refusal
