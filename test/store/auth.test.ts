@@ -8,7 +8,7 @@ import { World } from '../../lib/sim/index.js'
 import type { StoreAuthRequest, StoreCaller } from '../../lib/storage/index.js'
 import type { StoreMemberProtocol } from '../../lib/store/index.js'
 import { Tokens, tokenOf } from '../../lib/store/tokens.js'
-import { alone, type Bench, BenchDisk, peers } from './bench.js'
+import { alone, type Bench, BenchDisk, peers, self } from './bench.js'
 
 const encoder = new TextEncoder()
 const nobody: StoreCaller = {}
@@ -201,6 +201,32 @@ t.test('a token is good until its user changes, is not used for long, or the mem
   t.match(asked(next, 'range', { key: '/secret', caller: named('u') }), denied)
 })
 
+t.test('a member that is behind a login catches up before it says that it does not know the token', async t => {
+  const bench = guardedBench()
+  const { authRevision } = asked(bench, 'auth', { type: 'status' })
+  const logIn = (token: string): string => change(bench, { type: 'authenticate', user: 'u', token, authRevision }).token
+  const next = 1 + Number(logIn('first').split('.')[1])
+  const body = { key: '/u/seed', caller: { token: `second.${next}` } }
+  const [early, forged] = [bench.put('range', body), bench.put('range', { ...body, caller: { token: `none.${next + 100}` } })]
+  bench.settle()
+  t.match(bench.effects.at(-1), { kind: 'ask', to: self, type: 'revision' })
+  t.equal(bench.answer(early) ?? bench.failure(early), undefined)
+  t.equal(logIn('second'), `second.${next}`)
+  bench.reply(self, 'revision', { revision: 9 })
+  t.match(bench.failure(forged), { code: 'invalid auth token' }, 'the later of the two')
+  bench.effects.splice(
+    bench.effects.findLastIndex(effect => effect.kind === 'ask' && effect.type === 'revision'),
+    1
+  )
+  bench.reply(self, 'revision', { revision: 9 })
+  t.match(bench.effects.at(-1), { kind: 'ask', to: self, type: 'range', body })
+  bench.reply(self, 'range', { count: 1 })
+  t.match(bench.answer(early), { count: 1 })
+  const watch = bench.put('watch', [256, { key: '/u/a', startRevision: 0, caller: { token: `third.${next + 1}` } }], 'root/client', 'open')
+  bench.settle()
+  t.match(bench.failure(watch), { code: 'no leader', definite: true }, 'of a watch it is told, and it may be asked for again')
+})
+
 t.test('tokens: the one that was used longest ago makes room', async t => {
   const tokens = new Tokens(10)
   tokens.add('old', 'a', 10, 0)
@@ -251,6 +277,8 @@ t.test('three members: a login at one is good at all, and what was acknowledged 
   t.match(auth(0, { type: 'addUser', name: 'long', password: 'x'.repeat(1_025) }), { code: 'invalid' })
   for (let round = 0; round < 9; round++) {
     const root = { token: logIn(round, 'root', 'secret').token }
+    // Whoever does not lead has not applied the login yet.
+    for (const at of [0, 1, 2]) t.match(call(at, 'txn', { ...txnOf(putOf('root')), caller: root }), { succeeded: true }, `at ${at}`)
     const u = { token: logIn(round + 1, 'u', 'pw').token }
     const read = (): any => call(round + 2, 'range', { key: 'a', caller: u })
     t.match(read(), denied)
