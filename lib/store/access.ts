@@ -66,34 +66,32 @@ export function misfitOfLeaseBy(
   return access === 'none' ? undefined : refusalFor(misfitOfLease(mvcc, caller, id, access))
 }
 
-/** What is needed of the callers of messages whose handlers do not look. */
-const needs: Readonly<Record<string, Need>> = {
-  status: 'user',
-  members: 'user',
-  addMember: 'root',
-  removeMember: 'root',
-  promoteMember: 'root',
-  transferLeadership: 'root',
-  hash: 'root',
-  freshSnapshot: 'root',
-  snapshotPart: 'root'
-}
+/** Messages for which one need not be root: their handlers look themselves, or it is enough to be somebody. */
+const looksItself = 'looks itself'
+const needs: ReadonlyMap<string, Need | typeof looksItself> = new Map<string, Need | typeof looksItself>([
+  ...['status', 'members'].map(type => [type, 'user'] as const),
+  ...['range', 'txn', 'compact', 'watch', 'requestProgress', 'grantLease', 'revokeLease', 'keepAliveLease', 'lease', 'leases'].map(
+    type => [type, looksItself] as const
+  ),
+  ...['alarms', 'auth', 'changeAuth', 'authenticate', 'admit'].map(type => [type, looksItself] as const)
+])
 
 type Handler = (ctx: MemberTurn, state: HasReplica, body: (StoreAsked & object) | undefined) => unknown
 
 /** The same handlers, each before it a look at who asks. */
 export function guarded<H extends object>(handlers: H): H {
   const all = Object.entries(handlers) as [string, Handler][]
-  return Object.fromEntries(all.map(([type, handler]) => [type, guardedBy(type, handler, needs[type])])) as H
+  return Object.fromEntries(all.map(([type, handler]) => [type, guardedBy(type, handler)])) as H
 }
 
-function guardedBy(type: string, handler: Handler, need: Need | undefined): Handler {
+function guardedBy(type: string, handler: Handler): Handler {
+  const need = needs.get(type) ?? 'root'
   return (ctx, state, body) => {
     const asked = body?.caller
     const { replica } = state
     if (asked === undefined || replica === undefined) return handler(ctx, state, body)
     if (asked.token !== undefined && isAhead(ctx, replica, asked.token)) return askAgain(ctx, state, type, body)
-    const misfit = need === undefined ? undefined : misfitOfNeed(ctx, replica, asked, need)
+    const misfit = need === looksItself ? undefined : misfitOfNeed(ctx, replica, asked, need)
     return misfit ?? handler(ctx, state, body)
   }
 }

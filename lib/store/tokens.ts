@@ -2,7 +2,7 @@
 // keeps its token, for as long as it is used here, by its own monotonic clock.
 //
 // Not here: anything that outlives this life. A member that starts again knows none of the tokens from before, even if their logins are
-// in its log: it cannot tell how long ago they were.
+// in its log: it cannot tell how long ago they were. Those that it missed while it was away count from when it applies them, as in etcd.
 
 /** As etcd's --auth-token-ttl. */
 const ttlMs = 300_000

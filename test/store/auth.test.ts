@@ -131,6 +131,7 @@ t.test('what each request needs', async t => {
     [['alarms', { action: 'get' }], 'users'],
     [['alarms', { action: 'deactivate' }], 'root'],
     [['hash', { revision: 0 }], 'root'],
+    [['log', { index: 1 }], 'root'], // What nobody thought of.
     [['freshSnapshot', {}], 'root'],
     [['addMember', { address: '-', isLearner: true }], 'root'],
     [['removeMember', { address: 'control-9/store' }], 'root'],
