@@ -1,12 +1,12 @@
 // Store: one member of the replicated store. Handlers only note what is asked; `settled` decides for the whole batch:
 // one Raft entry for all its writes, one round for all its reads, one sync.
 
-import { type Actor, ask, type Context, type Flow, type Ref, refuse, sleep } from '../lib/actor/index.js'
-import { disk } from '../lib/ports/index.js'
+import { type Actor, ask, type Context, type Flow, type Ref, sleep } from '../lib/actor/index.js'
+import { disk, secretsPort } from '../lib/ports/index.js'
 import type { LeaseReads } from '../lib/raft/index.js'
 import {
-  addRead,
   alarmHandlers,
+  authHandlers,
   type Beside,
   begin,
   checkCorruption,
@@ -14,15 +14,16 @@ import {
   checkpointLeases,
   corruptionCheckEveryMsDefault,
   enterUnasked,
+  guarded,
   hashHandlers,
   isMute,
   isRemoved,
   isRoomDue,
+  keyHandlers,
   leaseHandlers,
   logPart,
   makeRoom,
   memberHandlers,
-  misfitOfTxn,
   newLeasing,
   newQuota,
   noteRemoval,
@@ -34,7 +35,6 @@ import {
   quotaBytesDefault,
   type RecoveryArgs,
   type Replica,
-  rangeAnswer,
   receiveSnapshot,
   rejoinHandlers,
   removedReason,
@@ -54,11 +54,8 @@ import {
   statusHandlers,
   stepWithin,
   takeSnapshot,
-  toLeader,
-  txnOf,
   watchHandlers,
-  watchPeers,
-  write
+  watchPeers
 } from '../lib/store/index.js'
 
 export type StoreArgs = Omit<RecoveryArgs, 'raft'> & {
@@ -115,7 +112,6 @@ const raftTicks = {
 }
 /** A dead leader is replaced sooner than ticks would have it; by chance, so that two followers seldom ask at once. */
 const hintJitterMsMax = 40
-const txnBytesMaxDefault = 4 << 20 // Above the apiserver's own limit of 3 MiB a body.
 const compactEveryMsDefault = 5 * 60_000
 /** Under load history does not wait for the clock: over this many revisions the leader forgets all but the newest. */
 const historyRevisionsMax = 60_000
@@ -128,7 +124,7 @@ const firstElectionRetryMs = 5
 
 export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer> = {
   name: 'store',
-  ports: [disk],
+  ports: [disk, secretsPort],
   mailboxMax: 100_000,
   init(ctx, args) {
     const state: StoreState = {
@@ -148,29 +144,10 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     ctx.run(recoverFlow(ctx, state))
     return state
   },
-  on: {
+  on: guarded({
     ...snapshotHandlers,
-    range(ctx, { replica }, query) {
-      if (replica === undefined) return starting()
-      if (query.serializable === true && replica.reads.isCurrent) return rangeAnswer(replica.mvcc, query)
-      if (isBehind(replica, ctx.from)) return toLeader(replica, leader => ask(leader, ctx.leftMs, 'range', query))
-      const later = ctx.defer()
-      if (!addRead(replica, { kind: 'range', query, later })) ctx.answer(later, refuse('overloaded', 'too many reads wait'))
-      return later
-    },
-    revision(ctx, { replica }) {
-      if (replica === undefined) return starting()
-      if (isBehind(replica, ctx.from)) return toLeader(replica, leader => ask(leader, ctx.leftMs, 'revision'))
-      const later = ctx.defer()
-      if (!addRead(replica, { kind: 'revision', later })) ctx.answer(later, refuse('overloaded', 'too many reads wait'))
-      return later
-    },
-    txn(ctx, { args, replica }, request) {
-      if (replica === undefined) return starting()
-      const txn = txnOf(request)
-      return misfitOfTxn(txn, args.txnBytesMax ?? txnBytesMaxDefault) ?? write(ctx, replica, txn)
-    },
-    compact: (ctx, { replica }, { revision }) => (replica === undefined ? starting() : write(ctx, replica, { type: 'compact', revision })),
+    ...keyHandlers,
+    ...authHandlers,
     ...proposeHandlers,
     ...watchHandlers,
     ...leaseHandlers,
@@ -201,7 +178,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     ...statusHandlers,
     log: (_ctx, { replica }, { index }) => (replica === undefined ? starting() : logPart(replica.raft, index)),
     ...hashHandlers
-  },
+  }),
   timers: {
     tick(ctx, state) {
       ctx.timer('tick', 'real', state.args.tickMs ?? tickMsDefault) // From now: missed ticks are never caught up.
@@ -370,10 +347,6 @@ function* firstElection(ctx: StoreContext, replica: Replica, members: readonly s
   }
   if (replica.raft.leader === null && ctx.nowMs < untilMs) replica.raft.campaign() // With pre-vote: a leader we have not heard of stays.
 }
-
-/** Without room it takes no entries: a linearizable read would wait for those it lacks. Who asks for another member is not passed on again. */
-const isBehind = ({ raft, room }: Replica, from: string): boolean =>
-  room.isFull && !raft.isLeader && raft.leader !== null && !raft.membership.voters.includes(from)
 
 function compactOld(ctx: StoreContext, state: StoreState): void {
   const { replica, args } = state

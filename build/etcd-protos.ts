@@ -1,7 +1,8 @@
 // Etcd protos: `resources/etcd.json`, what the messages and methods of etcd's v3 API look like on the wire.
 //
 // Read from the proto files that the npm client of etcd ships, by proto-loader. Per message a list of fields:
-// `[number, JSON name, type, 1 if it is repeated, the message it holds]`; per method its messages, and which side streams.
+// `[number, JSON name, type, 1 if it is repeated, the message it holds]`; per method its messages, and which side streams. The client is older
+// than etcd 3.5: a few fields are added.
 
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -28,6 +29,12 @@ interface ProtoMessage {
   readonly nestedType: readonly ProtoMessage[]
 }
 
+/** Fields of etcd 3.5 that the server must know, and that the client's files lack (api/etcdserverpb/rpc.proto). */
+const newer: Readonly<Record<string, readonly WireField[]>> = {
+  'etcdserverpb.AuthUserAddRequest': [[4, 'hashedPassword', 'string', 0]],
+  'etcdserverpb.AuthUserChangePasswordRequest': [[3, 'hashedPassword', 'string', 0]]
+}
+
 const clientDirectory = dirname(createRequire(import.meta.url).resolve('etcd3/package.json'))
 
 /** For the stamp of what was generated. */
@@ -48,6 +55,10 @@ export function readEtcdProtos(): EtcdDescriptor {
       const named = (type: object): string => `${packageName}.${(type as unknown as { type: ProtoMessage }).type.name}`
       methods[path] = { request: named(requestType), response: named(responseType), requestStream, responseStream }
     }
+  }
+  for (const [name, fields] of Object.entries(newer)) {
+    const known = messages[name] ?? []
+    messages[name] = [...known, ...fields.filter(([number]) => known.every(field => field[0] !== number))]
   }
   return { messages: Object.fromEntries(Object.entries(messages).sort()), methods }
 }

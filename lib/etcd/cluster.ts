@@ -29,6 +29,8 @@ export const cluster: Readonly<Record<string, Unary>> = {
   MemberRemove: (gateway, { ID }: { ID: bigint }, call) => change(gateway, call, ID, 'removeMember'),
   MemberPromote: (gateway, { ID }: { ID: bigint }, call) => change(gateway, call, ID, 'promoteMember'),
   *MemberUpdate(gateway, { ID, peerURLs }: { ID: bigint; peerURLs: readonly string[] }, call) {
+    const admitted = yield* gateway.ask(call, 'read', 'admit', { need: 'root' })
+    if (!admitted.ok) return faultOf(admitted.error)
     const answer = yield* gateway.ask(call, 'read', 'members')
     if (!answer.ok) return faultOf(answer.error)
     const address = addressOf(gateway, answer.value, ID)
@@ -44,6 +46,8 @@ export const cluster: Readonly<Record<string, Unary>> = {
 }
 
 function* change(gateway: Gateway, call: GrpcCall, ID: bigint, type: 'removeMember' | 'promoteMember') {
+  const admitted = yield* gateway.ask(call, 'read', 'admit', { need: 'root' })
+  if (!admitted.ok) return faultOf(admitted.error)
   const known = yield* gateway.ask(call, 'read', 'members')
   if (!known.ok) return faultOf(known.error)
   const address = addressOf(gateway, known.value, ID)

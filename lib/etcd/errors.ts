@@ -6,6 +6,7 @@ import type { Failure } from '../actor/index.js'
 import { type GrpcStatus, grpcCodes } from '../ports/index.js'
 
 const { invalidArgument, notFound, outOfRange, resourceExhausted, failedPrecondition, unavailable, dataLoss, unimplemented } = grpcCodes
+const { permissionDenied, unauthenticated, unknown } = grpcCodes
 
 const status = (code: number, text: string): GrpcStatus => ({ code, text })
 const own = (code: number, text: string): GrpcStatus => status(code, `etcdserver: ${text}`)
@@ -28,7 +29,9 @@ export const faults = {
   notLeader: own(failedPrecondition, 'not leader'),
   badTransferee: own(failedPrecondition, 'bad leader transferee'),
   timedOut: own(unavailable, 'request timed out'),
-  tooManyRequests: own(resourceExhausted, 'too many requests')
+  tooManyRequests: own(resourceExhausted, 'too many requests'),
+  permissionNotGiven: own(invalidArgument, 'permission not given'),
+  permissionDenied: own(permissionDenied, 'permission denied')
 } as const
 
 /** By the codes of the store's refusals. */
@@ -58,6 +61,25 @@ const ofRefusals: Readonly<Record<string, GrpcStatus>> = {
   'not enough started members': own(failedPrecondition, 're-configuration failed due to not enough started members'),
   'bad leader transferee': faults.badTransferee,
   'transfer timeout': own(unavailable, 'request timed out, leader transfer took too long'),
+  'root user not found': own(failedPrecondition, 'root user does not exist'),
+  'root role not granted': own(failedPrecondition, 'root user does not have root role'),
+  'user exists': own(failedPrecondition, 'user name already exists'),
+  'user empty': own(invalidArgument, 'user name is empty'),
+  'user not found': own(failedPrecondition, 'user name not found'),
+  'role exists': own(failedPrecondition, 'role name already exists'),
+  'role empty': own(invalidArgument, 'role name is empty'),
+  'role not found': own(failedPrecondition, 'role name not found'),
+  'role not granted': own(failedPrecondition, 'role is not granted to the user'),
+  'auth failed': own(invalidArgument, 'authentication failed, invalid user ID or password'),
+  'no password user': status(unknown, 'auth: authentication failed, password was given for no password user'), // etcd has no code for it.
+  'permission not given': faults.permissionNotGiven,
+  'permission not granted': own(failedPrecondition, 'permission is not granted to the role'),
+  'permission denied': faults.permissionDenied,
+  'auth not enabled': own(failedPrecondition, 'authentication is not enabled'),
+  'auth revision old': own(invalidArgument, 'revision of auth store is old'),
+  'invalid auth token': own(unauthenticated, 'invalid auth token'),
+  'invalid auth management': own(invalidArgument, 'invalid auth management'),
+  'too many of auth': status(resourceExhausted, 'more users, roles or permissions, or longer names, than the store keeps'),
   // As etcd, whose proposals end so when they were lost with their leader. The write may have happened.
   'leader lost': own(unavailable, 'request timed out, possibly due to previous leader failure'),
   'no leader': faults.timedOut, // It was asked for until the time was over.
@@ -73,6 +95,23 @@ export function statusOf({ code, detail }: Failure): GrpcStatus {
   if (code === 'unknown message') return status(unimplemented, 'the store of kabuki has no such request')
   return status(code === 'invalid' ? invalidArgument : grpcCodes.unknown, detail === '' ? code : detail)
 }
+
+/** Why somebody may not watch, as etcd says it in a stream that goes on: grpc-go's text of a status. Undefined: it is another failure. */
+export function watchDenialOf({ code }: Failure): string | undefined {
+  switch (code) {
+    case 'invalid auth token':
+      return denial('Unauthenticated', code)
+    case 'auth revision old':
+    case 'user empty':
+      return denial('InvalidArgument', code)
+    case 'permission denied':
+      return denial('PermissionDenied', code)
+    default:
+      return undefined
+  }
+}
+
+const denial = (name: string, code: string): string => `rpc error: code = ${name} desc = ${ofRefusals[code]?.text}`
 
 /** Whether the same request may be sent again: it took no effect, and what was missing may come back. */
 export const isPassing = ({ code, definite }: Failure): boolean =>

@@ -30,6 +30,7 @@ import {
 import { Codec, type Descriptor, type MethodDescriptor, WireFault } from '../protobuf/index.js'
 import type { StoreWatch, StoreWatchBatch } from '../storage/index.js'
 import type { StoreMemberProtocol, StoreStatus } from '../store/index.js'
+import { callerOf } from './caller.js'
 import { faults, isPassing, isPassingForReads } from './errors.js'
 import { clusterIdOf, memberIdOf } from './identity.js'
 import type { Header } from './messages.js'
@@ -194,9 +195,10 @@ export class Gateway {
   ): Flow<Outcome<Answer<StoreMemberProtocol, K>>> {
     const untilMs = this.ctx.nowMs + Math.min(requestTimeoutMs, call.timeoutMs)
     const passing = kind === 'read' ? isPassingForReads : isPassing
+    const asked = [{ ...(body[0] as object | undefined), caller: callerOf(call) }] as unknown as Body<StoreMemberProtocol, K>
     for (;;) {
       const leftMs = untilMs - this.ctx.nowMs
-      const outcome = yield* ask(this.store, Math.max(1, leftMs), type, ...body)
+      const outcome = yield* ask(this.store, Math.max(1, leftMs), type, ...asked)
       if (outcome.ok || !passing(outcome.error) || leftMs <= retryMs) return outcome
       yield* sleep('real', retryMs)
     }

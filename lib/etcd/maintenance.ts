@@ -56,6 +56,8 @@ export const maintenance: Readonly<Record<string, Unary>> = {
     return { header: gateway.header(answer.value.revision), alarms }
   },
   *MoveLeader(gateway, { targetID }: { targetID: bigint }, call) {
+    const admitted = yield* gateway.ask(call, 'read', 'admit', { need: 'root' })
+    if (!admitted.ok) return faultOf(admitted.error)
     if (gateway.leader !== gateway.store) return new Fault(faults.notLeader)
     const members = yield* gateway.ask(call, 'read', 'members')
     if (!members.ok) return faultOf(members.error)
@@ -66,7 +68,7 @@ export const maintenance: Readonly<Record<string, Unary>> = {
   },
   /** The state is in memory, where nothing is left behind that could be given back: what is asked for always holds. */
   *Defragment(gateway, _request: object, call) {
-    const answer = yield* gateway.ask(call, 'read', 'status')
+    const answer = yield* gateway.ask(call, 'read', 'admit', { need: 'root' })
     return answer.ok ? { header: gateway.header(answer.value.revision) } : faultOf(answer.error)
   }
 }

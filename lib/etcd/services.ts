@@ -1,5 +1,6 @@
 // Services: which function serves which method, by its path. A method that is not here is answered Unimplemented.
 
+import { auth } from './auth.js'
 import { cluster } from './cluster.js'
 import { kv } from './kv.js'
 import { keepAlive, lease } from './lease.js'
@@ -12,7 +13,8 @@ const tables: readonly (readonly [service: string, table: Readonly<Record<string
   ['KV', kv],
   ['Lease', lease],
   ['Cluster', cluster],
-  ['Maintenance', maintenance]
+  ['Maintenance', maintenance],
+  ['Auth', auth]
 ]
 
 export const services: Readonly<Record<string, Unary>> = Object.fromEntries(

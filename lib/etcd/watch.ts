@@ -3,7 +3,7 @@
 import type { Flow } from '../actor/index.js'
 import type { GrpcCall } from '../ports/index.js'
 import { grpcCodes } from '../ports/index.js'
-import { faults, statusOf } from './errors.js'
+import { faults, statusOf, watchDenialOf } from './errors.js'
 import type { Gateway } from './gateway.js'
 import type { WatchCreateRequest, WatchRequest, WatchResponse } from './messages.js'
 import type { OpenStream, Streaming } from './method.js'
@@ -122,22 +122,25 @@ class WatchStream implements OpenStream {
   }
 
   *#create(request: WatchCreateRequest): Flow<void> {
-    const status = yield* this.#gateway.ask(this.#call, 'read', 'status')
+    const wants = wantsOf(request)
+    const admitted = yield* this.#gateway.ask(this.#call, 'read', 'admit', { need: { key: wants.key, end: wants.end } })
     if (this.#isOver) return
-    if (!status.ok) return this.#finish(statusOf(status.error))
-    const { revision } = status.value
-    const { watchId: asked } = request
-    if (asked !== 0 && this.#watches.has(asked)) {
-      const cancelReason = 'mvcc: duplicate watch ID provided on the WatchStream' // etcd's.
-      return this.#send({ watchId: invalidWatchId, created: true, canceled: true, cancelReason }, revision)
+    const refuse = (cancelReason: string, revision: number): void =>
+      this.#send({ watchId: invalidWatchId, created: true, canceled: true, cancelReason }, revision)
+    if (!admitted.ok) {
+      const denial = watchDenialOf(admitted.error)
+      return denial === undefined ? this.#finish(statusOf(admitted.error)) : refuse(denial, this.#gateway.revisionKnown)
     }
+    const { revision } = admitted.value
+    const { watchId: asked } = request
+    if (asked !== 0 && this.#watches.has(asked)) return refuse('mvcc: duplicate watch ID provided on the WatchStream', revision) // etcd's.
     if (this.#watches.size >= watchesPerStreamMax) return this.#finish(faults.tooManyRequests)
     while (asked === 0 && this.#watches.has(this.#idNext)) this.#idNext++
     const watchId = asked === 0 ? this.#idNext++ : asked
     this.#send({ watchId, created: true }, revision)
     const from = request.startRevision > 0 ? request.startRevision : revision + 1
     const watching: Watching = {
-      wants: wantsOf(request),
+      wants,
       member: this.#member(watchId, from, request),
       group: undefined,
       isAsked: false

@@ -59,7 +59,7 @@ const grows = (command: Command): boolean =>
 
 function changes(command: Command): boolean {
   if (command.type === 'txn') return hasOp(command, op => op.type === 'put' || op.type === 'delete')
-  return command.type !== 'alarm' && command.type !== 'leaseCheckpoint'
+  return command.type !== 'alarm' && command.type !== 'leaseCheckpoint' && command.type !== 'auth' // As etcd.
 }
 
 /** What a command may add to the keyspace, in bytes; 0: it does not grow. A lease counts as a record of etcd does. */

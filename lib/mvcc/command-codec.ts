@@ -3,16 +3,20 @@
 //
 // Two batches one after the other are a batch: a leader may join what followers forwarded without reading it.
 // life    1, format version, key life           the commands that follow are of this life; their numbers count from 0 again
-// others  operation, number less the one before it of the same life, then what the operation says
+// others  operation and flags, number less the one before it of the same life, caller if flagged as named, then what the operation says
+//
+// A command of somebody from outside who has no name costs no more bytes than one of kabuki's own.
 
+import { anonymous, type Caller } from '../auth/index.js'
 import { assert, unreachable } from '../std/index.js'
 import { alarmTypes } from './alarm.js'
+import { readAuthChange, readText, writeAuthChange, writeText } from './auth-codec.js'
 import { ByteReader, ByteWriter, recentKeys } from './bytes.js'
 import { type Command, type Compare, compareResults, type LowerAlarm, type Op, type Put, type RaiseAlarm, type Txn } from './command.js'
 import { type RangeQuery, sortOrders, sortTargets } from './range-query.js'
 
-/** 2: compares with numbers below 0, nested transactions, sorted and bounded ranges, alarms. */
-const formatVersion = 2
+/** 2: compares with numbers below 0, nested transactions, sorted and bounded ranges, alarms. 3: callers, auth. */
+const formatVersion = 3
 const code = {
   life: 1,
   put: 2,
@@ -23,8 +27,12 @@ const code = {
   leaseRevoke: 7,
   leaseCheckpoint: 8,
   range: 9,
-  alarm: 10
+  alarm: 10,
+  auth: 11
 } as const
+/** Beside an operation. Without either: none of outside. */
+const callerFlag = { anonymous: 32, named: 64 } as const
+const operationMask = 31
 const targets = ['version', 'create', 'mod', 'lease', 'value'] as const
 const putFlag = { lease: 1, prevKv: 2, ignoreValue: 4, ignoreLease: 8 } as const
 const rangeFlag = { end: 1, revision: 2, limit: 4, keysOnly: 8, countOnly: 16, prevKv: 32, refined: 64 } as const
@@ -52,10 +60,12 @@ export class CommandWriter {
   }
 
   /** `number` must be greater than those before. Throws a RangeError, and writes nothing, if a key is not a binary string. */
-  add(number: number, command: Command): void {
+  add(number: number, command: Command, caller?: Caller): void {
     const start = this.#writer.length
     try {
-      this.#begin(number, code[command.type])
+      const flag = caller === undefined ? 0 : caller.user === '' ? callerFlag.anonymous : callerFlag.named
+      this.#begin(number, code[command.type] | flag)
+      if (caller !== undefined && flag === callerFlag.named) this.#caller(caller)
       this.#body(command)
     } catch (error) {
       this.#writer.cut(start)
@@ -81,6 +91,11 @@ export class CommandWriter {
     assert(number >= this.#before, 'numbers of commands ascend', { number, before: this.#before })
     writer.byte(operation)
     writer.number(number - this.#before)
+  }
+
+  #caller({ user, authRevision }: Caller): void {
+    writeText(this.#writer, user)
+    this.#writer.number(authRevision)
   }
 
   #body(command: Command): void {
@@ -111,6 +126,9 @@ export class CommandWriter {
         break
       case 'alarm':
         this.#alarm(command)
+        break
+      case 'auth':
+        writeAuthChange(writer, command.change)
         break
       default:
         unreachable(command)
@@ -204,6 +222,8 @@ export class CommandReader {
   #compareMin = compareMin
   life = ''
   number = 0
+  /** Of the command that was read last; undefined: none of outside. */
+  caller: Caller | undefined
 
   /** Begins with the bytes of another entry. */
   read(bytes: Uint8Array): void {
@@ -212,7 +232,7 @@ export class CommandReader {
     this.number = 0
   }
 
-  /** The next command, whose `life` and `number` are then the reader's. Throws on bytes that no CommandWriter wrote. */
+  /** The next command, whose `life`, `number` and `caller` are then the reader's. Throws on bytes that no CommandWriter wrote. */
   next(): Command | undefined {
     const reader = this.#reader
     if (reader.done) return undefined
@@ -226,7 +246,14 @@ export class CommandReader {
       operation = reader.byte()
     }
     this.number += reader.number()
-    return this.#command(operation)
+    this.caller = operation > operationMask ? this.#caller(operation & ~operationMask) : undefined
+    return this.#command(operation & operationMask)
+  }
+
+  #caller(flag: number): Caller {
+    if (flag === callerFlag.anonymous) return anonymous
+    if (flag !== callerFlag.named) throw new RangeError(`unknown flags ${flag} of a command`)
+    return { user: readText(this.#reader), authRevision: this.#reader.number() }
   }
 
   #command(operation: number): Command {
@@ -248,6 +275,8 @@ export class CommandReader {
         return { type: 'leaseCheckpoint', id: reader.number(), remainingTtlSeconds: reader.number() }
       case code.alarm:
         return this.#alarm()
+      case code.auth:
+        return { type: 'auth', change: readAuthChange(reader) }
       default:
         throw new RangeError(`unknown command ${operation}`)
     }

@@ -1,5 +1,6 @@
 // Command: what changes the store, the same on every member, in the order of the Raft log.
 
+import type { AuthChange } from '../auth/index.js'
 import type { Alarm, AlarmType } from './alarm.js'
 import type { Failure, KeyValue } from './key-value.js'
 import type { RangeQuery, RangeResult } from './range-query.js'
@@ -51,6 +52,7 @@ export type Command =
   | { readonly type: 'leaseCheckpoint'; readonly id: number; readonly remainingTtlSeconds: number }
   | RaiseAlarm
   | LowerAlarm
+  | AuthCommand
 
 export interface RaiseAlarm extends Alarm {
   readonly type: 'alarm'
@@ -62,6 +64,12 @@ export interface LowerAlarm {
   /** Absent: of all. */
   readonly member?: string | undefined
   readonly alarm?: AlarmType | undefined
+}
+
+/** It changes no key. What happened is its result, too: members note of it what only they keep. */
+export interface AuthCommand {
+  readonly type: 'auth'
+  readonly change: AuthChange
 }
 
 export interface PutResult {
@@ -88,4 +96,5 @@ export type CommandResult =
   | { readonly type: 'leaseRevoke'; readonly id: number }
   | { readonly type: 'leaseCheckpoint'; readonly id: number; readonly remainingTtlSeconds: number }
   | { readonly type: 'alarm'; readonly alarms: readonly Alarm[] }
+  | AuthCommand
   | Failure

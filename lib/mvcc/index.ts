@@ -1,5 +1,6 @@
 // mvcc: etcd's data model as a deterministic state machine, with the encoding of its commands, snapshots and watches.
 
+export { misfitOfLease } from './access.js'
 export { type Alarm, type AlarmType, alarmTypes, costOf } from './alarm.js'
 export type { WatchRequest } from './audience.js'
 export { ByteReader, ByteWriter } from './bytes.js'

@@ -40,7 +40,23 @@ const messages = {
   leaseExists: 'etcdserver: lease already exists',
   leaseTtlTooLarge: 'etcdserver: too large lease TTL',
   noSpace: 'etcdserver: mvcc: database space exceeded',
-  corrupt: 'etcdserver: corrupt cluster'
+  corrupt: 'etcdserver: corrupt cluster',
+  rootUserNotFound: 'etcdserver: root user does not exist',
+  rootRoleNotGranted: 'etcdserver: root user does not have root role',
+  userExists: 'etcdserver: user name already exists',
+  userEmpty: 'etcdserver: user name is empty',
+  userNotFound: 'etcdserver: user name not found',
+  roleExists: 'etcdserver: role name already exists',
+  roleEmpty: 'etcdserver: role name is empty',
+  roleNotFound: 'etcdserver: role name not found',
+  roleNotGranted: 'etcdserver: role is not granted to the user',
+  authFailed: 'etcdserver: authentication failed, invalid user ID or password',
+  permissionNotGranted: 'etcdserver: permission is not granted to the role',
+  permissionDenied: 'etcdserver: permission denied',
+  authNotEnabled: 'etcdserver: authentication is not enabled',
+  authRevisionOld: 'etcdserver: revision of auth store is old',
+  invalidAuthManagement: 'etcdserver: invalid auth management',
+  tooManyOfAuth: 'more users, roles or permissions, or longer names, than the store keeps'
 } as const
 
 export type FailureCode = keyof typeof messages

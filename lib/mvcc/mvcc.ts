@@ -2,9 +2,12 @@
 //
 // Guarantee: a command happens whole, at one revision, or fails and changes nothing. The revision grows by one with each
 // command that changes a key, and with no other. Results are plain data; key-values in them are shared and never change.
-// Not here: time (LeaseClock), who may do what, what waits for consensus.
+// A command from outside happens only if auth, as it is when the command is applied, lets its caller do all of it.
+// Not here: time (LeaseClock), tokens, what waits for consensus.
 
+import { Auth, type Caller } from '../auth/index.js'
 import { unreachable } from '../std/index.js'
+import { misfitOfCaller } from './access.js'
 import { Alarms } from './alarm.js'
 import type { Command, CommandResult, Delete, DeleteResult, Op, OpResult, Put, PutResult, RangeOp, Txn, TxnResult } from './command.js'
 import { CommandReader } from './command-codec.js'
@@ -31,6 +34,7 @@ export class Mvcc {
   readonly keyspace = new Keyspace()
   readonly leases = new Leases()
   readonly alarms = new Alarms()
+  readonly auth = new Auth()
   readonly #txnOpsMax: number
   readonly #commands = new CommandReader()
   #revision = 1 // As etcd: the first change is of revision 2.
@@ -61,17 +65,23 @@ export class Mvcc {
     const commands = this.#commands
     commands.read(bytes)
     for (let command = commands.next(); command !== undefined; command = commands.next()) {
-      const result = this.apply(command)
+      const result = this.apply(command, commands.caller)
       if (answer !== undefined) answer(commands.life, commands.number, result)
     }
   }
 
-  apply(command: Command): CommandResult {
+  /** Without a caller: the store's own, or a part of kabuki, which may do anything. */
+  apply(command: Command, caller?: Caller): CommandResult {
     this.#changes = 0
-    const barred = this.alarms.size === 0 ? undefined : this.alarms.misfit(command)
-    const result = barred ?? this.#do(command)
+    const result = this.#barrierOf(command, caller) ?? this.#do(command)
     if (this.#changes > 0) this.#revision++
     return result
+  }
+
+  /** As etcd: who may not is told so whatever alarm is raised. */
+  #barrierOf(command: Command, caller: Caller | undefined): Failure | undefined {
+    const misfit = caller === undefined || !this.auth.isEnabled ? undefined : misfitOfCaller(this, caller, command)
+    return misfit ?? (this.alarms.size === 0 ? undefined : this.alarms.misfit(command))
   }
 
   range(query: RangeQuery): RangeResult | Failure {
@@ -114,6 +124,10 @@ export class Mvcc {
       case 'alarm':
         if (command.action === 'activate') return { type: 'alarm', alarms: [this.alarms.raise(command.member, command.alarm)] }
         return { type: 'alarm', alarms: this.alarms.lower(command.member, command.alarm) }
+      case 'auth': {
+        const failure = this.auth.apply(command.change)
+        return failure === undefined ? command : failed(failure)
+      }
       default:
         return unreachable(command)
     }

@@ -6,23 +6,28 @@
 //   header    format version, revision, compacted revision
 //   leases    id, ttl, what a checkpoint left; ascending by id
 //   alarms    member, place among the types; in the order in which they were raised; from format version 2 on
+//   auth      whether it is enabled, its revision; from format version 3 on, as what follows of it
+//   users     ascending by name; so many chunks as it takes, as of those below
+//   roles     ascending by name
 //   base      versions from before the compacted revision, in the order of their keys
 //   changes   all changes from the compacted revision on, in their order
-//   end       number of versions
+//   end       number of versions; from format version 3 on, of parts of auth: itself, users, roles
 
+import type { Auth } from '../auth/index.js'
 import { assert, crc32c } from '../std/index.js'
 import { type Alarm, alarmTypes } from './alarm.js'
+import { type AuthCapture, captureOf, readRole, readUser, writeRole, writeUser } from './auth-codec.js'
 import { ByteReader, ByteWriter, recentKeys } from './bytes.js'
 import { unbounded } from './key.js'
 import { type KeyValue, tombstone } from './key-value.js'
 import { Mvcc, type MvccOptions } from './mvcc.js'
 
-const formatVersion = 2
+const formatVersion = 3
 const chunkBytesMin = 1 << 20
 const chunkBytesSpare = 1 << 16 // What the last version of a chunk takes over its end, as a rule.
 const frameBytes = 8
 const versionBytesMax = 48 // Beside its key and value: six numbers.
-const kind = { header: 1, leases: 2, base: 3, changes: 4, end: 5, alarms: 6 } as const
+const kind = { header: 1, leases: 2, base: 3, changes: 4, end: 5, alarms: 6, auth: 7, users: 8, roles: 9 } as const
 
 export interface StoreHash {
   readonly hash: number
@@ -35,6 +40,7 @@ interface Capture {
   readonly numbers: readonly number[]
   readonly leases: readonly (readonly number[])[]
   readonly alarms: readonly Alarm[]
+  readonly auth: AuthCapture
   readonly base: readonly KeyValue[]
   readonly changes: readonly KeyValue[]
 }
@@ -43,7 +49,14 @@ interface Capture {
 export function snapshot(store: Mvcc): Generator<Uint8Array, void, undefined> {
   const leases = store.leases.list().map(({ id, ttlSeconds, remainingTtlSeconds }) => [id, ttlSeconds, remainingTtlSeconds])
   const numbers = [formatVersion, store.revision, store.compactRevision]
-  return chunksOf({ numbers, leases, alarms: store.alarms.list(), base: baseOf(store), changes: store.keyspace.changes(store.revision) })
+  return chunksOf({
+    numbers,
+    leases,
+    alarms: store.alarms.list(),
+    auth: captureOf(store.auth),
+    base: baseOf(store),
+    changes: store.keyspace.changes(store.revision)
+  })
 }
 
 /** Of all that can be read up to `revision` (0: the current one). Members at the same revisions must agree. */
@@ -99,7 +112,7 @@ export class Restoration {
   readonly #restoring: Restoring
 
   constructor(options: MvccOptions = {}) {
-    this.#restoring = { store: new Mvcc(options), versions: 0, ended: false, recent: recentKeys() }
+    this.#restoring = { store: new Mvcc(options), versions: 0, authParts: 0, ended: false, recent: recentKeys() }
   }
 
   /** The body of the next chunk, whose checksum was right. */
@@ -118,6 +131,7 @@ interface Restoring {
   readonly store: Mvcc
   readonly recent: (string | undefined)[]
   versions: number
+  authParts: number
   ended: boolean
 }
 
@@ -130,7 +144,7 @@ function baseOf(store: Mvcc): KeyValue[] {
   return base
 }
 
-function* chunksOf({ numbers, leases, alarms, base, changes }: Capture): Generator<Uint8Array, void, undefined> {
+function* chunksOf({ numbers, leases, alarms, auth, base, changes }: Capture): Generator<Uint8Array, void, undefined> {
   const writer = new ByteWriter(capacityFor(base, changes))
   writer.byte(kind.header)
   for (const number of numbers) writer.number(number)
@@ -144,16 +158,31 @@ function* chunksOf({ numbers, leases, alarms, base, changes }: Capture): Generat
     writer.byte(alarmTypes.indexOf(alarm))
   }
   yield chunk(writer)
-  for (const [what, versions] of [[kind.base, base] as const, [kind.changes, changes] as const]) {
-    for (let at = 0; at < versions.length; ) {
-      writer.byte(what)
-      while (at < versions.length && writer.length < chunkBytesMin) writeVersion(writer, versions[at++] as KeyValue)
-      yield chunk(writer)
-    }
-  }
+  writer.byte(kind.auth)
+  writer.byte(auth.isEnabled ? 1 : 0)
+  writer.number(auth.revision)
+  yield chunk(writer)
+  yield* chunksOfItems(writer, kind.users, auth.users, writeUser)
+  yield* chunksOfItems(writer, kind.roles, auth.roles, writeRole)
+  yield* chunksOfItems(writer, kind.base, base, writeVersion)
+  yield* chunksOfItems(writer, kind.changes, changes, writeVersion)
   writer.byte(kind.end)
   writer.number(base.length + changes.length)
+  writer.number(1 + auth.users.length + auth.roles.length)
   yield chunk(writer)
+}
+
+function* chunksOfItems<T>(
+  writer: ByteWriter,
+  what: number,
+  items: readonly T[],
+  write: (writer: ByteWriter, item: T) => void
+): Generator<Uint8Array, void, undefined> {
+  for (let at = 0; at < items.length; ) {
+    writer.byte(what)
+    while (at < items.length && writer.length < chunkBytesMin) write(writer, items[at++] as T)
+    yield chunk(writer)
+  }
 }
 
 /** Enough for all versions, or for a chunk. */
@@ -221,6 +250,11 @@ function restoreChunk(restoring: Restoring, reader: ByteReader): void {
         store.alarms.raise(member, alarm)
       }
       return
+    case kind.auth:
+    case kind.users:
+    case kind.roles:
+      restoring.authParts += restoreAuth(store.auth, what, reader)
+      return
     case kind.base:
     case kind.changes:
       while (!reader.done) {
@@ -231,12 +265,25 @@ function restoreChunk(restoring: Restoring, reader: ByteReader): void {
     case kind.end: {
       const versions = reader.number()
       assert(versions === restoring.versions, 'a snapshot has all its versions', { versions, found: restoring.versions })
+      const authParts = reader.done ? 0 : reader.number()
+      assert(authParts === restoring.authParts, 'a snapshot has all its users and roles', { authParts, found: restoring.authParts })
       restoring.ended = true
       return
     }
     default:
       throw new RangeError(`unknown chunk ${what} in a snapshot`)
   }
+}
+
+function restoreAuth(auth: Auth, what: typeof kind.auth | typeof kind.users | typeof kind.roles, reader: ByteReader): number {
+  let parts = 0
+  while (!reader.done) {
+    parts++
+    if (what === kind.auth) auth.stand(reader.byte() === 1, reader.number())
+    else if (what === kind.users) auth.restoreUser(readUser(reader))
+    else auth.restoreRole(readRole(reader))
+  }
+  return parts
 }
 
 function restoreVersion(store: Mvcc, kv: KeyValue, inLog: boolean): void {

@@ -46,6 +46,7 @@ export {
 } from './http.js'
 export { type ModuleOwner, type ModuleProtocol, type ModuleRun, modulePort } from './module.js'
 export { type ResourcesProtocol, resourcesPort } from './resources.js'
+export { hashesMax, type SecretsProtocol, secretsPort, tokenLength, tokenLetters } from './secrets.js'
 export {
   execOutputBytesMax,
   type ShellExec,

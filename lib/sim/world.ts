@@ -12,6 +12,7 @@ import { type DiskOptions, diskDefaults } from './disk.js'
 import { diskPort } from './disk-port.js'
 import { Machine } from './machine.js'
 import { Network, type NetworkOptions, networkDefaults } from './network.js'
+import { secretsPortOf } from './secrets-port.js'
 import type { SimThread } from './thread.js'
 import { Timeline } from './timeline.js'
 import { type LogListener, Trace } from './trace.js'
@@ -366,6 +367,7 @@ export class World {
 
   portMaker(kind: string): PortMaker | undefined {
     if (kind === 'disk') return this.options.ports?.disk ?? ((owner, _post, { machine }) => diskPort(machine.disk, owner))
+    if (kind === 'secrets') return this.options.ports?.secrets ?? ((() => secretsPortOf()) as PortMaker)
     return this.options.ports?.[kind]
   }
 

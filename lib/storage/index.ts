@@ -1,5 +1,17 @@
 // storage: what the apiserver needs of a store.
 
+export type {
+  StoreAccess,
+  StoreAsked,
+  StoreAuthAnswer,
+  StoreAuthChange,
+  StoreAuthQuery,
+  StoreAuthRequest,
+  StoreCaller,
+  StoreCredentials,
+  StorePermission,
+  StoreToken
+} from './store-auth.js'
 export {
   alarmNames,
   refusalCodes,
@@ -7,6 +19,7 @@ export {
   type StoreAlarm,
   type StoreAlarmRequest,
   type StoreAlarmType,
+  type StoreAuthProtocol,
   type StoreCompare,
   type StoreDelete,
   type StoreEvent,

@@ -4,37 +4,58 @@
 // `refusalCodes` and as its detail etcd's own text where etcd has one. All are definite but `leader lost`: it may have happened.
 // Keys are binary strings, a character a byte. A lease's id is a positive safe integer. Its time is the store's own, monotonic
 // (`real`), never the cluster's clock, which can be advanced; see docs/adr/0011.
+//
+// Who asks may be said with each request (store-auth.ts). While auth is on, one from outside is refused with `user empty`,
+// `invalid auth token`, `permission denied`, or `auth revision old`: then users or roles changed under it, and it may be asked again.
 
 import type { Ref, Stream } from '../actor/index.js'
+import type { StoreAsked, StoreAuthAnswer, StoreAuthRequest, StoreCredentials, StoreToken } from './store-auth.js'
 
-export interface StoreProtocol {
+export interface StoreProtocol extends StoreAuthProtocol {
   /** Linearizable, unless asked to be serializable. */
-  range(query: StoreRange): StoreRangeAnswer
-  txn(txn: StoreTxn): StoreTxnAnswer
+  range(query: StoreRange & StoreAsked): StoreRangeAnswer
+  txn(txn: StoreTxn & StoreAsked): StoreTxnAnswer
   /** Forgets what is older than that revision. */
-  compact(request: { readonly revision: number }): { readonly revision: number }
+  compact(request: { readonly revision: number } & StoreAsked): { readonly revision: number }
   /** The newest revision acknowledged to anyone before this was asked (linearizable; batched by the store). */
   revision(): { readonly revision: number }
-  /** Refused, or ended before any event, with `compacted` when the revisions since `startRevision` are gone. An item is one batch, in order of revision. */
-  watch(watch: StoreWatch): Stream<StoreWatchBatch>
+  /**
+   * Refused, or ended before any event, with `compacted` when the revisions since `startRevision` are gone. An item is one batch, in order
+   * of revision. Who may watch is decided when it begins, as in etcd; what is taken from its user later does not end it.
+   */
+  watch(watch: StoreWatch & StoreAsked): Stream<StoreWatchBatch>
   /**
    * Every watch of that group on this member is sent a batch as soon as it has all its events, with a revision no older than this
    * member's at this request. The number of them. As etcd's WatchProgressRequest.
    */
-  requestProgress(request: { readonly group: string }): { readonly watches: number }
+  requestProgress(request: { readonly group: string } & StoreAsked): { readonly watches: number }
 
   /** `id` 0: the store chooses one. A time to live below the store's least is raised to it. `lease exists`, `lease ttl too large`. */
-  grantLease(grant: { readonly id: number; readonly ttlSeconds: number }): StoreLeaseGrant
-  /** Deletes its keys, all in one revision. `lease not found`. */
-  revokeLease(lease: { readonly id: number }): { readonly revision: number }
+  grantLease(grant: { readonly id: number; readonly ttlSeconds: number } & StoreAsked): StoreLeaseGrant
+  /** Deletes its keys, all in one revision; its caller must be allowed to write each. `lease not found`. */
+  revokeLease(lease: { readonly id: number } & StoreAsked): { readonly revision: number }
   /** The time to live that it has from now on; 0: there is no such lease, and never again will be unless it is granted again. */
-  keepAliveLease(lease: { readonly id: number }): { readonly ttlSeconds: number; readonly revision: number }
-  lease(query: { readonly id: number; readonly keys?: boolean }): StoreLease
-  leases(): { readonly ids: readonly number[]; readonly revision: number }
+  keepAliveLease(lease: { readonly id: number } & StoreAsked): { readonly ttlSeconds: number; readonly revision: number }
+  lease(query: { readonly id: number; readonly keys?: boolean } & StoreAsked): StoreLease
+  leases(request?: StoreAsked): { readonly ids: readonly number[]; readonly revision: number }
 
-  alarms(request: StoreAlarmRequest): { readonly alarms: readonly StoreAlarm[]; readonly revision: number }
+  alarms(request: StoreAlarmRequest & StoreAsked): { readonly alarms: readonly StoreAlarm[]; readonly revision: number }
   /** The hash of the state at that revision (0: the newest) on this member: members that compacted at the same agree (etcd's HashKV). */
-  hash(at: { readonly revision: number }): { readonly hash: number; readonly revision: number; readonly compactRevision: number }
+  hash(at: { readonly revision: number } & StoreAsked): {
+    readonly hash: number
+    readonly revision: number
+    readonly compactRevision: number
+  }
+}
+
+export interface StoreAuthProtocol {
+  /** Users and roles: changes them, or tells of them. */
+  auth(request: StoreAuthRequest): StoreAuthAnswer
+  /**
+   * A token, good at every member that runs for as long as it is used now and then, and until its user's password is another or the user is
+   * gone. `auth failed`, `auth not enabled`, `no password user`.
+   */
+  authenticate(credentials: StoreCredentials): StoreToken
 }
 
 /** What the apiserver needs of a storage, whichever it is. */
@@ -70,6 +91,25 @@ export const refusalCodes = [
   'not enough started members',
   'bad leader transferee',
   'transfer timeout',
+  'root user not found',
+  'root role not granted',
+  'user exists',
+  'user empty',
+  'user not found',
+  'role exists',
+  'role empty',
+  'role not found',
+  'role not granted',
+  'auth failed',
+  'no password user',
+  'permission not given',
+  'permission not granted',
+  'permission denied',
+  'auth not enabled',
+  'auth revision old',
+  'invalid auth token',
+  'invalid auth management',
+  'too many of auth',
   'invalid'
 ] as const
 export type StoreRefusalCode = (typeof refusalCodes)[number]

@@ -2,7 +2,8 @@
 // member, that its disk is full, which lasts as long as that (full-disks.ts) and which nobody can lower.
 
 import { ask, type Later, type Refusal, refuse } from '../actor/index.js'
-import { alarmNames, type StoreAlarm, type StoreAlarmRequest } from '../storage/index.js'
+import { alarmNames, type StoreAlarm, type StoreAlarmRequest, type StoreAsked } from '../storage/index.js'
+import { misfitOfNeed } from './access.js'
 import { membersWithoutRoom } from './full-disks.js'
 import { type HasReplica, type MemberTurn, starting, toLeader, write } from './proposing.js'
 import { confirmed } from './reading.js'
@@ -11,17 +12,20 @@ import type { Replica } from './replica.js'
 type AlarmFilter = Pick<StoreAlarmRequest, 'member' | 'alarm'>
 
 export const alarmHandlers = {
-  alarms(ctx: MemberTurn, { replica }: HasReplica, { action, member, alarm }: StoreAlarmRequest): any {
+  alarms(ctx: MemberTurn, { replica }: HasReplica, { action, member, alarm, caller }: StoreAlarmRequest & StoreAsked): any {
     if (replica === undefined) return starting()
     switch (action) {
-      case 'get':
+      case 'get': {
+        const misfit = misfitOfNeed(ctx, replica, caller, 'user')
+        if (misfit !== undefined) return misfit
         if (replica.raft.isLeader) return list(ctx, replica, { member, alarm })
         return toLeader(replica, leader => ask(leader, ctx.leftMs, 'listAlarms', { member, alarm }))
+      }
       case 'activate':
         if (member === undefined || alarm === undefined) return refuse('invalid', 'an alarm is raised of a member and of a type')
-        return write(ctx, replica, { type: 'alarm', action, member, alarm })
+        return write(ctx, replica, { type: 'alarm', action, member, alarm }, caller)
       case 'deactivate':
-        return write(ctx, replica, { type: 'alarm', action, member, alarm })
+        return write(ctx, replica, { type: 'alarm', action, member, alarm }, caller)
       default:
         return refuse('invalid', `unknown action ${String(action)}`)
     }

@@ -5,6 +5,7 @@ import type { CommandResult, Compare, Failure, FailureCode, Mvcc, Op, OpResult, 
 import { misfitOfOps, txnOpsMaxDefault } from '../mvcc/index.js'
 import type {
   StoreAlarm,
+  StoreAuthAnswer,
   StoreCompare,
   StoreLeaseGrant,
   StoreOp,
@@ -12,6 +13,7 @@ import type {
   StoreRange,
   StoreRangeAnswer,
   StoreRefusalCode,
+  StoreToken,
   StoreTxn,
   StoreTxnAnswer
 } from '../storage/index.js'
@@ -30,7 +32,23 @@ const codes: Readonly<Record<FailureCode, StoreRefusalCode>> = {
   leaseExists: 'lease exists',
   leaseTtlTooLarge: 'lease ttl too large',
   noSpace: 'no space',
-  corrupt: 'corrupt'
+  corrupt: 'corrupt',
+  rootUserNotFound: 'root user not found',
+  rootRoleNotGranted: 'root role not granted',
+  userExists: 'user exists',
+  userEmpty: 'user empty',
+  userNotFound: 'user not found',
+  roleExists: 'role exists',
+  roleEmpty: 'role empty',
+  roleNotFound: 'role not found',
+  roleNotGranted: 'role not granted',
+  authFailed: 'auth failed',
+  permissionNotGranted: 'permission not granted',
+  permissionDenied: 'permission denied',
+  authNotEnabled: 'auth not enabled',
+  authRevisionOld: 'auth revision old',
+  invalidAuthManagement: 'invalid auth management',
+  tooManyOfAuth: 'too many of auth'
 }
 
 export const refusalOf = ({ code, message }: Failure): Refusal => refuse(codes[code], message)
@@ -46,6 +64,8 @@ export type CommandAnswer =
   | StoreTxnAnswer
   | StoreLeaseGrant
   | { readonly alarms: readonly StoreAlarm[]; readonly revision: number }
+  | StoreAuthAnswer
+  | StoreToken
   | { readonly revision: number }
 
 export function answerOf(result: CommandResult, revision: number): CommandAnswer | Refusal {

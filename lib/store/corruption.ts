@@ -3,7 +3,7 @@
 // CORRUPT of those that differ from a majority; of nobody in particular, if none has one. From then on nothing may change.
 //
 // Guarantee: an alarm is raised only where two members that compacted at the same revision hashed the same revision differently.
-// Not checked: members that are behind, away, or compacted at another revision; leases and alarms, which are not in the hash.
+// Not checked: members that are behind, away, or compacted at another revision; leases, alarms, users and roles, which are not in the hash.
 
 import { ask, type Context, type Flow, type Refusal, refuse, sleep } from '../actor/index.js'
 import { hashing, type Mvcc, type StoreHash } from '../mvcc/index.js'

@@ -1,7 +1,9 @@
 // store: a member of the replicated store: raft, wal and mvcc put together.
 
+export { guarded } from './access.js'
 export { alarmHandlers } from './alarming.js'
-export { misfitOfTxn, rangeAnswer, txnOf } from './answers.js'
+export { txnOf } from './answers.js'
+export { authHandlers } from './auth-requests.js'
 export { type RestoredMember, readParts, restoredMember, type StoppedDisk, stateOfStopped } from './backup.js'
 export { checkCorruption, corruptionCheckEveryMsDefault, corruptOf, hashHandlers } from './corruption.js'
 export { roomHandlers } from './full-disks.js'
@@ -11,14 +13,14 @@ export { logPart } from './log-part.js'
 export { isRemoved, memberHandlers, type StoreMember, type StoreMembers, watchPeers } from './membership.js'
 export { type Beside, placeMembers, type StorePlace } from './placement.js'
 export { process, sayGoodbye, sendNews } from './processing.js'
-export { enterUnasked, proposeHandlers, starting, toLeader, write } from './proposing.js'
+export { enterUnasked, proposeHandlers, starting } from './proposing.js'
 export type { StoreMemberProtocol } from './protocol.js'
 export { newQuota, quotaBytesDefault } from './quota.js'
-export { addRead } from './reading.js'
 export { begin } from './recovery.js'
 export { rejoinHandlers } from './rejoining.js'
 export { noteRemoval, removedReason } from './removal.js'
 export type { Replica } from './replica.js'
+export { keyHandlers } from './requests.js'
 export { isMute, isRoomDue, makeRoom, stepWithin } from './room.js'
 export {
   isSnapshotFault,

@@ -10,7 +10,8 @@
 
 import { ask, type Context, type Later, type Refusal, refuse } from '../actor/index.js'
 import { type CommandResult, LeaseClock, leaseTtlSecondsMax } from '../mvcc/index.js'
-import type { StoreLease } from '../storage/index.js'
+import type { StoreAsked, StoreCaller, StoreLease } from '../storage/index.js'
+import { misfitOfLeaseBy, userOf } from './access.js'
 import { refusalOf } from './answers.js'
 import { enter, enterUnasked, type HasReplica, type MemberTurn, starting, toLeader, write } from './proposing.js'
 import { confirmed } from './reading.js'
@@ -48,42 +49,77 @@ export const newLeasing = (
 })
 
 export const leaseHandlers = {
-  grantLease(ctx: MemberTurn, { replica }: HasReplica, { id, ttlSeconds }: { readonly id: number; readonly ttlSeconds: number }): any {
+  grantLease(
+    ctx: MemberTurn,
+    { replica }: HasReplica,
+    { id, ttlSeconds, caller }: { readonly id: number; readonly ttlSeconds: number } & StoreAsked
+  ): any {
     if (replica === undefined) return starting()
     const misfit = misfitOfId(id)
     if (misfit !== undefined) return misfit
     if (!Number.isSafeInteger(ttlSeconds)) return refuse('invalid', 'a time to live is a whole number of seconds')
     if (ttlSeconds > leaseTtlSecondsMax) return refuse('lease ttl too large', 'etcdserver: too large lease TTL')
-    return write(ctx, replica, {
-      type: 'leaseGrant',
-      id: id === 0 ? chosenId(ctx) : id,
-      ttlSeconds: Math.max(replica.leasing.limits.ttlSecondsMin, ttlSeconds)
-    })
+    const ttl = Math.max(replica.leasing.limits.ttlSecondsMin, ttlSeconds)
+    return write(ctx, replica, { type: 'leaseGrant', id: id === 0 ? chosenId(ctx) : id, ttlSeconds: ttl }, caller)
   },
-  revokeLease(ctx: MemberTurn, { replica }: HasReplica, { id }: { readonly id: number }): any {
+  revokeLease(ctx: MemberTurn, { replica }: HasReplica, { id, caller }: { readonly id: number } & StoreAsked): any {
     if (replica === undefined) return starting()
-    return misfitOfId(id) ?? write(ctx, replica, { type: 'leaseRevoke', id })
+    return misfitOfId(id) ?? write(ctx, replica, { type: 'leaseRevoke', id }, caller)
   },
-  keepAliveLease(ctx: MemberTurn, { replica }: HasReplica, lease: { readonly id: number }): any {
+  keepAliveLease(ctx: MemberTurn, { replica }: HasReplica, { id, caller }: { readonly id: number } & StoreAsked): any {
     if (replica === undefined) return starting()
-    if (replica.raft.isLeader) return renew(ctx, replica, lease.id)
-    return toLeader(replica, leader => ask(leader, ctx.leftMs, 'renewLease', lease))
+    const asker = askerOf(ctx, replica, caller)
+    if ('code' in asker) return asker
+    if (replica.raft.isLeader) return renew(ctx, replica, { id, ...asker })
+    return toLeader(replica, leader => ask(leader, ctx.leftMs, 'renewLease', { id, ...asker }))
   },
-  renewLease: (ctx: MemberTurn, { replica }: HasReplica, { id }: { readonly id: number }): any =>
-    replica?.raft.isLeader === true ? renew(ctx, replica, id) : notLeading(),
-  lease(ctx: MemberTurn, { replica }: HasReplica, query: { readonly id: number; readonly keys?: boolean }): any {
+  renewLease: (ctx: MemberTurn, { replica }: HasReplica, lease: { readonly id: number } & Asker): any =>
+    replica?.raft.isLeader === true ? renew(ctx, replica, lease) : notLeading(),
+  lease(ctx: MemberTurn, { replica }: HasReplica, { caller, ...query }: LeaseQuery & StoreAsked): any {
     if (replica === undefined) return starting()
-    if (replica.raft.isLeader) return describe(ctx, replica, query)
-    return toLeader(replica, leader => ask(leader, ctx.leftMs, 'describeLease', query))
+    const asker = askerOf(ctx, replica, caller)
+    if ('code' in asker) return asker
+    if (replica.raft.isLeader) return describe(ctx, replica, { ...query, ...asker })
+    return toLeader(replica, leader => ask(leader, ctx.leftMs, 'describeLease', { ...query, ...asker }))
   },
-  describeLease: (ctx: MemberTurn, { replica }: HasReplica, query: { readonly id: number; readonly keys?: boolean }): any =>
+  describeLease: (ctx: MemberTurn, { replica }: HasReplica, query: LeaseQuery & Asker): any =>
     replica?.raft.isLeader === true ? describe(ctx, replica, query) : notLeading(),
-  leases(ctx: MemberTurn, { replica }: HasReplica): any {
+  leases(ctx: MemberTurn, { replica }: HasReplica, asked?: StoreAsked): any {
     if (replica === undefined) return starting()
-    return confirmed(ctx, replica, later =>
-      ctx.answer(later, { ids: replica.mvcc.leases.list().map(({ id }) => id), revision: replica.mvcc.revision })
-    )
+    const asker = askerOf(ctx, replica, asked?.caller)
+    if ('code' in asker) return asker
+    return confirmed(ctx, replica, later => ctx.answer(later, list(replica, asker)))
   }
+}
+
+interface LeaseQuery {
+  readonly id: number
+  readonly keys?: boolean
+}
+/** By name, so that the leader, who may have lost a token, need not know it. */
+interface Asker {
+  readonly user?: string
+}
+
+function askerOf(ctx: MemberTurn, replica: Replica, caller: StoreCaller | undefined): Asker | Refusal {
+  if (caller === undefined) return {}
+  const user = userOf(ctx, replica, caller)
+  return typeof user === 'string' ? { user } : user
+}
+
+/** As etcd: for who may read all keys of all leases. */
+function list(replica: Replica, { user }: Asker): { readonly ids: readonly number[]; readonly revision: number } | Refusal {
+  const { mvcc } = replica
+  const ids = mvcc.leases.list().map(({ id }) => id)
+  const nobody = misfitOfLeaseBy(replica, user, 0, 'none')
+  if (nobody !== undefined) return nobody
+  if (user !== undefined && mvcc.auth.isEnabled) {
+    for (const id of ids) {
+      const misfit = misfitOfLeaseBy(replica, user, id, 'read')
+      if (misfit !== undefined) return misfit
+    }
+  }
+  return { ids, revision: mvcc.revision }
 }
 
 const notLeading = (): Refusal => refuse('no leader', 'it leads no more')
@@ -95,11 +131,13 @@ function misfitOfId(id: number): Refusal | undefined {
 
 const chosenId = (ctx: MemberTurn): number => 1 + Math.floor(ctx.random() * (Number.MAX_SAFE_INTEGER - 1))
 
-function renew(ctx: MemberTurn, replica: Replica, id: number): Later<any> {
+function renew(ctx: MemberTurn, replica: Replica, { id, user }: { readonly id: number } & Asker): Later<any> {
   return confirmed(ctx, replica, later => {
     const { leasing, mvcc, raft } = replica
     const { clock } = leasing
     if (clock === undefined || !raft.isLeader) return ctx.answer(later, notLeading())
+    const misfit = misfitOfLeaseBy(replica, user, id, 'write')
+    if (misfit !== undefined) return ctx.answer(later, misfit)
     if (!mvcc.leases.has(id)) return ctx.answer(later, { ttlSeconds: 0, revision: mvcc.revision })
     const ttlSeconds = clock.keepAlive(id, ctx.nowMs)
     if (ttlSeconds === undefined) return enter(replica, { type: 'leaseRevoke', id }, { later, answer: goneAnswer })
@@ -123,10 +161,12 @@ function renew(ctx: MemberTurn, replica: Replica, id: number): Later<any> {
 const goneAnswer: Parameters<typeof enter>[2]['answer'] = (result, revision) =>
   result.type === 'failed' && result.code !== 'leaseNotFound' ? refusalOf(result) : { ttlSeconds: 0, revision }
 
-function describe(ctx: MemberTurn, replica: Replica, { id, keys }: { readonly id: number; readonly keys?: boolean }): Later<StoreLease> {
+function describe(ctx: MemberTurn, replica: Replica, { id, keys, user }: LeaseQuery & Asker): Later<StoreLease> {
   return confirmed(ctx, replica, later => {
     const { leasing, mvcc, raft } = replica
     if (leasing.clock === undefined || !raft.isLeader) return ctx.answer(later, notLeading())
+    const misfit = misfitOfLeaseBy(replica, user, id, keys === true ? 'read' : 'none')
+    if (misfit !== undefined) return ctx.answer(later, misfit)
     const lease = mvcc.leases.get(id)
     const { revision } = mvcc
     if (lease === undefined) return ctx.answer(later, { id, grantedTtlSeconds: 0, remainingTtlSeconds: -1, keys: [], revision })

@@ -3,6 +3,7 @@
 import { type Context, doubt, type Refusal, refuse } from '../actor/index.js'
 import type { Entry, Message, Ready, Snapshot } from '../raft/index.js'
 import { ownAlarms } from './alarming.js'
+import { noteAuth } from './auth-answers.js'
 import { demoteLeasing, noteLease, promoteLeasing } from './leasing.js'
 import { changeApplied, promoteReturning, settleChanges, watchPeers } from './membership.js'
 import { holdNews, takeNews } from './news.js'
@@ -105,6 +106,7 @@ function install(ctx: MemberContext, replica: Replica, { meta }: Snapshot): void
   const { received } = replica
   if (received?.header.index !== meta.index) throw new Error('a snapshot is installed that was not received')
   replica.mvcc = received.mvcc
+  replica.tokens.clear() // Whose password is another now, and whose not, cannot be told.
   replica.watching.hub.restored(replica.mvcc)
   replica.applied = { index: meta.index, bytesSinceSnapshot: 0, snapshotIndex: meta.index }
   watchPeers(ctx, replica)
@@ -120,6 +122,7 @@ function apply(ctx: MemberContext, replica: Replica, entry: Entry): void {
     mvcc.applyEntry(entry.data, (proposer, number, result) => {
       noteLease(ctx, replica, result)
       if (result.type === 'alarm') replica.quota.raisingTerm = 0
+      else if (result.type === 'auth') noteAuth(ctx, replica, result)
       if (proposer !== life) return
       const waiting = pending.get(number)
       if (waiting === undefined) return

@@ -2,8 +2,12 @@
 // says so. A command is never proposed by a member that leads no more: what a deposed leader thought due must not reach the new one.
 
 import { ask, doubt, type Flow, type Outcome, passOn, type Ref, type Refusal, refuse, type Turn } from '../actor/index.js'
-import type { Command } from '../mvcc/index.js'
+import type { Caller } from '../auth/index.js'
+import type { Command, CommandResult } from '../mvcc/index.js'
+import type { StoreCaller } from '../storage/index.js'
+import { callerOf } from './access.js'
 import { answerOf } from './answers.js'
+import { authAnswerOf } from './auth-answers.js'
 import { isMajorityFull } from './full-disks.js'
 import type { StoreMemberProtocol } from './protocol.js'
 import { misfitOfQuota } from './quota.js'
@@ -22,19 +26,29 @@ const makesRoom: ReadonlySet<Command['type']> = new Set(['compact', 'alarm'])
 
 export const starting = (): Refusal => refuse('no leader', 'this member is recovering')
 
-/** To be returned by a handler: what becomes of the command is its answer. */
-export function write(ctx: MemberTurn, replica: Replica, command: Command): any {
-  if (replica.raft.isLeader) return propose(ctx, replica, command)
-  return toLeader(replica, leader => ask(leader, ctx.leftMs, 'propose', command))
+/** A command on its way to the leader. `by`: who asked, as the member knew him that was asked. */
+export type Proposal = Command & { readonly by?: Caller }
+
+/** To be returned by a handler: what becomes of the command is its answer. It happens only if its caller may, when it is applied. */
+export function write(ctx: MemberTurn, replica: Replica, command: Command, asked?: StoreCaller): any {
+  if (asked === undefined) return writeBy(ctx, replica, command, undefined)
+  const caller = callerOf(ctx, replica, asked)
+  return 'user' in caller ? writeBy(ctx, replica, command, caller) : caller
+}
+
+function writeBy(ctx: MemberTurn, replica: Replica, command: Command, caller: Caller | undefined): any {
+  if (replica.raft.isLeader) return propose(ctx, replica, command, caller)
+  const proposal = caller === undefined ? command : { ...command, by: caller }
+  return toLeader(replica, leader => ask(leader, ctx.leftMs, 'propose', proposal))
 }
 
 export const proposeHandlers = {
-  propose: (ctx: MemberTurn, { replica }: HasReplica, command: Command): any =>
-    replica?.raft.isLeader === true ? propose(ctx, replica, command) : refuse('no leader', 'it leads no more')
+  propose: (ctx: MemberTurn, { replica }: HasReplica, proposal: Proposal): any =>
+    replica?.raft.isLeader === true ? propose(ctx, replica, proposal, proposal.by) : refuse('no leader', 'it leads no more')
 }
 
 /** Of a leader. */
-export function propose(ctx: MemberTurn, replica: Replica, command: Command): any {
+export function propose(ctx: MemberTurn, replica: Replica, command: Command, caller?: Caller): any {
   if ((replica.room.isFull || isMajorityFull(ctx, replica)) && !makesRoom.has(command.type)) return noSpaceLeft()
   const misfit = misfitOfQuota(replica, command, () =>
     enterUnasked(replica, { type: 'alarm', action: 'activate', member: ctx.self, alarm: 'noSpace' })
@@ -43,7 +57,8 @@ export function propose(ctx: MemberTurn, replica: Replica, command: Command): an
   if (replica.pending.size >= pendingMax) return refuse('overloaded', `${pendingMax} writes wait`)
   const later = ctx.defer()
   try {
-    enter(replica, command, { later, answer: answerOf })
+    const answer = command.type === 'auth' ? (result: CommandResult) => authAnswerOf(replica, result) : answerOf
+    enter(replica, command, { later, answer }, caller)
   } catch (error) {
     return refuse('invalid', String(error))
   }
@@ -51,9 +66,9 @@ export function propose(ctx: MemberTurn, replica: Replica, command: Command): an
 }
 
 /** Throws, and enters nothing, if the command cannot be written. */
-export function enter(replica: Replica, command: Command, { later, answer }: Pick<Pending, 'later' | 'answer'>): void {
+export function enter(replica: Replica, command: Command, { later, answer }: Pick<Pending, 'later' | 'answer'>, caller?: Caller): void {
   const number = replica.numberLast + 1
-  replica.commands.add(number, command)
+  replica.commands.add(number, command, caller)
   replica.numberLast = number
   replica.pending.set(number, { term: replica.raft.term, later, answer })
 }

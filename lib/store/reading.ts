@@ -3,12 +3,13 @@
 
 import type { Context, Later, Turn } from '../actor/index.js'
 import { refuse } from '../actor/index.js'
-import type { StoreRange } from '../storage/index.js'
+import type { StoreAsked, StoreRange } from '../storage/index.js'
+import { misfitOfRead } from './access.js'
 import { rangeAnswer } from './answers.js'
 import type { Replica } from './replica.js'
 
 export type Read =
-  | { readonly kind: 'range'; readonly query: StoreRange; readonly later: Later<any> }
+  | { readonly kind: 'range'; readonly query: StoreRange & StoreAsked; readonly later: Later<any> }
   | { readonly kind: 'revision'; readonly later: Later<any> }
   | { readonly kind: 'state'; readonly run: () => void; readonly lost: () => void }
 
@@ -86,10 +87,11 @@ export function answerReads(ctx: Context<any, any>, replica: Replica): void {
   reads.confirmed = waiting
 }
 
-function answerRead(ctx: Context<any, any>, { mvcc }: Replica, read: Read): void {
+function answerRead(ctx: Context<any, any>, replica: Replica, read: Read): void {
+  const { mvcc } = replica
   if (read.kind === 'state') read.run()
   else if (read.kind === 'revision') ctx.answer(read.later, { revision: mvcc.revision })
-  else ctx.answer(read.later, rangeAnswer(mvcc, read.query))
+  else ctx.answer(read.later, misfitOfRead(ctx, replica, read.query) ?? rangeAnswer(mvcc, read.query))
 }
 
 function loseReads(ctx: Context<any, any>, batch: readonly Read[], why: string): void {

@@ -17,6 +17,7 @@ import type { Reads } from './reading.js'
 import { type Room, spend } from './room.js'
 import type { SnapshotContent } from './snapshot-file.js'
 import type { StandingSinks } from './status.js'
+import { Tokens } from './tokens.js'
 import { newWatching, type Watching } from './watching.js'
 
 export interface Replica {
@@ -28,6 +29,7 @@ export interface Replica {
   readonly pending: Map<number, Pending> // Proposed commands, by number, that wait to be applied here.
   readonly reads: Reads
   readonly watching: Watching
+  readonly tokens: Tokens
   readonly news: News
   readonly monitored: Set<string> // Members whose death is told here.
   changes: WaitingChange[]
@@ -79,6 +81,7 @@ export function newReplica({ clusterId, config, recovered, snapshot, mvcc, wal, 
     pending: new Map(),
     reads: { queued: [], confirming: new Map(), confirmed: [], contextLast: 0, isCurrent: false },
     watching: newWatching(mvcc),
+    tokens: new Tokens(recovered?.entries.at(-1)?.index ?? snapshotIndex),
     news: noNews(),
     monitored: new Set(),
     changes: [],

@@ -7,7 +7,8 @@
 
 import { type Context, type Refusal, refuse, type Sink } from '../actor/index.js'
 import { type Mvcc, type WatchDelivery, WatchHub } from '../mvcc/index.js'
-import type { StoreWatch, StoreWatchBatch } from '../storage/index.js'
+import type { StoreAsked, StoreWatch, StoreWatchBatch } from '../storage/index.js'
+import { misfitOfNeed, type Need } from './access.js'
 import { type HasReplica, type MemberTurn, starting } from './proposing.js'
 import type { Replica } from './replica.js'
 
@@ -42,9 +43,13 @@ export const newWatching = (mvcc: Mvcc): Watching => ({
 })
 
 export const watchHandlers = {
-  watch(ctx: MemberTurn, { replica }: HasReplica, watch: StoreWatch): any {
+  admit(ctx: MemberTurn, { replica }: HasReplica, { need, caller }: { readonly need: Need } & StoreAsked): any {
     if (replica === undefined) return starting()
-    const misfit = misfitOfWatch(replica, watch)
+    return misfitOfNeed(ctx, replica, caller, need) ?? { revision: replica.mvcc.revision }
+  },
+  watch(ctx: MemberTurn, { replica }: HasReplica, watch: StoreWatch & StoreAsked): any {
+    if (replica === undefined) return starting()
+    const misfit = misfitOfNeed(ctx, replica, watch.caller, watch) ?? misfitOfWatch(replica, watch)
     if (misfit !== undefined) return misfit
     const sink = ctx.stream() as Sink<StoreWatchBatch>
     addWatch(replica, watch, sink)

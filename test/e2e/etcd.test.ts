@@ -8,6 +8,7 @@ import { Etcd3 } from 'etcd3'
 import t, { type Test } from 'tap'
 import { canListen } from '../../lib/host/free-port.js'
 import { command, type Output, portStart, runNode, TestCluster, until } from './cluster.js'
+import { certificatesAndTokens, usersAndRoles } from './etcd-auth.js'
 import { Etcdctl, etcdctlMissing, freePorts } from './etcdctl.js'
 
 const missing = etcdctlMissing()
@@ -168,7 +169,6 @@ t.test('etcd’s API', { skip: missing ?? false, timeout: 600_000 }, async t => 
     const next = list.find(line => !line.includes(before.Endpoint)) as string
     t.match(await etcd.ok('move-leader', next.split(',')[0] as string), 'Leadership transferred')
     await until('the other leads', async () => next.includes((await leads()).Endpoint))
-    t.match(await etcd.error('user', 'add', 'root:root'), 'is not part of kabuki')
   })
 
   t.test('what etcdctl saved becomes another cluster', async t => {
@@ -194,6 +194,7 @@ t.test('etcd’s API', { skip: missing ?? false, timeout: 600_000 }, async t => 
     const found = await copy.json('get', 'flag')
     t.same(found.kvs, saved.kvs, 'its revisions, too')
     t.not(found.header.cluster_id, saved.header.cluster_id, 'it is another cluster')
+    await t.test('which has users and roles', t => usersAndRoles(t, copy))
     await t.test('which has a quota: over it nothing grows, until there is room and the alarm is lowered', t => quotaOf(t, other, copy))
   })
 
@@ -270,6 +271,8 @@ t.test('etcd’s API', { skip: missing ?? false, timeout: 600_000 }, async t => 
       return others.every(other => other === one)
     })
   })
+
+  t.test('auth: certificates, tokens, and the cluster itself', t => certificatesAndTokens(t, cluster, etcd))
 
   t.test('only clients with a certificate come in, and garbage harms nobody', async t => {
     const [endpoint = ''] = endpoints

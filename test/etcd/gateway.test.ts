@@ -77,6 +77,7 @@ class Scene {
   startStore(answers: Answers): void {
     const handlers: Record<string, unknown> = {
       status: () => store(10),
+      admit: () => ({ revision: 10 }),
       standing: (ctx: any) => {
         const sink = ctx.stream()
         sink.push({ term: 3, leader: this.leader, isLearner: this.isLearner })
@@ -106,12 +107,18 @@ class Scene {
     this.host.posted()
   }
 
-  call(method: string, request: object | null, metadata: Record<string, string> = {}, timeoutMs = Number.POSITIVE_INFINITY): number {
+  call(
+    method: string,
+    request: object | null,
+    metadata: Record<string, string> = {},
+    timeoutMs = Number.POSITIVE_INFINITY,
+    client: string | null = null
+  ): number {
     const id = ++this.#idLast
     const path = `/etcdserverpb.${method}`
     this.#methods.set(id, path)
     const message = request === null ? null : codec.encode(descriptor.methods[path]?.request as string, request)
-    this.tell('control-1/etcd', 'grpcCall', { id, method: path, message, timeoutMs, metadata, client: null })
+    this.tell('control-1/etcd', 'grpcCall', { id, method: path, message, timeoutMs, metadata, client })
     return id
   }
 
@@ -218,7 +225,7 @@ t.test('requests become what the store understands, wrong ones never reach it', 
     t.equal((await scene.answer(scene.call(method, request))).text, `etcdserver: ${text}`, `${method} ${text}`)
   }
   t.equal(scene.asked.length, before)
-  t.match(await scene.answer(scene.call('Auth/AuthEnable', {})), { code: grpcCodes.unimplemented, text: /Auth\/AuthEnable is not part/ })
+  t.match(await scene.answer(scene.call('Maintenance/Downgrade', {})), { code: grpcCodes.unimplemented, text: /Downgrade is not part/ })
   t.match(await scene.answer(scene.call('Lease/LeaseLeases', {})), {
     code: grpcCodes.unimplemented,
     text: 'the store of kabuki has no such request'
@@ -474,7 +481,7 @@ t.test('progress: one answer for all watches of a stream, once the store has sai
       { key: 'b', progressNotify: true }
     ]
   )
-  t.same(scene.asked[0], ['requestProgress', { group: scene.watched[0]?.request.group }])
+  t.same(scene.asked[0], ['requestProgress', { group: scene.watched[0]?.request.group, caller: {} }])
   scene.tell(member, 'push', { at: 0, batch: { revision: 14, events: [] } })
   scene.tell(member, 'push', { at: 1, batch: { revision: 13, events: [] } })
   await scene.until('it is told', () => scene.of(id).some(message => message.watchId === -1))
@@ -511,5 +518,47 @@ t.test('large responses come in parts to who asked for it', async t => {
       [false, 13]
     ]
   )
+  scene.host.close()
+})
+
+t.test('who calls is told to the store: by a token, or by the name in a certificate that no proxy has shown', async t => {
+  const scene = await new Scene({ range: () => ({ kvs: [], count: 0, more: false, revision: 9 }) }).ready()
+  const cases: readonly (readonly [metadata: Record<string, string>, client: string | null, caller: object])[] = [
+    [{}, null, {}],
+    [{ token: 't' }, null, { token: 't' }],
+    [{ authorization: 't' }, null, { token: 't' }],
+    [{ token: 't', authorization: 'other' }, 'cn', { token: 't' }],
+    [{}, 'cn', { commonName: 'cn' }],
+    [{ 'grpcgateway-accept': '*/*' }, 'cn', {}]
+  ]
+  for (const [metadata, client, caller] of cases) {
+    await scene.answer(scene.call('KV/Range', { key: 'a' }, metadata, Number.POSITIVE_INFINITY, client))
+    t.strictSame(scene.asked.at(-1), ['range', { key: 'a', caller }], JSON.stringify([metadata, client]))
+  }
+  scene.host.close()
+})
+
+t.test('who may not watch is told so in the stream, which goes on', async t => {
+  const refusals = ['permission denied', 'user empty', 'invalid auth token', 'auth revision old']
+  let asked = -1
+  const admit = () => {
+    asked++
+    return refusals[asked] === undefined ? { revision: 10 } : refuse(refusals[asked] as string, 'detail')
+  }
+  const scene = await new Scene({ admit }).ready()
+  asked = -1
+  const id = scene.call('Watch/Watch', null)
+  for (let at = 0; at < 5; at++) scene.message(id, { createRequest: { key: 'a', rangeEnd: 'c' } })
+  await scene.until('five answers', () => scene.sent.length === 5)
+  const reasons = [
+    'PermissionDenied desc = etcdserver: permission denied',
+    'InvalidArgument desc = etcdserver: user name is empty',
+    'Unauthenticated desc = etcdserver: invalid auth token',
+    'InvalidArgument desc = etcdserver: revision of auth store is old'
+  ]
+  for (const [at, reason] of reasons.entries())
+    t.match(scene.sent[at]?.message, { watchId: -1, created: true, canceled: true, cancelReason: `rpc error: code = ${reason}` })
+  t.match(scene.sent[4]?.message, { watchId: 0, created: true, canceled: false })
+  t.match(scene.asked.at(-1), ['admit', { need: { key: 'a', end: 'c' }, caller: {} }])
   scene.host.close()
 })

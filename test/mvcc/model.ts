@@ -140,6 +140,8 @@ export class Model {
         if (command.action === 'activate' && !this.alarms.some(is)) this.alarms.push(...alarms)
         return { type: 'alarm', alarms }
       }
+      case 'auth':
+        throw new Error('the model knows nothing of auth')
     }
   }
 

@@ -12,8 +12,8 @@ export const leaseAnimals: readonly Animal[] = [
     file: 'lib/store/leasing.ts',
     replace: [
       [
-        'function renew(ctx: MemberTurn, replica: Replica, id: number): Later<any> {\n  return confirmed(ctx, replica, later => {\n',
-        `function renew(ctx: MemberTurn, replica: Replica, id: number): Later<any> {\n${unconfirmed}`
+        'readonly id: number } & Asker): Later<any> {\n  return confirmed(ctx, replica, later => {\n',
+        `readonly id: number } & Asker): Later<any> {\n${unconfirmed}`
       ]
     ],
     habitat: 'deposedLeases',
@@ -30,8 +30,8 @@ export const leaseAnimals: readonly Animal[] = [
     file: 'lib/store/leasing.ts',
     replace: [
       [
-        'readonly keys?: boolean }): Later<StoreLease> {\n  return confirmed(ctx, replica, later => {\n',
-        `readonly keys?: boolean }): Later<StoreLease> {\n${unconfirmed}`
+        'LeaseQuery & Asker): Later<StoreLease> {\n  return confirmed(ctx, replica, later => {\n',
+        `LeaseQuery & Asker): Later<StoreLease> {\n${unconfirmed}`
       ]
     ],
     habitat: 'deposedLeases',

@@ -6,10 +6,8 @@ export const storeAnimals: readonly Animal[] = [
   {
     name: 'every read is of the state at hand',
     modelledOn: '[Jepsen: etcd and Consul](https://aphyr.com/posts/316-call-me-maybe-etcd-and-consul), reads were not linearizable',
-    file: 'actors/store.ts',
-    replace: [
-      ['if (query.serializable === true && replica.reads.isCurrent) return rangeAnswer', "if (query.key !== '') return rangeAnswer"]
-    ],
+    file: 'lib/store/requests.ts',
+    replace: [['if (query.serializable === true && replica.reads.isCurrent) return', "if (query.key !== '') return"]],
     habitat: 'store',
     caught: { seeds: 12, of: 20 },
     seedsMax: 19,
