@@ -2,9 +2,10 @@
 //
 // Guarantee: at most one vote a term, on disk before it is told; a candidate counts its own only once saved. A member that hears
 // its leader neither campaigns nor supports one that does, unless that leader wants it. Only voters campaign, and only their votes
-// count; but any member gives its vote if asked: it may have been promoted and not know yet.
+// count (while members are joint, those before and those to come, each by themselves); but any member gives its vote if asked: it may have been promoted and not know yet.
 
 import type { Core } from './core.js'
+import { votersOf } from './membership.js'
 import type { VoteRequest, VoteResponse } from './message.js'
 import { verdict } from './quorum.js'
 
@@ -78,7 +79,8 @@ export function countVote(core: Core, response: VoteResponse): void {
 
 function count(core: Core, from: string, granted: boolean): void {
   if (!core.votes.has(from)) core.votes.set(from, granted)
-  const result = verdict(core.votes, core.membership.voters)
+  const { voters, outgoing } = core.membership
+  const result = verdict(core.votes, voters, outgoing)
   if (result === 'lost') core.becomeFollower(core.term, null)
   if (result !== 'won') return
   if (core.role === 'candidate') {
@@ -93,7 +95,7 @@ function count(core: Core, from: string, granted: boolean): void {
 function ask(core: Core, type: VoteRequest['type'], term: number, force = false): void {
   core.campaign = Math.floor(core.settings.random() * campaignSpan)
   const { lastIndex, lastTerm } = core.log
-  for (const to of core.membership.voters) {
+  for (const to of votersOf(core.membership)) {
     if (to === core.id) continue
     core.send({ type, from: core.id, to, term, campaign: core.campaign, lastIndex, lastTerm, ...(force ? { force } : {}) })
   }

@@ -4,7 +4,16 @@
 // Any member may be asked; the leader decides. A member is named by its actor's address, and a name that was removed is refused for ever.
 
 import { ask, type Context, doubt, type Flow, type Later, passOn, type Ref, type Refusal, refuse, type Turn } from '../actor/index.js'
-import { type AppliedChange, isMember, type MembershipChange, majority, type Proposed, type Raft } from '../raft/index.js'
+import {
+  type AppliedChange,
+  type DecidedChange,
+  isMember,
+  majority,
+  membersOf,
+  type Proposed,
+  type ProposedChange,
+  type Raft
+} from '../raft/index.js'
 import type { StoreMemberProtocol } from './protocol.js'
 import { addRead } from './reading.js'
 import type { Replica } from './replica.js'
@@ -14,6 +23,8 @@ export interface StoreMember {
   readonly isLearner: boolean
   /** The leader of now has heard it. */
   readonly isStarted: boolean
+  /** It votes until those that replace it are voters by themselves: a matter of moments. */
+  readonly isLeaving?: true
 }
 
 export interface StoreMembers {
@@ -125,7 +136,7 @@ function decideHere(ctx: MemberTurn, replica: Replica, request: Own, body: any):
 
 function confirmed(ctx: MemberTurn, replica: Replica): Answer<StoreMembers> {
   const later = ctx.defer() as Later<StoreMembers>
-  const run = (): void => ctx.answer(later, membersOf(ctx.self, replica))
+  const run = (): void => ctx.answer(later, listed(ctx.self, replica))
   const lost = (): void => ctx.answer(later, leadsNoMore())
   return addRead(replica, { kind: 'state', run, lost }) ? later : refuse('overloaded', 'too many reads wait')
 }
@@ -190,7 +201,7 @@ function healthOf(self: string, raft: Raft): { voters: readonly string[]; starte
 }
 
 /** Proposes it. Who asked is answered once it is applied here. */
-export function change(ctx: MemberTurn, replica: Replica, wanted: MembershipChange, answer?: (later: Later<any>) => void): Answer<any> {
+export function change(ctx: MemberTurn, replica: Replica, wanted: ProposedChange, answer?: (later: Later<any>) => void): Answer<any> {
   const proposed = replica.raft.proposeChange(wanted, replica.life)
   if (!proposed.accepted) return refusalOf(proposed)
   const later = ctx.defer() as Later<unknown>
@@ -198,7 +209,7 @@ export function change(ctx: MemberTurn, replica: Replica, wanted: MembershipChan
   replica.changes.push({
     index,
     term,
-    applied: () => (answer === undefined ? ctx.answer(later, membersOf(ctx.self, replica)) : answer(later)),
+    applied: () => (answer === undefined ? ctx.answer(later, listed(ctx.self, replica)) : answer(later)),
     lost: () => ctx.answer(later, doubt('leader lost', 'the leader changed before the change of members was decided'))
   })
   return later
@@ -219,24 +230,28 @@ function refusalOf({ reason }: Proposed & { readonly accepted: false }): Refusal
     case 'is the only voter':
       return refuse('not enough started members', texts.notEnough)
     case 'a change is pending':
+    case 'is joint':
+    case 'is not joint':
     case 'too much uncommitted':
       return refuse('overloaded', reason)
+    case 'no voter is left':
+    case 'is no voter':
+    case 'is named twice':
+    case 'changes nothing':
+    case 'changes too much':
     case 'too many were removed':
       return refuse('invalid', reason)
   }
 }
 
-function membersOf(self: string, { raft, mvcc }: Replica): StoreMembers {
-  const { voters, learners } = raft.membership
-  const member = (address: string, isLearner: boolean): StoreMember => ({
-    address,
-    isLearner,
-    isStarted: address === self || isHeard(raft, address)
+function listed(self: string, { raft, mvcc }: Replica): StoreMembers {
+  const { voters, learners, outgoing } = raft.membership
+  const members = membersOf(raft.membership).map((address): StoreMember => {
+    const isLearner = learners.includes(address)
+    const isLeaving = outgoing !== undefined && !isLearner && !voters.includes(address)
+    return { address, isLearner, isStarted: address === self || isHeard(raft, address), ...(isLeaving ? { isLeaving } : {}) }
   })
-  return {
-    members: [...voters.map(voter => member(voter, false)), ...learners.map(learner => member(learner, true))],
-    revision: mvcc.revision
-  }
+  return { members, revision: mvcc.revision }
 }
 
 // What becomes of a change ---------------------------------------------------------------------------------
@@ -248,18 +263,33 @@ export function changeApplied(
   entry: { readonly index: number; readonly term: number },
   applied: AppliedChange
 ): void {
-  const { kind, member } = applied.change
   const { voters, learners } = applied.membership
-  ctx.log('membership changed', { kind, member, index: entry.index, voters: voters.join(' '), learners: learners.join(' ') })
+  ctx.log('membership changed', {
+    ...named(applied),
+    index: entry.index,
+    voters: voters.join(' '),
+    learners: learners.join(' '),
+    ...(applied.membership.outgoing === undefined ? {} : { outgoing: applied.membership.outgoing.join(' ') })
+  })
   const at = replica.changes.findIndex(({ index, term }) => index === entry.index && term === entry.term)
   if (at >= 0) for (const waiting of replica.changes.splice(at, 1)) waiting.applied()
   watchPeers(ctx, replica)
 }
 
+function named({ change, gone }: AppliedChange): { readonly kind: DecidedChange['kind']; readonly member: string } {
+  switch (change.kind) {
+    case 'joint':
+      return { kind: change.kind, member: change.changes.map(({ kind, member }) => `${kind} ${member}`).join(', ') }
+    case 'leave':
+      return { kind: change.kind, member: gone.join(' ') }
+    default:
+      return { kind: change.kind, member: change.member }
+  }
+}
+
 /** Hears of the death of every other member. */
 export function watchPeers(ctx: MemberContext, { raft, monitored }: Replica): void {
-  const { voters, learners } = raft.membership
-  for (const peer of [...voters, ...learners]) {
+  for (const peer of membersOf(raft.membership)) {
     if (peer === ctx.self || monitored.has(peer)) continue
     monitored.add(peer)
     ctx.monitor(peer as typeof ctx.self)

@@ -6,11 +6,11 @@ import {
   type Entry,
   foundedBy,
   type HardState,
+  isVoterOf,
   type LeaseReads,
   type Membership,
-  type MembershipChange,
   type Message,
-  majority,
+  type ProposedChange,
   Raft,
   type RaftLimits,
   type Ready,
@@ -66,7 +66,8 @@ export class Cluster {
   readonly #known = new Map<string, { data: string; prevTerm: number | undefined }>()
   /** Memberships by what was committed, oldest first, each with the index of its change. */
   readonly memberships: { readonly index: number; readonly membership: Membership }[]
-  #decided: readonly string[] // The voters by whose majority something was decided last.
+  #decided: Membership // By which something was decided last.
+  readonly #sharing = new Map<string, boolean>()
   rejoined = 0
   #rejoining = new Map<string, { readonly leader: string; readonly term: number; readonly index: number }>()
 
@@ -76,7 +77,7 @@ export class Cluster {
     this.ids = Array.from({ length: size + spares }, (_, i) => String.fromCharCode(97 + i))
     this.#founded = foundedBy(this.ids.slice(0, size))
     this.memberships = [{ index: 0, membership: this.#founded }]
-    this.#decided = this.#founded.voters
+    this.#decided = this.#founded
     this.members = this.ids.map(id => ({
       id,
       disk: { hardState: { term: 0, vote: null, commit: 0 }, entries: [], snapshot: null },
@@ -169,6 +170,7 @@ export class Cluster {
 
   /** Whether a change may be under way. */
   get isChanging(): boolean {
+    if (this.membership.outgoing !== undefined) return true
     const open = ({ index, kind }: Entry): boolean => kind === 'config' && index > this.committed.length
     return (
       this.members.some(({ disk, raft }) => disk.entries.some(open) || (raft?.entries(this.committed.length + 1, 1e9) ?? []).some(open)) ||
@@ -177,7 +179,7 @@ export class Cluster {
   }
 
   /** False if refused. */
-  change(id: string, change: MembershipChange): boolean {
+  change(id: string, change: ProposedChange): boolean {
     let accepted = false
     this.act(id, raft => {
       accepted = raft.proposeChange(change).accepted
@@ -370,10 +372,8 @@ export class Cluster {
     }
     this.committed[entry.index - 1] = entry
     // Decided by the members as of what its leader had applied: that may not have been the last change before it.
-    const held = this.memberships.slice(-2).some(({ membership: { voters } }) => {
-      const holders = voters.filter(id => holds(this.member(id).disk, entry) || holds(this.member(id).ghost, entry))
-      return holders.length >= majority(voters.length)
-    })
+    const holders = this.members.filter(({ disk, ghost }) => holds(disk, entry) || holds(ghost, entry)).map(({ id }) => id)
+    const held = this.memberships.slice(-2).some(({ membership }) => decides(membership, holders))
     assert(held, 'Durability: what is applied is on the disks of a majority', { index: entry.index })
     if (entry.kind === 'config') this.memberships.push({ index: entry.index, membership: member.membership })
   }
@@ -402,12 +402,14 @@ export class Cluster {
 
   /** Who leads, and what is committed, is decided by majorities of which two in a row share a member. */
   #checkDecision({ id, raft }: Member): void {
-    const { voters } = (raft as Raft).membership
-    assert(voters.includes(id), 'Only a voter decides', { id })
-    const together = new Set([...voters, ...this.#decided]).size
-    const shared = majority(voters.length) + majority(this.#decided.length) > together
-    assert(shared, 'Two disjoint majorities never decide', { id, voters: voters.join(' '), before: this.#decided.join(' ') })
-    this.#decided = voters
+    const { membership } = raft as Raft
+    assert(isVoterOf(membership, id), 'Only a voter decides', { id })
+    const [now, before] = [votersText(membership), votersText(this.#decided)]
+    const key = `${now} after ${before}`
+    const shared = this.#sharing.get(key) ?? shareMember(membership, this.#decided)
+    this.#sharing.set(key, shared)
+    assert(shared, 'Two disjoint majorities never decide', { id, voters: now, before })
+    this.#decided = membership
   }
 
   #checkLeader(member: Member): void {
@@ -437,6 +439,30 @@ export class Cluster {
       assert(holds(disk, entry), 'Leader completeness: a new leader has all that was committed', { id, index: entry.index })
     }
   }
+}
+
+const votersText = ({ voters, outgoing }: Membership): string =>
+  outgoing === undefined ? voters.join(' ') : `${voters.join(' ')} and ${outgoing.join(' ')}`
+
+/** The definition (Raft §6): more than half of the voters; while they are joint, of those before and of those to come. */
+export const decides = ({ voters, outgoing = voters }: Membership, agreeing: readonly string[]): boolean =>
+  [voters, outgoing].every(list => list.filter(voter => agreeing.includes(voter)).length * 2 > list.length)
+
+/** Whether there are no two groups without a common member of which each could decide. Tries all. */
+export function shareMember(a: Membership, b: Membership): boolean {
+  const all = [...new Set([a, b].flatMap(({ voters, outgoing = [] }) => [...voters, ...outgoing]))]
+  for (let code = 0; code < 2 ** all.length; code++) {
+    const inside = all.filter((_, at) => (code >> at) & 1)
+    if (
+      decides(a, inside) &&
+      decides(
+        b,
+        all.filter(member => !inside.includes(member))
+      )
+    )
+      return false
+  }
+  return true
 }
 
 const same = (a: Membership, b: Membership | undefined): boolean => JSON.stringify(a) === JSON.stringify(b)

@@ -8,7 +8,7 @@ export const membershipAnimals: readonly Animal[] = [
     modelledOn:
       '[Raft thesis](https://github.com/ongardie/dissertation) §4.2.1: a server that catches up is not counted for a majority yet',
     file: 'lib/raft/leader.ts',
-    replace: [['core.membership.voters.map(voter => matchOf(core, voter))', '[core.id, ...core.peers].map(voter => matchOf(core, voter))']],
+    replace: [['voters.map(voter => reachedBy(core, voter))', '[core.id, ...core.peers].map(voter => reachedBy(core, voter))']],
     habitat: 'migrations',
     caught: { seeds: 28, of: 300 },
     seedsMax: 100,
