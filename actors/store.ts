@@ -3,7 +3,7 @@
 
 import { type Actor, ask, type Context, type Flow, type Ref, refuse, sleep } from '../lib/actor/index.js'
 import { disk } from '../lib/ports/index.js'
-import type { LeaseReads } from '../lib/raft/index.js'
+import { isVoterOf, type LeaseReads, membersOf } from '../lib/raft/index.js'
 import {
   addRead,
   alarmHandlers,
@@ -25,7 +25,6 @@ import {
   misfitOfTxn,
   newLeasing,
   newQuota,
-  noteRemoval,
   notifyProgress,
   placeMembers,
   process,
@@ -251,7 +250,6 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     place(ctx, state, replica)
     if (!isRemoved(ctx.self, replica) || state.isLeaving) return
     ctx.log('removed', { index: replica.applied.index })
-    sayGoodbye(ctx, replica)
     leave(ctx, state)
   }
 }
@@ -272,8 +270,8 @@ function remindRemoved(ctx: StoreContext, replica: Replica): void {
 /** A learner does not campaign: it would never hear that it was removed. Who knows says so to whoever speaks to it. */
 function askWhetherRemoved(ctx: StoreContext, { raft }: Replica): void {
   if (raft.isVoter || raft.leader !== null) return
-  const { voters, learners } = raft.membership
-  const other = [...voters, ...learners][Math.floor(ctx.random() * (voters.length + learners.length))]
+  const members = membersOf(raft.membership)
+  const other = members[Math.floor(ctx.random() * members.length)]
   if (other !== undefined && other !== ctx.self) ctx.tell(other as typeof ctx.self, 'raft', { messages: [] })
 }
 
@@ -309,11 +307,11 @@ function placeAgain(ctx: StoreContext, state: StoreState, { raft }: Replica): vo
 /** Removed: whoever supervises it is not to start it again, and is told of the members it knew: it may be that nobody else does. */
 function leave(ctx: StoreContext, state: StoreState): void {
   const { supervisor, ...args } = state.args
-  const raft = state.replica?.raft
+  const { replica } = state
   state.isLeaving = true
   state.replica = undefined
   function* end(): Flow<void> {
-    const members = yield* noteRemoval(ctx, raft)
+    const members = yield* sayGoodbye(ctx, replica)
     if (supervisor !== undefined) {
       const known = { voters: members.filter(member => member !== ctx.self), learners: [], removed: [ctx.self] }
       placeMembers(ctx, supervisor as Ref<StorePlace>, known, { ...args, supervisor }, args.beside ?? [])
@@ -373,7 +371,7 @@ function* firstElection(ctx: StoreContext, replica: Replica, members: readonly s
 
 /** Without room it takes no entries: a linearizable read would wait for those it lacks. Who asks for another member is not passed on again. */
 const isBehind = ({ raft, room }: Replica, from: string): boolean =>
-  room.isFull && !raft.isLeader && raft.leader !== null && !raft.membership.voters.includes(from)
+  room.isFull && !raft.isLeader && raft.leader !== null && !isVoterOf(raft.membership, from)
 
 function compactOld(ctx: StoreContext, state: StoreState): void {
   const { replica, args } = state

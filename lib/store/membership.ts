@@ -1,5 +1,5 @@
-// Membership: who the members of the store are, changed while it serves, one at a time (lib/raft). With etcd's strict checks: no change
-// that could leave the store without a majority of members that answer.
+// Membership: who the members of the store are, changed while it serves, one at a time, or several at once (replacement.ts). With etcd's
+// strict checks: no change that could leave the store without a majority of members that answer.
 //
 // Any member may be asked; the leader decides. A member is named by its actor's address, and a name that was removed is refused for ever.
 
@@ -16,6 +16,15 @@ import {
 } from '../raft/index.js'
 import type { StoreMemberProtocol } from './protocol.js'
 import { addRead } from './reading.js'
+import {
+  isInSync,
+  learningOf,
+  type MembersView,
+  misfitOfAddress,
+  planReplacement,
+  type Replacement,
+  type ReplacementStep
+} from './replacement.js'
 import type { Replica } from './replica.js'
 
 export interface StoreMember {
@@ -30,6 +39,13 @@ export interface StoreMember {
 export interface StoreMembers {
   readonly members: readonly StoreMember[]
   readonly revision: number
+}
+
+/** What became of a replacement so far: to be asked for again until it is `replaced`. */
+export interface StoreReplacement extends StoreMembers {
+  readonly step: ReplacementStep
+  /** Of those to come, who is no voter yet: how many entries it has, and how many there are. */
+  readonly learning: readonly { readonly address: string; readonly has: number; readonly of: number }[]
 }
 
 /** A proposed change, and who waits for it. */
@@ -57,10 +73,6 @@ interface HasReplica {
 
 /** As etcd's default: a learner costs its leader a follower's work and is of no use to a majority. */
 const learnersMax = 1
-/** Of what the leader has, before a learner may vote: as etcd. */
-const inSyncShare = 0.9
-const addressPattern = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?\/[a-z0-9]([-a-z0-9]*[a-z0-9])?$/
-const addressLengthMax = 253
 
 const texts = {
   notFound: 'etcdserver: member not found',
@@ -77,18 +89,22 @@ const texts = {
 const starting = (): Refusal => refuse('no leader', 'this member is recovering')
 const leadsNoMore = (): Refusal => refuse('no leader', 'it leads no more')
 
-type Own = 'members' | 'addMember' | 'removeMember' | 'promoteMember'
+export type MembersRequest = 'members' | 'addMember' | 'removeMember' | 'promoteMember' | 'replaceMembers'
+type Own = MembersRequest
 type Body<T extends Own> = T extends 'members'
   ? undefined
   : T extends 'addMember'
     ? { address: string; isLearner: boolean }
-    : { address: string }
+    : T extends 'replaceMembers'
+      ? Replacement
+      : { address: string }
 
 export const memberHandlers = {
   members: (ctx: MemberTurn, state: HasReplica) => decide(ctx, state, 'members', undefined),
   addMember: (ctx: MemberTurn, state: HasReplica, body: Body<'addMember'>) => decide(ctx, state, 'addMember', body),
   removeMember: (ctx: MemberTurn, state: HasReplica, body: Body<'removeMember'>) => decide(ctx, state, 'removeMember', body),
   promoteMember: (ctx: MemberTurn, state: HasReplica, body: Body<'promoteMember'>) => decide(ctx, state, 'promoteMember', body),
+  replaceMembers: (ctx: MemberTurn, state: HasReplica, body: Body<'replaceMembers'>) => decide(ctx, state, 'replaceMembers', body),
   /** Passed on by a member that does not lead; never passed on again. */
   decideMembers: (ctx: MemberTurn, { replica }: HasReplica, { request, body }: { request: Own; body: unknown }) =>
     replica?.raft.isLeader === true ? decideHere(ctx, replica, request, body) : leadsNoMore(),
@@ -131,6 +147,8 @@ function decideHere(ctx: MemberTurn, replica: Replica, request: Own, body: any):
       return remove(ctx, replica, body)
     case 'promoteMember':
       return promote(ctx, replica, body)
+    case 'replaceMembers':
+      return replace(ctx, replica, body)
   }
 }
 
@@ -144,8 +162,8 @@ function confirmed(ctx: MemberTurn, replica: Replica): Answer<StoreMembers> {
 function add(ctx: MemberTurn, replica: Replica, { address, isLearner }: Body<'addMember'>): Answer<StoreMembers> {
   const { raft } = replica
   const { membership } = raft
-  if (address.length > addressLengthMax || !addressPattern.test(address))
-    return refuse('invalid', `${JSON.stringify(address)} is no address of a member: machine/actor`)
+  const misfit = misfitOfAddress(address)
+  if (misfit !== undefined) return misfit
   if (isMember(membership, address)) return refuse('member exists', texts.exists)
   if (membership.removed.includes(address)) return refuse('member exists', 'an address that was removed is never used again')
   if (isLearner && membership.learners.length >= learnersMax) return refuse('too many learners', texts.tooMany)
@@ -178,14 +196,31 @@ function promote(ctx: MemberTurn, replica: Replica, { address }: Body<'promoteMe
   const { voters, started } = healthOf(ctx.self, raft)
   const candidates = started.length + (isHeard(raft, address) ? 1 : 0)
   if (candidates < majority(voters.length + 1)) return refuse('not enough started members', texts.notEnough)
-  if (!isInSync(raft, address)) return refuse('learner not ready', texts.notReady)
+  if (!isInSync(viewOf(ctx.self, raft), address)) return refuse('learner not ready', texts.notReady)
   return change(ctx, replica, { kind: 'promote', member: address })
 }
 
-/** Whether a learner has nearly all that its leader has. */
-export function isInSync(raft: Raft, address: string): boolean {
-  const { peers, saved } = raft.status()
-  return (peers.find(peer => peer.id === address)?.match ?? 0) >= saved * inSyncShare
+function replace(ctx: MemberTurn, replica: Replica, wish: Replacement): Answer<StoreReplacement> {
+  const plan = planReplacement(wish, viewOf(ctx.self, replica.raft))
+  if (!('step' in plan)) return plan
+  const { step, change: wanted } = plan
+  const answer = (): StoreReplacement => ({
+    ...listed(ctx.self, replica),
+    step,
+    learning: learningOf(wish, viewOf(ctx.self, replica.raft))
+  })
+  return wanted === undefined ? answer() : change(ctx, replica, wanted, later => ctx.answer(later, answer()))
+}
+
+function viewOf(self: string, raft: Raft): MembersView {
+  const { peers, membership, saved, silentTicksMax } = raft.status()
+  const seen = new Map(peers.map(peer => [peer.id, peer]))
+  return {
+    membership,
+    saved,
+    has: address => (address === self ? saved : (seen.get(address)?.match ?? 0)),
+    isHealthy: address => address === self || (seen.get(address)?.silentTicks ?? Number.POSITIVE_INFINITY) <= silentTicksMax
+  }
 }
 
 const isHeard = (raft: Raft, address: string): boolean =>
@@ -276,12 +311,12 @@ export function changeApplied(
   watchPeers(ctx, replica)
 }
 
-function named({ change, gone }: AppliedChange): { readonly kind: DecidedChange['kind']; readonly member: string } {
+function named({ change, gone }: AppliedChange): { readonly kind: DecidedChange['kind']; readonly member: string; readonly gone?: string } {
   switch (change.kind) {
     case 'joint':
-      return { kind: change.kind, member: change.changes.map(({ kind, member }) => `${kind} ${member}`).join(', ') }
+      return { kind: change.kind, member: change.changes.map(({ kind, member }) => `${kind} ${member}`).join(', '), gone: gone.join(' ') }
     case 'leave':
-      return { kind: change.kind, member: gone.join(' ') }
+      return { kind: change.kind, member: '', gone: gone.join(' ') }
     default:
       return { kind: change.kind, member: change.member }
   }
@@ -299,10 +334,11 @@ export function watchPeers(ctx: MemberContext, { raft, monitored }: Replica): vo
 export const isRemoved = (self: string, { raft }: Replica): boolean => raft.membership.removed.includes(self)
 
 /** A voter that lost its past votes again once it has nearly all that the leader has. */
-export function promoteReturning({ raft, life }: Replica): void {
+export function promoteReturning(self: string, { raft, life }: Replica): void {
   const { returning } = raft.membership
   if (returning === undefined || !raft.isLeader) return
-  const ready = returning.find(member => isInSync(raft, member))
+  const view = viewOf(self, raft)
+  const ready = returning.find(member => isInSync(view, member))
   if (ready !== undefined) raft.proposeChange({ kind: 'promote', member: ready }, life)
 }
 

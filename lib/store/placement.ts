@@ -1,8 +1,8 @@
 // Placement: who starts the store of a member that was added, and ends that of one that was removed: the supervisor of the whole
-// cluster, asked by whoever leads the store. By level: each leader tells once what there should be, and what there is already stays.
+// cluster, asked by whoever leads the store. Who votes only until a joint membership is left runs until then. By level: each leader tells once what there should be, and what there is already stays.
 
 import { type Context, machineOf, type Ref } from '../actor/index.js'
-import type { Membership } from '../raft/index.js'
+import { type Membership, membersOf } from '../raft/index.js'
 
 /** What the supervisor of a cluster understands of this. */
 export interface StorePlace {
@@ -22,16 +22,16 @@ const removedToldMax = 100 // The last ones; those before were told by leaders b
 export function placeMembers(
   ctx: Context<any, any>,
   supervisor: Ref<StorePlace>,
-  { voters, learners, removed }: Membership,
+  membership: Membership,
   args: unknown,
   beside: readonly Beside[]
 ): void {
-  for (const address of [...voters, ...learners]) {
+  for (const address of membersOf(membership)) {
     ctx.tell(supervisor, 'place', { address, actor: 'store', args, thread: address })
     for (const { actor, args: its } of beside)
       ctx.tell(supervisor, 'place', { address: nextTo(address, actor), actor, args: its, thread: address })
   }
-  for (const address of removed.slice(-removedToldMax)) {
+  for (const address of membership.removed.slice(-removedToldMax)) {
     ctx.tell(supervisor, 'displace', { address })
     for (const { actor } of beside) ctx.tell(supervisor, 'displace', { address: nextTo(address, actor) })
   }

@@ -5,7 +5,8 @@ import type { Command } from '../mvcc/index.js'
 import type { Message } from '../raft/index.js'
 import type { StoreAlarm, StoreAlarmRequest, StoreLease, StoreProtocol } from '../storage/index.js'
 import type { CommandAnswer } from './answers.js'
-import type { StoreMembers } from './membership.js'
+import type { MembersRequest, StoreMembers, StoreReplacement } from './membership.js'
+import type { Replacement } from './replacement.js'
 import type { SnapshotPart } from './snapshot-sending.js'
 import type { StoreStanding, StoreStatus } from './status.js'
 
@@ -40,11 +41,13 @@ export interface StoreMemberProtocol extends StoreProtocol {
   addMember(member: { readonly address: string; readonly isLearner: boolean }): StoreMembers
   removeMember(member: { readonly address: string }): StoreMembers
   promoteMember(member: { readonly address: string }): StoreMembers
-  /** One of the four above, passed on by a member that does not lead; never passed on again. */
-  decideMembers(asked: {
-    readonly request: 'members' | 'addMember' | 'removeMember' | 'promoteMember'
-    readonly body: unknown
-  }): StoreMembers
+  /**
+   * Some come and others go, at once. It takes the next step, or says what it waits for; to be asked again until it is `replaced`. Asking
+   * again does no harm, whatever became of it before.
+   */
+  replaceMembers(wish: Replacement): StoreReplacement
+  /** One of the five above, passed on by a member that does not lead; never passed on again. */
+  decideMembers(asked: { readonly request: MembersRequest; readonly body: unknown }): StoreMembers
   /** Of the leader only. Answered when the other leads. */
   transferLeadership(to: { readonly to: string }): object
   /** That member was removed: it is to stop. */
