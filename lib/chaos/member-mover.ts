@@ -19,6 +19,7 @@ const replacedSparesMax = 14 // Where several are replaced at once.
 const votersMax = 5
 const patienceMs = 4_000 // For one replacement.
 const askAgainMs = 50
+const decidedTriesMax = 100
 
 export interface MoverOptions {
   readonly founders: readonly string[]
@@ -88,6 +89,17 @@ export class MemberMover {
       const replaces = replacing.share > 0 && replacing.random() < replacing.share
       const done = replaces ? yield* this.#replace() : yield* this.#wish(this.#draw())
       if (!done) this.#at = pick(random, this.members)
+    }
+    if (replacing.share > 0) yield* this.#awaitDecided()
+  }
+
+  /** What is in the log by now, a change of members too: once an entry that changes nothing is decided behind it. */
+  *#awaitDecided(): Flow<void> {
+    for (let tries = 0; tries < decidedTriesMax; tries++) {
+      const answer = yield* ask(this.#at as Member, timeoutMs, 'alarms', { action: 'deactivate', member: 'nobody' })
+      if (answer.ok) return
+      this.#at = pick(this.#options.replacing.random, this.members)
+      yield* sleep('real', askAgainMs)
     }
   }
 

@@ -7,7 +7,7 @@ import { assert, unreachable } from '../std/index.js'
 import { type RaftConfig, type RaftSettings, settle } from './config.js'
 import { RaftLog } from './log.js'
 import { isMember, isVoterOf, type Membership, membersOf } from './membership.js'
-import type { Entry, HardState, Message, Snapshot, SnapshotMeta } from './message.js'
+import type { Decided, Entry, HardState, Message, Snapshot, SnapshotMeta } from './message.js'
 import { Progress } from './progress.js'
 import { ForwardedReads, LeaderReads } from './read-index.js'
 
@@ -217,6 +217,26 @@ export class Core {
     this.log.append({ index, term: this.term, kind, data })
     this.uncommittedBytes += data.length
     return index
+  }
+
+  commitTo(index: number): void {
+    const { log } = this
+    if (this.role === 'leader' && index > log.commit)
+      for (const entry of log.page(log.commit + 1, Number.POSITIVE_INFINITY, index)) this.uncommittedBytes -= entry.data.length
+    log.commitTo(index)
+  }
+
+  /** The last entry that is known to be committed. */
+  get decided(): Decided {
+    const { log } = this
+    const term = log.termAt(log.commit)
+    assert(term !== undefined, 'what is committed is in the log or its base', { index: log.commit })
+    return { index: log.commit, term }
+  }
+
+  /** Somebody, whoever it is, knows that entry to be committed, and so all before it: a log that has it has the same before it (Raft §5.3). */
+  learn({ index, term }: Decided): void {
+    if (this.log.termAt(index) === term) this.commitTo(index)
   }
 
   /** A leader may not read until it knows what former leaders committed (Raft §8). */

@@ -90,8 +90,7 @@ export function commitByCounting(core: Core): void {
   const index = reachedByQuorum(core, matchOf)
   const { commit } = core.log
   if (index <= commit || core.log.termAt(index) !== core.term) return
-  for (const entry of core.log.page(commit + 1, Number.POSITIVE_INFINITY, index)) core.uncommittedBytes -= entry.data.length
-  core.log.commitTo(index)
+  core.commitTo(index)
 }
 
 /** The greatest value that a majority of the voters has reached; while members are joint, one of those before, too. */

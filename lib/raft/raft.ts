@@ -43,7 +43,7 @@ import { campaign, hintElection, mayCampaign, ownVoteSaved, tickElection } from 
 import { forwardReads, hasToForward } from './follower.js'
 import { addRead, flush, hasToFlush, ownLogSaved, tickLeader } from './leader.js'
 import type { ChangeMisfit, Membership, ProposedChange } from './membership.js'
-import type { Entry, HardState, Message, Snapshot, SnapshotMeta } from './message.js'
+import type { Decided, Entry, HardState, Message, Snapshot, SnapshotMeta } from './message.js'
 import type { ProgressState } from './progress.js'
 import { step } from './step.js'
 
@@ -287,17 +287,13 @@ export class Raft {
   }
 
   /** The last entry that is known to be committed. */
-  get decided(): { readonly index: number; readonly term: number } {
-    const { log } = this.#core
-    const term = log.termAt(log.commit)
-    assert(term !== undefined, 'what is committed is in the log or its base', { index: log.commit })
-    return { index: log.commit, term }
+  get decided(): Decided {
+    return this.#core.decided
   }
 
-  /** Somebody, whoever it is, knows that entry to be committed, and so all before it: a log that has it has the same before it (Raft §5.3). */
-  learn({ index, term }: { readonly index: number; readonly term: number }): void {
-    const { log } = this.#core
-    if (log.termAt(index) === term) log.commitTo(index)
+  /** Somebody, whoever it is, knows that entry to be committed. */
+  learn(decided: Decided): void {
+    this.#core.learn(decided)
   }
 
   /** As of what the owner has applied. */

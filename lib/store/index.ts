@@ -9,7 +9,7 @@ export { checkpointEveryMsDefault, checkpointLeases, leaseHandlers, newLeasing, 
 export type { RecoveryArgs } from './life.js'
 export { logPart } from './log-part.js'
 export { isRemoved, memberHandlers, type StoreMember, type StoreMembers, type StoreReplacement, watchPeers } from './membership.js'
-export { type Beside, placeMembers, type StorePlace } from './placement.js'
+export { type Beside, type Placer, type Placing, place, placeAgain, placeMembers, type StorePlace } from './placement.js'
 export { process, sendNews } from './processing.js'
 export { enterUnasked, proposeHandlers, starting, toLeader, write } from './proposing.js'
 export type { StoreMemberProtocol } from './protocol.js'

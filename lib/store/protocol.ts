@@ -2,7 +2,7 @@
 
 import type { Stream } from '../actor/index.js'
 import type { Command } from '../mvcc/index.js'
-import type { Message } from '../raft/index.js'
+import type { Decided, Message } from '../raft/index.js'
 import type { StoreAlarm, StoreAlarmRequest, StoreLease, StoreProtocol } from '../storage/index.js'
 import type { CommandAnswer } from './answers.js'
 import type { MembersRequest, StoreMembers, StoreReplacement } from './membership.js'
@@ -50,10 +50,10 @@ export interface StoreMemberProtocol extends StoreProtocol {
   decideMembers(asked: { readonly request: MembersRequest; readonly body: unknown }): StoreMembers
   /** Of the leader only. Answered when the other leads. */
   transferLeadership(to: { readonly to: string }): object
-  /** That member was removed: it is to stop. */
-  removed(): void
+  /** That member was removed, with that entry or one before: it is to pass that on, and to stop. */
+  removed(by: { readonly decided: Decided }): void
   /** By a member that leaves: that entry is committed, which may be that nobody else knows. */
-  decided(entry: { readonly index: number; readonly term: number }): void
+  decided(entry: Decided): void
   /**
    * By a member that lost its past, of the leader, or of who may know it: it is a learner from then on, and begins with the leader's snapshot at that index or
    * later, which has that in it.

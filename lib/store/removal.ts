@@ -4,7 +4,7 @@
 
 import { ask, type Context, type Flow } from '../actor/index.js'
 import { disk } from '../ports/index.js'
-import { membersOf } from '../raft/index.js'
+import { type Decided, membersOf } from '../raft/index.js'
 import type { StoreMemberProtocol } from './protocol.js'
 import { type Replica, saveBatch } from './replica.js'
 
@@ -20,18 +20,18 @@ export const isRemovalNote = ({ name }: { readonly name: string }): boolean => n
 interface Removal {
   /** None if it lost its log. */
   readonly members: readonly string[]
-  readonly decided?: { readonly index: number; readonly term: number }
+  readonly decided?: Decided
 }
 
 const nothingKnown: Removal = { members: [] }
 
 /**
  * What a member that was removed still has to say, and to keep; gives the members it knows. Nobody else may know yet that its removal is decided,
- * and of two voters the other could not find out. `replica` is undefined in a life that has the note only, or no log: such a one tells
+ * and of two voters the other could not find out. `told`: what it was told when it was told to go. `replica` is undefined in a life that has the note only, or no log: such a one tells
  * what is decided once more, since what the life before told may have been lost.
  */
-export function* sayGoodbye(ctx: MemberContext, replica: Replica | undefined): Flow<readonly string[]> {
-  const own = replica === undefined ? undefined : lastWords(ctx, replica)
+export function* sayGoodbye(ctx: MemberContext, replica: Replica | undefined, told?: Decided): Flow<readonly string[]> {
+  const own = replica === undefined ? undefined : lastWords(ctx, replica, told)
   if (own !== undefined) tellDecided(ctx, own)
   const note = yield* ask(ctx.port(disk), noteTimeoutMs, 'readFile', { name: noteName })
   const noted = note.ok && note.value !== null ? removalOf(note.value) : undefined
@@ -47,13 +47,15 @@ export function* sayGoodbye(ctx: MemberContext, replica: Replica | undefined): F
 }
 
 /** It may have led in an earlier life, and died before it told. */
-function lastWords(ctx: MemberContext, replica: Replica): Removal {
+function lastWords(ctx: MemberContext, replica: Replica, told: Decided | undefined): Removal {
   const { news, raft } = replica
-  const { term, vote, commit, membership } = raft.status()
-  saveBatch(ctx, replica, { hardState: { term, vote, commit } }) // So that its next life knows.
+  const { term, vote, commit, saved, membership } = raft.status()
+  // So that its next life knows. What is committed and not saved yet would be missing in its log.
+  saveBatch(ctx, replica, { hardState: { term, vote, commit: Math.min(commit, saved) } })
   for (const message of [...news.old, ...news.fresh].map(([, message]) => message))
     ctx.tell(message.to as typeof ctx.self, 'raft', { messages: [message] })
-  return { members: membersOf(membership), decided: raft.decided }
+  const { decided } = raft
+  return { members: membersOf(membership), decided: told !== undefined && told.index > decided.index ? told : decided }
 }
 
 function tellDecided(ctx: MemberContext, { members, decided }: Removal): void {

@@ -3,6 +3,7 @@
 // A crash keeps a beginning of an unfinished save, of the test's choosing.
 
 import {
+  type Decided,
   type Entry,
   foundedBy,
   type HardState,
@@ -10,6 +11,7 @@ import {
   type LeaseReads,
   type Membership,
   type Message,
+  membersOf,
   type ProposedChange,
   Raft,
   type RaftLimits,
@@ -31,6 +33,7 @@ export interface Member {
   saving: Ready | null
   applied: number
   membership: Membership // As its raft said last.
+  gone: boolean // It was removed, and knows or was told: it stopped for good.
   lost: boolean // Its disk forgot what it had synced: it takes no part before it has rejoined.
   ghost: Disk | null // What that was.
   commit: number
@@ -46,6 +49,7 @@ export interface Options {
   readonly limits?: Partial<RaftLimits>
   readonly random: (id: string) => () => number
   readonly asyncSave?: boolean // The test finishes saves itself.
+  readonly leaves?: boolean // Whoever knows of its removal stops for good, as a store does, and so does whoever speaks to one that knows.
 }
 
 const decoder = new TextDecoder()
@@ -68,6 +72,7 @@ export class Cluster {
   readonly memberships: { readonly index: number; readonly membership: Membership }[]
   #decided: Membership // By which something was decided last.
   readonly #sharing = new Map<string, boolean>()
+  readonly #lastWords = new Map<string, { readonly members: readonly string[]; readonly decided: Decided }>()
   rejoined = 0
   #rejoining = new Map<string, { readonly leader: string; readonly term: number; readonly index: number }>()
 
@@ -85,6 +90,7 @@ export class Cluster {
       saving: null,
       applied: 0,
       membership: this.#founded,
+      gone: false,
       lost: false,
       ghost: null,
       commit: 0,
@@ -126,7 +132,7 @@ export class Cluster {
 
   restart(id: string): void {
     const member = this.member(id)
-    if (member.lost) return
+    if (member.lost || member.gone) return
     const { disk } = member
     const recovered = { hardState: disk.hardState, entries: [...disk.entries], snapshot: disk.snapshot }
     member.applied = disk.snapshot?.index ?? 0
@@ -261,7 +267,9 @@ export class Cluster {
     if (message === undefined) return
     if (!again) this.network.splice(at, 1)
     if (this.cut.has(`${message.from}>${message.to}`)) return
-    this.act(message.to, raft => raft.step(message))
+    const { raft, membership } = this.member(message.to)
+    if (this.#options.leaves === true && raft !== null && membership.removed.includes(message.from)) this.#leave(this.member(message.from))
+    else this.act(message.to, raft => raft.step(message))
   }
 
   /** Everything in order until nobody has anything to say. */
@@ -328,6 +336,23 @@ export class Cluster {
       member.reads.delete(context)
     }
     member.raft.saved()
+    if (this.#options.leaves === true && member.membership.removed.includes(member.id)) this.#leave(member)
+  }
+
+  #leave(member: Member): void {
+    this.#farewell(member)
+    this.crash(member.id)
+    member.gone = true
+  }
+
+  /** In each of its lives it tells those it knows what is decided. */
+  #farewell({ raft, membership, id }: Member): void {
+    if (raft === null) return
+    this.#lastWords.set(id, { members: membersOf(membership), decided: raft.decided })
+  }
+
+  tellLastWords(): void {
+    for (const { members, decided } of this.#lastWords.values()) for (const id of members) this.act(id, raft => raft.learn(decided))
   }
 
   #write(member: Member, ready: Ready, records: number): void {

@@ -777,4 +777,8 @@ t.test('§5.3: who has a committed entry has all before it, whoever says that it
   t.same(one.raft.decided, { index: 2, term: 1 })
   one.raft.learn({ index: 1, term: 1 })
   t.same(one.raft.decided, { index: 2, term: 1 }, 'what is known is not forgotten')
+  const leader = new One({ term: 2, log: '1 2' }).lead()
+  t.match(leader.raft.status(), { uncommittedBytes: 2, commit: 0 })
+  leader.raft.learn({ index: 2, term: 2 })
+  t.match(leader.go().raft.status(), { uncommittedBytes: 0, commit: 2 }, 'a leader has room for as much again')
 })

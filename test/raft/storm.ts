@@ -56,7 +56,8 @@ export function migration(seed: number): StormPlan {
     transfers: pick(random, [0, 0.01]),
     coups: pick(random, [0, 0.003]),
     leases: random() < 0.3,
-    joints: pick(random, [0, 0.3, 0.8])
+    joints: pick(random, [0, 0.3, 0.8]),
+    leaves: random() < 0.5
   }
 }
 
@@ -65,15 +66,17 @@ export interface StormPlan extends Partial<Weather> {
   readonly size?: number
   readonly spares?: number
   readonly leases?: boolean
+  readonly leaves?: boolean
   readonly limits?: Partial<RaftLimits>
 }
 
-export function storm(seed: number, { size, spares, leases, limits, ...told }: StormPlan = {}): Cluster {
+export function storm(seed: number, { size, spares, leases, leaves, limits, ...told }: StormPlan = {}): Cluster {
   const random = seededRandom(seed)
   const time = { ticks: 0 }
   const cluster = new Cluster({
     size: size ?? pick(random, [3, 3, 5, 1, 2]),
     asyncSave: true,
+    ...(leaves === true ? { leaves } : {}),
     ...(spares === undefined ? {} : { spares }),
     ...(leases === true ? { leaseReads: () => ({ nowMs: () => time.ticks, leaseMs: 4 }) } : {}),
     random: () => seededRandom(forkSeed(random)),
@@ -222,6 +225,7 @@ export function stuck(cluster: Cluster): string | undefined {
       cluster.finishSaves(to)
     }
     const [leader] = cluster.leaders
+    if (round === 20) cluster.tellLastWords()
     if (leader !== undefined) for (const { id, lost } of cluster.members) if (lost) cluster.rejoin(id, leader)
     if (leader !== undefined && round > 30 && !proposed) proposed = cluster.propose(leader, 'the last')
     const last = cluster.committed.at(-1)

@@ -449,9 +449,26 @@ t.test('a member that is told of its removal stops for good', async t => {
   const disk = new BenchDisk()
   const bench = new Bench([self, ...peers], disk)
   bench.settle()
-  bench.put('removed', undefined, peers[0], 'tell')
+  bench.put('removed', { decided: { index: 7, term: 3 } }, peers[0], 'tell')
   t.match(bench.effects.at(-1), { kind: 'exit', reason: /removed from the store/ })
+  t.match(
+    bench.effects.filter(effect => effect.kind === 'tell' && effect.type === 'decided'),
+    peers.map(to => ({ to, body: { index: 7, term: 3 } })),
+    'the others may need its vote until they know as much'
+  )
   t.match(new Bench([self, ...peers], disk, {}, 2).logs('cannot begin'), [{ reason: /removed from the store/ }])
+})
+
+t.test('what a member that is told of its removal knows to be committed, and has not saved, is not missing in its log', async t => {
+  const disk = new BenchDisk()
+  const bench = new Bench([self, ...peers], disk)
+  bench.settle()
+  const entries = [1, 2].map(index => ({ index, term: 4, kind: 'normal', data: new Uint8Array(0) }) as const)
+  bench.raft({ type: 'append', from: peers[0], to: self, term: 4, prevIndex: 0, prevTerm: 0, entries, commit: 2 })
+  bench.put('removed', { decided: { index: 2, term: 4 } }, peers[0], 'tell') // In the same batch.
+  disk.files.delete('removed')
+  const next = new Bench([self, ...peers], disk, {}, 2)
+  t.same([next.logs('log damaged'), next.logs('recovered').length], [[], 1])
 })
 
 t.test('a member of one that lost its past stops and says why, unless somebody speaks to it', async t => {
@@ -480,7 +497,7 @@ t.test('whoever was removed is told again and again, in turn, and one that lost 
   const told = leader.effects.slice(from).flatMap(effect => (effect.kind === 'tell' && effect.type === 'removed' ? [effect.to] : []))
   t.same(new Set(told), new Set(removed), 'all of them')
   const lost = new Bench([self, ...peers], damaged(), {}, 2)
-  lost.put('removed', undefined, fourth, 'tell')
+  lost.put('removed', { decided: { index: 1, term: 1 } }, fourth, 'tell')
   lost.tick(400)
   t.ok(
     lost.effects.some(effect => effect.kind === 'ask' && effect.to === fourth && effect.type === 'rejoin'),
