@@ -137,12 +137,7 @@ export const raftAnimals: readonly Animal[] = [
     name: 'a leader reads without asking whether it still leads',
     modelledOn: 'd-engine [#381](https://github.com/deventlab/d-engine/issues/381), stale reads of a leader in the minority',
     file: 'lib/raft/leader.ts',
-    replace: [
-      [
-        '  const confirmed = reachedByMajority(core.membership.voters.map(voter => (core.progress.get(voter) as Progress).round))',
-        '  const confirmed = core.reads.round'
-      ]
-    ],
+    replace: [['  const confirmed = reachedByQuorum(core, roundOf)', '  const confirmed = core.reads.round']],
     habitat: 'deposed',
     caught: { seeds: 8, of: 20 },
     seedsMax: 34,
