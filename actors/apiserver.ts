@@ -15,11 +15,14 @@ import {
   type ServiceRanges
 } from '../lib/server/index.js'
 import type { StoreRef } from '../lib/storage/index.js'
+import type { SupervisorProtocol } from './supervisor.js'
 
 export type ApiserverRef = Ref<ServerProtocol>
 
 export interface ApiserverArgs {
   readonly stores: readonly StoreRef[]
+  /** Knows which stores there are by now, where members come and go. */
+  readonly supervisor?: string
   /** Absent: by message only. Port 0: any free one. It is shown, with `ready` once requests are served. */
   readonly listen?: {
     readonly address: string
@@ -32,6 +35,7 @@ export interface ApiserverArgs {
 export const rangesDefault: ServiceRanges = { serviceCidr: '10.96.0.0/16', nodePortFirst: 30000, nodePortLast: 32767 }
 const listenTimeoutMs = 5_000
 const resourceTimeoutMs = 10_000
+const findTimeoutMs = 2_000
 const listenRetryMs = 50 // The last life's socket may be a moment behind.
 const listenTriesMax = 100
 const expireEveryMs = 60_000
@@ -46,7 +50,9 @@ export const apiserver: Actor<ServerProtocol, ApiserverArgs, State, ServerTimer>
   mailboxMax: 65_536,
   ports: [httpPort, resourcesPort],
   init(ctx, args) {
-    const server = new ApiServer(ctx, { kinds, stores: args.stores, ranges: args.ranges ?? rangesDefault })
+    const { stores, supervisor, ranges = rangesDefault } = args
+    const findStores = supervisor === undefined ? undefined : () => storesPlaced(supervisor as Ref<SupervisorProtocol>)
+    const server = new ApiServer(ctx, { kinds, stores, findStores, ranges })
     server.start()
     ctx.timer('expiry', 'cluster', expireEveryMs)
     ctx.run(start(ctx, server, args))
@@ -76,6 +82,11 @@ export const apiserver: Actor<ServerProtocol, ApiserverArgs, State, ServerTimer>
       ctx.run(server.expireEvents())
     }
   }
+}
+
+function* storesPlaced(supervisor: Ref<SupervisorProtocol>): Flow<readonly StoreRef[]> {
+  const answer = yield* ask(supervisor, findTimeoutMs, 'placed', { actor: 'store' })
+  return answer.ok ? answer.value.map(address => address as string as StoreRef) : []
 }
 
 function* start(ctx: ServerContext, server: ApiServer, args: ApiserverArgs): Flow<void> {

@@ -140,6 +140,7 @@ function apiserverArgs(shape: ClusterShape, ground: ClusterGround, index: number
   const address = shape.apiservers === 1 ? '127.0.0.1' : apiAddress(ground, index)
   return {
     stores: (shape.etcd === undefined ? storesOf(shape) : [etcdStorage(index)]).map(store => store as string as StoreRef),
+    ...(shape.etcd === undefined ? { supervisor: clusterSupervisor } : {}),
     listen: { address, port: ground.apiPort, tls: ground.tls },
     ranges: { serviceCidr: `127.${ground.serviceOctet}.0.0/16`, nodePortFirst: 30000, nodePortLast: 32767 }
   }

@@ -3,7 +3,7 @@
 
 import { type Actor, ask, type Context, type Flow, type Ref, sleep } from '../lib/actor/index.js'
 import { disk, secretsPort } from '../lib/ports/index.js'
-import type { LeaseReads } from '../lib/raft/index.js'
+import { type Decided, type LeaseReads, membersOf } from '../lib/raft/index.js'
 import {
   alarmHandlers,
   authHandlers,
@@ -26,8 +26,11 @@ import {
   memberHandlers,
   newLeasing,
   newQuota,
-  noteRemoval,
   notifyProgress,
+  type Placer,
+  type Placing,
+  place,
+  placeAgain,
   placeMembers,
   process,
   progressEveryMsDefault,
@@ -91,8 +94,7 @@ interface StoreState {
   revisionToCompact: number
   compactionAsked: number // By excess of history.
   isLeaving: boolean
-  placed: object | undefined // The membership that the supervisor was told of last.
-  placedMs: number // When it was looked at last.
+  readonly placing: Placing
   readonly heard: Set<string> // Who spoke to this member while it recovers.
 }
 
@@ -136,8 +138,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
       revisionToCompact: 0,
       compactionAsked: 0,
       isLeaving: false,
-      placed: undefined,
-      placedMs: 0,
+      placing: { placed: undefined, placedMs: 0 },
       heard: new Set()
     }
     ctx.show({ role: 'recovering', term: 0, leader: '' })
@@ -156,7 +157,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
       const { replica } = state
       if (state.unmonitored.delete(ctx.from)) ctx.monitor(ctx.from)
       if (replica === undefined) return hear(state, ctx.from)
-      if (replica.raft.membership.removed.includes(ctx.from)) return ctx.tell(ctx.from as typeof ctx.self, 'removed')
+      if (replica.raft.membership.removed.includes(ctx.from)) return tellRemoved(ctx, replica, ctx.from)
       for (const message of messages) {
         if (message.type === 'snapshot') ctx.run(receiveSnapshot(ctx, replica, message))
         else stepWithin(replica, message)
@@ -167,11 +168,11 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
       if (replica !== undefined) return { term: replica.raft.term }
       return isLost ? { term: null } : starting()
     },
-    removed(ctx, state) {
+    removed(ctx, state, { decided }) {
       if (state.replica === undefined) return hear(state, ctx.from) // Whom it asks in its own time.
       if (state.isLeaving) return
       ctx.log('removed', { toldBy: ctx.from })
-      leave(ctx, state)
+      leave(ctx, state, decided)
     },
     ...memberHandlers,
     ...rejoinHandlers,
@@ -188,7 +189,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
       askWhetherRemoved(ctx, replica)
       if (state.args.supervisor === undefined) remindRemoved(ctx, replica)
       revokeDue(ctx, replica)
-      placeAgain(ctx, state, replica)
+      placeAgain(ctx, replica, state.placing, placerOf(state))
     },
     again: () => undefined, // Its turn is followed by `settled`.
     hint(_ctx, { replica }) {
@@ -225,10 +226,9 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     if (process(ctx, replica)) ctx.timer('again', 'real', 0)
     if (isRoomDue(replica)) ctx.run(makeRoom(ctx, replica))
     if (snapshotDue(replica, snapshots)) ctx.run(takeSnapshot(ctx, replica))
-    place(ctx, state, replica)
+    place(ctx, replica, state.placing, placerOf(state))
     if (!isRemoved(ctx.self, replica) || state.isLeaving) return
     ctx.log('removed', { index: replica.applied.index })
-    sayGoodbye(ctx, replica)
     leave(ctx, state)
   }
 }
@@ -243,18 +243,20 @@ function remindRemoved(ctx: StoreContext, replica: Replica): void {
   const member = membership.removed[replica.reminded % membership.removed.length]
   if (!isLeader || member === undefined) return
   replica.reminded++
-  ctx.tell(member as typeof ctx.self, 'removed')
+  tellRemoved(ctx, replica, member)
 }
+
+const tellRemoved = (ctx: StoreContext, { raft }: Replica, member: string): void =>
+  ctx.tell(member as typeof ctx.self, 'removed', { decided: raft.decided })
 
 /** A learner does not campaign: it would never hear that it was removed. Who knows says so to whoever speaks to it. */
 function askWhetherRemoved(ctx: StoreContext, { raft }: Replica): void {
   if (raft.isVoter || raft.leader !== null) return
-  const { voters, learners } = raft.membership
-  const other = [...voters, ...learners][Math.floor(ctx.random() * (voters.length + learners.length))]
+  const members = membersOf(raft.membership)
+  const other = members[Math.floor(ctx.random() * members.length)]
   if (other !== undefined && other !== ctx.self) ctx.tell(other as typeof ctx.self, 'raft', { messages: [] })
 }
 
-const placeAgainMs = 2_000
 /** So much of the time for which followers stand by their leader that clocks may differ by a quarter, and a tick is lost. */
 const leaseShare = 0.75
 
@@ -265,36 +267,24 @@ function leasesOf(ctx: StoreContext, args: StoreArgs): { leaseReads?: LeaseReads
   return { leaseReads: { nowMs: () => ctx.nowMs, leaseMs } }
 }
 
-/** Whoever leads has the members run that there are, and no others. */
-function place(ctx: StoreContext, state: StoreState, { raft }: Replica): void {
-  if (state.args.supervisor === undefined) return
-  if (!raft.isLeader) state.placed = undefined
-  else if (state.placed !== raft.membership) {
-    const { supervisor, ...args } = state.args
-    state.placed = raft.membership
-    placeMembers(ctx, supervisor as Ref<StorePlace>, raft.membership, { ...args, supervisor }, args.beside ?? [])
-  }
-}
-
-/** A member that is not heard at all may have been placed in vain: by level, its supervisor is told again. */
-function placeAgain(ctx: StoreContext, state: StoreState, { raft }: Replica): void {
-  if (state.placed === undefined || ctx.nowMs - state.placedMs < placeAgainMs) return
-  state.placedMs = ctx.nowMs
-  if (raft.status().peers.some(({ silentTicks }) => silentTicks === null)) state.placed = undefined
+/** Whom this member may ask to start others. */
+function placerOf({ args }: StoreState): Placer | undefined {
+  const { supervisor, ...others } = args
+  return supervisor === undefined
+    ? undefined
+    : { supervisor: supervisor as Ref<StorePlace>, args: { ...others, supervisor }, beside: args.beside ?? [] }
 }
 
 /** Removed: whoever supervises it is not to start it again, and is told of the members it knew: it may be that nobody else does. */
-function leave(ctx: StoreContext, state: StoreState): void {
-  const { supervisor, ...args } = state.args
-  const raft = state.replica?.raft
+function leave(ctx: StoreContext, state: StoreState, told?: Decided): void {
+  const { replica } = state
+  const placer = placerOf(state)
   state.isLeaving = true
   state.replica = undefined
   function* end(): Flow<void> {
-    const members = yield* noteRemoval(ctx, raft)
-    if (supervisor !== undefined) {
-      const known = { voters: members.filter(member => member !== ctx.self), learners: [], removed: [ctx.self] }
-      placeMembers(ctx, supervisor as Ref<StorePlace>, known, { ...args, supervisor }, args.beside ?? [])
-    }
+    const members = yield* sayGoodbye(ctx, replica, told)
+    const known = { voters: members.filter(member => member !== ctx.self), learners: [], removed: [ctx.self] }
+    if (placer !== undefined) placeMembers(ctx, placer, known)
     ctx.stop(removedReason)
   }
   ctx.run(end())

@@ -44,6 +44,8 @@ export interface SupervisorProtocol {
   /** Of the supervisor of a whole cluster: that actor is to run on its machine, which is started if need be. */
   place(child: Omit<ChildSpec, 'onDemand'>): void
   displace(child: { readonly address: string }): void
+  /** Where actors of that name were placed, but for those that were displaced. */
+  placed(of: { readonly actor: string }): readonly string[]
 }
 
 export interface ChildStatus {
@@ -67,12 +69,12 @@ interface Child {
 interface SupervisorState {
   readonly policy: RestartPolicy
   readonly children: Map<string, Child>
-  readonly displaced: Set<string> // Never placed again.
+  readonly places: Map<string, string | null> // Which actor was placed, by address; null: displaced, and never placed again.
   stopping: boolean
 }
 
 const unneeded = Number.POSITIVE_INFINITY
-const displacedMax = 10_000 // Addresses of removed members.
+const placesMax = 10_000 // Addresses, those of removed members too.
 const ownThread = 'root/main' // Of all supervisors.
 const supervisorAddress = (address: string): string => `root/${machineOf(address)}`
 
@@ -100,7 +102,7 @@ export const supervisorOf = (find: (name: string) => AnyActor): Actor<Supervisor
       const state: SupervisorState = {
         policy: { ...restartPolicyDefault, ...policy },
         children: new Map(children.map(spec => [spec.address, newChild(spec)])),
-        displaced: new Set(),
+        places: new Map(),
         stopping: false
       }
       for (const child of state.children.values()) if (child.spec.onDemand !== true) start(ctx, child)
@@ -151,6 +153,8 @@ export const supervisorOf = (find: (name: string) => AnyActor): Actor<Supervisor
 
 /** Children that come and go while it runs. */
 const growing = (start: (ctx: SupervisorContext, child: Child) => void) => ({
+  placed: (_ctx: SupervisorContext, { places }: SupervisorState, { actor }: { readonly actor: string }): readonly string[] =>
+    [...places].flatMap(([address, name]) => (name === actor ? [address] : [])),
   add(ctx: SupervisorContext, state: SupervisorState, spec: ChildSpec): void {
     if (state.stopping || state.children.has(spec.address)) return
     const child = newChild(spec)
@@ -165,7 +169,8 @@ const growing = (start: (ctx: SupervisorContext, child: Child) => void) => ({
   },
   place(ctx: SupervisorContext, state: SupervisorState, spec: ChildSpec): void {
     const { address } = spec
-    if (state.stopping || state.displaced.has(address)) return
+    if (state.stopping || state.places.get(address) === null) return
+    state.places.set(address, spec.actor)
     const machine = supervisorAddress(address)
     if (state.children.has(machine)) return ctx.tell(machine as Ref<SupervisorProtocol>, 'add', spec)
     const child = newChild({ address: machine, actor: 'supervisor', args: { children: [spec] }, thread: ownThread })
@@ -174,7 +179,7 @@ const growing = (start: (ctx: SupervisorContext, child: Child) => void) => ({
   },
   displace(ctx: SupervisorContext, state: SupervisorState, { address }: { readonly address: string }): void {
     const machine = supervisorAddress(address)
-    if (state.displaced.size < displacedMax) state.displaced.add(address)
+    if (state.places.size < placesMax || state.places.has(address)) state.places.set(address, null)
     if (state.children.has(machine)) ctx.tell(machine as Ref<SupervisorProtocol>, 'drop', { address })
   }
 })

@@ -24,6 +24,7 @@ import {
 } from '../lib/host/index.js'
 import { answerControl } from './control.js'
 import { fatalOf, missingOf, readinessOf } from './readiness.js'
+import { storesOf } from './store-members.js'
 
 export interface ClusterOptions extends Partial<ClusterShape> {
   /** Undefined: a temporary directory that goes with the cluster. */
@@ -169,7 +170,7 @@ export class Cluster {
     const startedMs = performance.now()
     await new Promise<void>((resolve, reject) => {
       const look = (): void => {
-        const readiness = readinessOf(this.plan, address => this.runtime.facts.of(address))
+        const readiness = readinessOf(this.plan, address => this.runtime.facts.of(address), storesOf(this))
         for (const { name, ready } of readiness) {
           if (!ready || told.has(name)) continue
           told.add(name)
@@ -186,7 +187,7 @@ export class Cluster {
       }
       const stopListening = this.runtime.facts.listen(look)
       const timer = setTimeout(() => {
-        const missing = missingOf(readinessOf(this.plan, address => this.runtime.facts.of(address)))
+        const missing = missingOf(readinessOf(this.plan, address => this.runtime.facts.of(address), storesOf(this)))
         finish(() =>
           reject(new Error(`not ready after ${timeoutMs / 1000} s: ${missing}; the logs are in ${path.join(this.dataDir, 'logs')}`))
         )

@@ -4,7 +4,7 @@ import type { ActorLine, ClusterStatus, MachineStatus } from '../lib/cli/index.j
 import { type ControlRequest, scaleMax, type ThreadStatus } from '../lib/host/index.js'
 import type { Cluster } from './cluster.js'
 import { freshSnapshot, type SnapshotPartParams, snapshotPart } from './store-control.js'
-import { changeMembers, type MembersParams } from './store-members.js'
+import { changeMembers, type MembersParams, type ReplaceParams, replaceMembers } from './store-members.js'
 
 export interface ChaosParams {
   readonly action: 'kill' | 'pause' | 'resume' | 'cut' | 'slow' | 'heal'
@@ -32,6 +32,8 @@ export async function answerControl(cluster: Cluster, { method, params }: Contro
       return moveClock(cluster, params as ClockParams)
     case 'members':
       return changeMembers(cluster, params as MembersParams)
+    case 'replaceMembers':
+      return replaceMembers(cluster, params as ReplaceParams)
     case 'freshSnapshot':
       return freshSnapshot(cluster)
     case 'snapshotPart':

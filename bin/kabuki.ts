@@ -19,7 +19,7 @@ import { kubectl } from './commands/kubectl.js'
 import { type SimOptions, sim, workloadNames, workloadOf } from './commands/sim.js'
 import { status } from './commands/status.js'
 import { restoreStore, saveStore } from './commands/store.js'
-import { storeMembers } from './commands/store-members.js'
+import { replaceStoreMembers, storeMembers } from './commands/store-members.js'
 import { up } from './commands/up.js'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
@@ -49,6 +49,8 @@ const workload = (text: string): WorkloadName | 'all' => {
   if (name === undefined) throw new InvalidArgumentError(`one of ${workloadNames.join(', ')}`)
   return name
 }
+const memberAddresses = (text: string): readonly string[] => text.split(',').map(name => (name.includes('/') ? name : `${name}/store`))
+const newMembers = (text: string): readonly string[] | number => (/^\d+$/.test(text) ? count(0, 7)(text) : memberAddresses(text))
 const strikes = (text: string): readonly number[] => (text === 'none' ? [] : text.split(',').map(count(1, 1_000_000)))
 /** `name=./module.mjs`, as often as wanted. */
 const image = (text: string, before: readonly ModuleImage[]): readonly ModuleImage[] => {
@@ -138,6 +140,15 @@ for (const [action, description] of [
   storeCommand(action, description)
     .argument('<address>')
     .action((address, options) => storeMembers({ action, address }, options))
+
+storeCommand(
+  'replace',
+  'have some members come and others go, all at once, while the store serves; --remove all of them to move it elsewhere'
+)
+  .option('--remove <members>', 'who goes, with commas between: control-0,control-1', memberAddresses)
+  .option('--add <members>', 'who comes, or how many; default: as many as go, on the next machines', newMembers)
+  .option('--timeout <duration>', 'how long to wait for those that come to learn all there is', duration, 10 * 60_000)
+  .action(replaceStoreMembers)
 
 program.command('demo').description('start a temporary cluster and show what it does, step by step').action(demo)
 

@@ -9,7 +9,12 @@ export interface Readiness {
 }
 
 /** One entry for each thing to be waited for, in the order it usually comes. */
-export function readinessOf(plan: ClusterPlan, factsOf: (address: string) => Facts | undefined): Readiness[] {
+export function readinessOf(
+  plan: ClusterPlan,
+  factsOf: (address: string) => Facts | undefined,
+  /** Those of now: the plan has the founders only. */
+  stores: readonly string[]
+): Readiness[] {
   const children = plan.machines.flatMap(machine => machine.children)
   const some = (actor: string, fact: string, value: unknown): boolean =>
     children.some(child => child.actor === actor && factsOf(child.address)?.[fact] === value)
@@ -19,7 +24,7 @@ export function readinessOf(plan: ClusterPlan, factsOf: (address: string) => Fac
       .map(child => ({ name: `${child.address} is ready`, ready: factsOf(child.address)?.ready === true }))
   return [
     ...(children.some(child => child.actor === 'store')
-      ? [{ name: 'the store has a leader', ready: some('store', 'role', 'leader') }]
+      ? [{ name: 'the store has a leader', ready: stores.some(store => factsOf(store)?.role === 'leader') }]
       : each('etcd-storage')),
     ...each('etcd'),
     ...each('apiserver'),

@@ -3,6 +3,7 @@
 import type { Ref } from '../lib/actor/index.js'
 import type { StoreMemberProtocol } from '../lib/store/index.js'
 import type { Cluster } from './cluster.js'
+import { storesOf } from './store-members.js'
 
 export interface FreshSnapshot {
   readonly clusterId: string
@@ -22,9 +23,6 @@ export interface SnapshotPartReply {
 
 const freshTimeoutMs = 60_000 // The whole state is written first.
 const partTimeoutMs = 15_000
-
-const storesOf = ({ plan }: Cluster): readonly string[] =>
-  plan.machines.flatMap(({ children }) => children.filter(({ actor }) => actor === 'store').map(({ address }) => address))
 
 /** Of the first member that can: it has everything that was answered before this was asked. */
 export async function freshSnapshot(cluster: Cluster): Promise<FreshSnapshot> {

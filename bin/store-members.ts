@@ -1,13 +1,25 @@
 // Store members: what `kabuki store` asks of the members of a running cluster's store.
 
-import type { Outcome, Ref } from '../lib/actor/index.js'
-import type { StoreMemberProtocol, StoreMembers } from '../lib/store/index.js'
+import type { Failure, Outcome, Ref } from '../lib/actor/index.js'
+import type { Replacement, StoreMemberProtocol, StoreMembers, StoreReplacement } from '../lib/store/index.js'
 import type { Cluster } from './cluster.js'
 
 export interface MembersParams {
   readonly action: 'list' | 'add' | 'promote' | 'remove' | 'move-leader'
   readonly address?: string
   readonly isLearner?: boolean
+}
+
+/** Those to come by name, or how many: learners that there are, then new ones. Absent: as many as there are voters to go. */
+export interface ReplaceParams {
+  readonly add?: readonly string[] | number
+  readonly remove: readonly string[]
+}
+
+/** One step of a replacement, or why it was not taken. */
+export interface Replaced {
+  readonly wish: Replacement
+  readonly outcome: StoreReplacement | Failure
 }
 
 type MemberRef = Ref<StoreMemberProtocol>
@@ -38,13 +50,39 @@ export async function changeMembers(cluster: Cluster, { action, address, isLearn
   }
 }
 
+/** Asked again and again: it says what it waits for. */
+export async function replaceMembers(cluster: Cluster, { add, remove }: ReplaceParams): Promise<Replaced> {
+  const stores = storesOf(cluster)
+  if (stores.length === 0) throw new Error('this cluster has no store of its own')
+  const wish = { add: typeof add === 'object' ? add : await comingOf(cluster, stores, add, remove), remove }
+  const outcome = await cluster.runtime.call(leaderOf(cluster, stores), timeoutMs, 'replaceMembers', wish)
+  return { wish, outcome: outcome.ok ? outcome.value : outcome.error }
+}
+
+async function comingOf(
+  cluster: Cluster,
+  stores: readonly string[],
+  asked: number | undefined,
+  remove: readonly string[]
+): Promise<string[]> {
+  const { members } = await changeMembers(cluster, { action: 'list' })
+  const learners = members.filter(({ isLearner }) => isLearner).map(({ address }) => address)
+  const count = asked ?? members.filter(({ address, isLearner }) => !isLearner && remove.includes(address)).length
+  const coming = learners.slice(0, count)
+  while (coming.length < count) coming.push(nextAddress([...stores, ...members.map(({ address }) => address), ...coming]))
+  return coming
+}
+
+function leaderOf({ runtime }: Cluster, stores: readonly string[]): MemberRef {
+  const leader = stores.find(store => runtime.facts.of(store)?.role === 'leader') ?? stores[0]
+  return leader as string as MemberRef
+}
+
 /** A moment without a leader, as after the removal of one, is waited out; what is sent again has had no effect. */
 async function askLeader<V>(cluster: Cluster, ask: (to: MemberRef, leftMs: number) => Promise<Outcome<V>>): Promise<V> {
   const deadlineMs = performance.now() + timeoutMs
   for (;;) {
-    const stores = storesOf(cluster)
-    const leader = stores.find(store => cluster.runtime.facts.of(store)?.role === 'leader') ?? stores[0]
-    const outcome = await ask(leader as string as MemberRef, Math.max(1, deadlineMs - performance.now()))
+    const outcome = await ask(leaderOf(cluster, storesOf(cluster)), Math.max(1, deadlineMs - performance.now()))
     if (outcome.ok) return outcome.value
     const { code, detail, definite } = outcome.error
     const passes = definite && (code === 'no leader' || code === 'unreachable')
@@ -54,7 +92,7 @@ async function askLeader<V>(cluster: Cluster, ask: (to: MemberRef, leftMs: numbe
 }
 
 /** Of the plan, and those that came since; but for those that are gone. */
-function storesOf({ plan, runtime }: Cluster): string[] {
+export function storesOf({ plan, runtime }: Cluster): string[] {
   const planned = plan.machines.flatMap(({ children }) => children.filter(({ actor }) => actor === 'store').map(({ address }) => address))
   const later = Array.from({ length: machinesMax }, (_, at) => `control-${at}/store`)
   return [...new Set([...planned, ...later])].filter(address => runtime.threadOf(address) !== undefined)

@@ -134,7 +134,8 @@ function saveStopped(descriptor: number, options: CommandOptions): SnapshotConte
     else if (best === undefined || isLater(state, best)) best = state
     progress(options, `read ${member}`)
   }
-  const voters = Math.max(members.length, best?.header.membership.voters.length ?? 0)
+  const { voters: coming, outgoing = [] } = best?.header.membership ?? { voters: [] }
+  const voters = Math.max(members.length, new Set([...coming, ...outgoing]).size)
   const usable = members.length - unusable.length
   if (best === undefined || usable * 2 <= voters)
     throw new Error(`only ${usable} of ${voters} members can be read: what was acknowledged may be missing (${unusable.join('; ')})`)

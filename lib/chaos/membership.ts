@@ -1,11 +1,12 @@
-// membership: clients write and read as in kv, while members are added as learners, promoted and removed, and leadership is moved.
+// membership: clients write and read as in kv, while members are added as learners, promoted and removed, several are replaced at once,
+// and leadership is moved.
 
 import { between, pick, sometimes } from './draw.js'
 import { storeWorkload } from './store-workload.js'
 
 export const membership = storeWorkload({
   name: 'membership',
-  what: 'puts and ranges on a store whose members come and go: learners, promotion, removal, leadership that is moved',
+  what: 'puts and ranges on a store whose members come and go: learners, promotion, removal, several replaced at once, leadership that is moved',
   demand: random => ({
     clients: between(random, 2, 6),
     readers: between(random, 0, 3),
@@ -30,7 +31,8 @@ export const membership = storeWorkload({
     watcherMix: { narrow: 0.5, slow: 0.5, roaming: 1, fromStart: 0.5 },
     perSecond: pick(random, [100, 200]),
     movesEveryMs: pick(random, [100, 300, 800]),
-    leaseReads: random() < 0.3
+    leaseReads: random() < 0.3,
+    replaceShare: pick(random, [0, 0, 0.2, 0.7]) // Last, so that a seed that draws none is what it was before there were any.
   }),
   wanted: [
     'election',
@@ -40,6 +42,7 @@ export const membership = storeWorkload({
     'member added',
     'member promoted',
     'member removed',
+    'members replaced',
     'leadership moved',
     'rejoin'
   ]

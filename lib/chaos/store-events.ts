@@ -28,6 +28,9 @@ export const storeEvents = [
   'member promoted',
   'member removed',
   'member demoted',
+  'membership joint',
+  'members replaced', // Several at once: the joint membership is left.
+  'election while joint',
   'leadership moved',
   'full disk',
   'hand-over',

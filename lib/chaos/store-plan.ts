@@ -55,6 +55,8 @@ export interface StoreDemand {
   readonly leases?: LeaseDemand
   /** Members come and go, about so often. Absent: they stay. */
   readonly movesEveryMs?: number
+  /** Of these moves, the share in which several members are replaced at once. Absent: none. */
+  readonly replaceShare?: number
   /** Linearizable reads rest on leases, and so on clocks: none of them is broken then. */
   readonly leaseReads?: boolean
   /** Entries between two snapshots, and those kept behind one, of who writes too little for the limits of the others. */

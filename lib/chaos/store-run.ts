@@ -26,13 +26,15 @@ import { StoreLogs } from './store-logs.js'
 import type { StorePlan } from './store-plan.js'
 import { drawWatcher, StoreWatcher } from './store-watcher.js'
 
-const changeEvents: Readonly<Record<string, StoreEventName>> = {
+const changeEvents = {
   addLearner: 'member added',
   addVoter: 'member added',
   promote: 'member promoted',
   remove: 'member removed',
+  joint: 'membership joint',
+  leave: 'members replaced',
   demote: 'member demoted'
-}
+} as const satisfies Readonly<Record<string, StoreEventName>>
 const clientMachine = 'client-0'
 const startMs = 2000 // For the first election.
 const quietMs = 1000 // For watchers to catch up once their members have.
@@ -230,12 +232,9 @@ export class StoreRun {
         if (this.#mover?.removed.has(address) === true)
           this.#violations.push(violation(guarantees.removedStops, `${address} at ${atUs} us leads term ${String(fields.term)}`))
         this.#leaders.push({ term: Number(fields.term), member: address, atUs })
-        return
-      case 'membership changed': {
-        const changed = changeEvents[String(fields.kind)]
-        if (changed !== undefined) this.#count(changed)
-        return
-      }
+        return this.#count('election while joint', this.#mover?.isJoint === true ? 1 : 0)
+      case 'membership changed':
+        return this.#count(changeEvents[fields.kind as keyof typeof changeEvents])
       case 'snapshot installed':
         return this.#count('follower snapshot')
       case 'snapshot taken':
@@ -283,12 +282,13 @@ export class StoreRun {
   // Members --------------------------------------------------------------------------------------------
 
   #makeMover(cast: StoreCast): MemberMover | undefined {
-    const { movesEveryMs, members, args, corruptible, troubles, salt, seed } = this.#plan
+    const { movesEveryMs, replaceShare = 0, members, args, corruptible, troubles, salt, seed } = this.#plan
     if (movesEveryMs === undefined) return undefined
     return new MemberMover({
       founders: members,
       everyMs: movesEveryMs,
       random: seededRandom(seed ^ (salt * 7)),
+      replacing: { share: replaceShare, random: seededRandom(seed ^ (salt * 11)) },
       votersMin: corruptible.length > 0 && troubles.includes('corrupt') ? 3 : 1,
       start: address => this.#world.start(address, cast.store, { ...args, members })
     })
@@ -317,7 +317,7 @@ export class StoreRun {
     this.#nemesis.heal()
     const limitMs = this.#world.nowMs + this.#plan.recoveryMs
     this.#world.runUntil(() => moving.done, limitMs)
-    const settled = (): boolean => this.#members.every(member => this.#leaderOf(member) !== undefined)
+    const settled = (): boolean => !mover.isJoint && this.#members.every(member => this.#leaderOf(member) !== undefined)
     while (!settled() && this.#world.nowMs < limitMs) this.#world.run(this.#world.nowMs + pollMs)
     this.#counts.set('leadership moved', mover.moved)
   }

@@ -6,7 +6,7 @@
 // whose heartbeats are waiting in its own mailbox.
 
 import { assert } from '../std/index.js'
-import type { Membership } from './membership.js'
+import { type Membership, membersOf } from './membership.js'
 
 export interface RaftLimits {
   readonly heartbeatTicks: number
@@ -66,7 +66,7 @@ export type RaftSettings = RaftConfig & RaftLimits
 
 export function settle(config: RaftConfig): RaftSettings {
   const settings = { ...defaultLimits, ...config }
-  const members = [...config.membership.voters, ...config.membership.learners]
+  const members = membersOf(config.membership)
   assert(new Set(members).size === members.length, 'a member is listed once', { members })
   assert(config.membership.voters.length > 0, 'a group has a voter')
   assert(settings.heartbeatTicks > 0 && settings.electionTicks > settings.heartbeatTicks, 'an election timeout spans heartbeats')

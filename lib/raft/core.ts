@@ -6,8 +6,8 @@
 import { assert, unreachable } from '../std/index.js'
 import { type RaftConfig, type RaftSettings, settle } from './config.js'
 import { RaftLog } from './log.js'
-import { isMember, type Membership } from './membership.js'
-import type { Entry, HardState, Message, Snapshot, SnapshotMeta } from './message.js'
+import { isMember, isVoterOf, type Membership, membersOf } from './membership.js'
+import type { Decided, Entry, HardState, Message, Snapshot, SnapshotMeta } from './message.js'
 import { Progress } from './progress.js'
 import { ForwardedReads, LeaderReads } from './read-index.js'
 
@@ -60,6 +60,7 @@ export class Core {
   appliedIndex: number // By the owner, for certain; log.applied is what it was handed.
   changeIndex = 0 // A leader proposes no change before this index is applied.
   transfer: Transfer | null = null
+  handOverTick = 0 // When a leader that goes when a joint membership is left may hand over to one that stays.
   leaseUntilMs = 0
   leaseBroken = false // A leader told somebody to force an election: nobody may count on a lease in this term any more.
   heardTicks = 0 // When it last heard any leader, or started.
@@ -91,7 +92,7 @@ export class Core {
 
   /** Of this member as it knows itself. Who is none campaigns for nothing. */
   get isVoter(): boolean {
-    return this.membership.voters.includes(this.id)
+    return isVoterOf(this.membership, this.id)
   }
 
   get isMember(): boolean {
@@ -108,8 +109,7 @@ export class Core {
   }
 
   #others(): string[] {
-    const { voters, learners } = this.membership
-    return [...voters, ...learners].filter(member => member !== this.id)
+    return membersOf(this.membership).filter(member => member !== this.id)
   }
 
   /**
@@ -219,6 +219,26 @@ export class Core {
     return index
   }
 
+  commitTo(index: number): void {
+    const { log } = this
+    if (this.role === 'leader' && index > log.commit)
+      for (const entry of log.page(log.commit + 1, Number.POSITIVE_INFINITY, index)) this.uncommittedBytes -= entry.data.length
+    log.commitTo(index)
+  }
+
+  /** The last entry that is known to be committed. */
+  get decided(): Decided {
+    const { log } = this
+    const term = log.termAt(log.commit)
+    assert(term !== undefined, 'what is committed is in the log or its base', { index: log.commit })
+    return { index: log.commit, term }
+  }
+
+  /** Somebody, whoever it is, knows that entry to be committed, and so all before it: a log that has it has the same before it (Raft §5.3). */
+  learn({ index, term }: Decided): void {
+    if (this.log.termAt(index) === term) this.commitTo(index)
+  }
+
   /** A leader may not read until it knows what former leaders committed (Raft §8). */
   get hasCommittedInTerm(): boolean {
     return this.log.termAt(this.log.commit) === this.term
@@ -237,6 +257,7 @@ export class Core {
     this.votes.clear()
     this.progress.clear()
     this.transfer = null
+    this.handOverTick = 0
     this.leaseUntilMs = 0
     this.leaseBroken = false
     const { electionTicks, electionJitterTicks, random } = this.settings

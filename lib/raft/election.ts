@@ -2,10 +2,11 @@
 //
 // Guarantee: at most one vote a term, on disk before it is told; a candidate counts its own only once saved. A member that hears
 // its leader neither campaigns nor supports one that does, unless that leader wants it. Only voters campaign, and only their votes
-// count; but any member gives its vote if asked: it may have been promoted and not know yet.
+// count (while members are joint, those before and those to come, each by themselves); but any member gives its vote if asked: it may have been promoted and not know yet.
 
 import type { Core } from './core.js'
-import type { VoteRequest, VoteResponse } from './message.js'
+import { votersOf } from './membership.js'
+import type { Decided, VoteRequest, VoteResponse } from './message.js'
 import { verdict } from './quorum.js'
 
 const campaignSpan = 2 ** 48
@@ -31,8 +32,10 @@ export function hintElection(core: Core): void {
 export function mayCampaign(core: Core): boolean {
   if (core.role === 'leader' || !core.isVoter || core.installing !== null) return false
   if (core.settings.leaseReads !== undefined && core.isLeased) return false
-  return !core.log.hasChange(core.appliedIndex, core.log.commit)
+  return !knowsOfChange(core)
 }
+
+const knowsOfChange = ({ log, appliedIndex }: Core): boolean => log.hasChange(appliedIndex, log.commit)
 
 export function campaign(core: Core): void {
   core.becomePreCandidate()
@@ -43,7 +46,7 @@ export function campaign(core: Core): void {
 /** Its leader hands over to this member: no pre-vote, and others need not stand by that leader. */
 export function acceptTimeoutNow(core: Core): void {
   if (core.role === 'leader' || !core.isVoter || core.installing !== null) return
-  if (core.log.hasChange(core.appliedIndex, core.log.commit)) return
+  if (knowsOfChange(core)) return
   core.becomeCandidate()
   ask(core, 'vote', core.term, true)
   count(core, core.id, true)
@@ -62,14 +65,20 @@ export function answerVote(core: Core, request: VoteRequest): void {
   const type = pre ? 'preVoteResponse' : 'voteResponse'
   // A granted pre-vote is about the term asked for; a refusal tells the term we are in.
   const term = granted ? request.term : core.term
-  core.send({ type, from: core.id, to: request.from, term, campaign: request.campaign, granted })
+  core.send({ type, from: core.id, to: request.from, term, campaign: request.campaign, granted, ...decidedOf(core) })
   if (granted && !pre) {
     core.vote = request.from
     core.electionElapsed = 0
   }
 }
 
+/** Where nobody was removed there is nobody whose vote is counted on in vain. */
+export const decidedOf = (core: Core): { readonly decided?: Decided } =>
+  core.membership.removed.length === 0 ? {} : { decided: core.decided }
+
 export function countVote(core: Core, response: VoteResponse): void {
+  if (response.decided !== undefined) core.learn(response.decided)
+  if (knowsOfChange(core)) return // It asks again, once it has applied that: others may count by then.
   const pre = response.type === 'preVoteResponse'
   if (core.role !== (pre ? 'preCandidate' : 'candidate') || response.campaign !== core.campaign) return
   if (pre && response.granted && response.term !== core.term + 1) return
@@ -78,7 +87,8 @@ export function countVote(core: Core, response: VoteResponse): void {
 
 function count(core: Core, from: string, granted: boolean): void {
   if (!core.votes.has(from)) core.votes.set(from, granted)
-  const result = verdict(core.votes, core.membership.voters)
+  const { voters, outgoing } = core.membership
+  const result = verdict(core.votes, voters, outgoing)
   if (result === 'lost') core.becomeFollower(core.term, null)
   if (result !== 'won') return
   if (core.role === 'candidate') {
@@ -93,7 +103,7 @@ function count(core: Core, from: string, granted: boolean): void {
 function ask(core: Core, type: VoteRequest['type'], term: number, force = false): void {
   core.campaign = Math.floor(core.settings.random() * campaignSpan)
   const { lastIndex, lastTerm } = core.log
-  for (const to of core.membership.voters) {
+  for (const to of votersOf(core.membership)) {
     if (to === core.id) continue
     core.send({ type, from: core.id, to, term, campaign: core.campaign, lastIndex, lastTerm, ...(force ? { force } : {}) })
   }

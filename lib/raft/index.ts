@@ -7,11 +7,21 @@ export {
   type ChangeKind,
   type ChangeMisfit,
   changedBy,
+  changesMax,
+  type DecidedChange,
+  decodeChange,
   encodeChange,
   foundedBy,
   isMember,
+  isVoterOf,
+  type JointChange,
+  type LeavingChange,
   type Membership,
-  type MembershipChange
+  type MembershipChange,
+  membersOf,
+  misfitOfChange,
+  type ProposedChange,
+  votersOf
 } from './membership.js'
 export type * from './message.js'
 export type { ProgressState } from './progress.js'

@@ -3,7 +3,7 @@
 // Nothing is sent when something happens; it is sent by `flush`, once per ready, so that a batch of proposals and
 // acknowledgements costs each follower one append and at most one heartbeat.
 // Guarantee: an index is committed only when a majority of the voters, this member included only once saved, holds it on disk and its
-// term is the current one.
+// term is the current one. While members are joint: a majority of the voters before, and one of those to come (Raft §6).
 
 import { assert } from '../std/index.js'
 import type { Core } from './core.js'
@@ -38,12 +38,15 @@ export function tickLeader(core: Core): void {
 
 /** A leader that hears no majority for an election timeout steps down: it may be deposed and not know (Raft §6.2 of the thesis). */
 function checkQuorum(core: Core): boolean {
-  const { voters } = core.membership
+  const { voters, outgoing } = core.membership
+  const isQuorate = hearsMajority(core, voters) && (outgoing === undefined || hearsMajority(core, outgoing))
+  for (const progress of core.progress.values()) progress.active = false
+  return isQuorate
+}
+
+function hearsMajority(core: Core, voters: readonly string[]): boolean {
   let active = 0
-  for (const progress of core.progress.values()) {
-    if ((progress.active || progress.id === core.id) && voters.includes(progress.id)) active++
-    progress.active = false
-  }
+  for (const voter of voters) if (voter === core.id || core.progress.get(voter)?.active === true) active++
   return active >= majority(voters.length)
 }
 
@@ -84,14 +87,21 @@ export function hearHeartbeatResponse(core: Core, response: HeartbeatResponse): 
 
 /** Raft §5.4.2: replicas are counted only for an entry of the current term; what precedes it is committed with it. */
 export function commitByCounting(core: Core): void {
-  const index = reachedByMajority(core.membership.voters.map(voter => matchOf(core, voter)))
+  const index = reachedByQuorum(core, matchOf)
   const { commit } = core.log
   if (index <= commit || core.log.termAt(index) !== core.term) return
-  for (const entry of core.log.page(commit + 1, Number.POSITIVE_INFINITY, index)) core.uncommittedBytes -= entry.data.length
-  core.log.commitTo(index)
+  core.commitTo(index)
+}
+
+/** The greatest value that a majority of the voters has reached; while members are joint, one of those before, too. */
+function reachedByQuorum(core: Core, reachedBy: (core: Core, voter: string) => number): number {
+  const { voters, outgoing } = core.membership
+  const reached = reachedByMajority(voters.map(voter => reachedBy(core, voter)))
+  return outgoing === undefined ? reached : Math.min(reached, reachedByMajority(outgoing.map(voter => reachedBy(core, voter))))
 }
 
 const matchOf = (core: Core, voter: string): number => (core.progress.get(voter) as Progress).match
+const roundOf = (core: Core, voter: string): number => (core.progress.get(voter) as Progress).round
 
 /** To be called when a save is done. */
 export function ownLogSaved(core: Core): void {
@@ -112,8 +122,10 @@ export function hearReadIndex(core: Core, { from, batch }: ReadIndexRequest): vo
  * Who asks is heard as if it had answered a heartbeat: after its reads began it was in this term, and had voted in no later one. If it
  * and this member are a majority, nobody can have been elected before that whose writes these reads must see.
  */
-const areMajority = (core: Core, other: string): boolean =>
-  verdict(new Map([core.id, other].map(id => [id, true])), core.membership.voters) === 'won'
+function areMajority(core: Core, other: string): boolean {
+  const { voters, outgoing } = core.membership
+  return verdict(new Map([core.id, other].map(id => [id, true])), voters, outgoing) === 'won'
+}
 
 /** Is there anything `flush` would send? */
 export function hasToFlush(core: Core): boolean {
@@ -222,7 +234,7 @@ function hasLease(core: Core): boolean {
 
 export function confirmReads(core: Core): void {
   core.own.round = core.reads.round
-  const confirmed = reachedByMajority(core.membership.voters.map(voter => (core.progress.get(voter) as Progress).round))
+  const confirmed = reachedByQuorum(core, roundOf)
   for (const { index, sentMs, requests } of core.reads.confirm(confirmed)) {
     answerReads(core, index, requests)
     core.leaseUntilMs = sentMs + (core.settings.leaseReads?.leaseMs ?? 0)

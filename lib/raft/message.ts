@@ -56,6 +56,17 @@ export interface VoteResponse extends Envelope {
   readonly type: 'preVoteResponse' | 'voteResponse'
   readonly campaign: number
   readonly granted: boolean
+  /**
+   * The last entry known to be committed, if members were removed: whoever campaigns may not know yet, and count on votes of some that are
+   * gone by now.
+   */
+  readonly decided?: Decided
+}
+
+/** An entry of which somebody knows that it is committed. */
+export interface Decided {
+  readonly index: number
+  readonly term: number
 }
 
 export interface Append extends Envelope {

@@ -1,4 +1,5 @@
-// Quorum: arithmetic of majorities. Only voters count, whoever else has said or done something.
+// Quorum: arithmetic of majorities. Only voters count, whoever else has said or done something. While members are joint (Raft §6) there
+// are two lists of voters, `outgoing` the one before: whatever is decided is decided by a majority of each, not by one of all of them.
 
 export const majority = (members: number): number => Math.floor(members / 2) + 1
 
@@ -15,7 +16,15 @@ export function reachedByMajority(values: number[]): number {
 
 export type Verdict = 'won' | 'lost' | 'open'
 
-export function verdict(votes: ReadonlyMap<string, boolean>, voters: readonly string[]): Verdict {
+export function verdict(votes: ReadonlyMap<string, boolean>, voters: readonly string[], outgoing?: readonly string[]): Verdict {
+  const coming = verdictOf(votes, voters)
+  if (outgoing === undefined) return coming
+  const before = verdictOf(votes, outgoing)
+  if (coming === before) return coming
+  return coming === 'lost' || before === 'lost' ? 'lost' : 'open'
+}
+
+function verdictOf(votes: ReadonlyMap<string, boolean>, voters: readonly string[]): Verdict {
   let granted = 0
   let refused = 0
   for (const voter of voters) {

@@ -27,14 +27,23 @@
 // suppression, recovery from a disk that forgot what was synced. With `leaseReads` a read is only as good as clocks are.
 
 import { assert } from '../std/index.js'
-import { type AppliedChange, applyChange, misfitOfProposal, proposeChange, type Transferred, transfer } from './changing.js'
+import {
+  type AppliedChange,
+  applyChange,
+  leaveIfJoint,
+  misfitOfProposal,
+  proposeChange,
+  simplest,
+  type Transferred,
+  transfer
+} from './changing.js'
 import type { RaftConfig } from './config.js'
 import { Core, type ReadState, type Recovered, type Role } from './core.js'
 import { campaign, hintElection, mayCampaign, ownVoteSaved, tickElection } from './election.js'
 import { forwardReads, hasToForward } from './follower.js'
 import { addRead, flush, hasToFlush, ownLogSaved, tickLeader } from './leader.js'
-import type { ChangeMisfit, Membership, MembershipChange } from './membership.js'
-import type { Entry, HardState, Message, Snapshot, SnapshotMeta } from './message.js'
+import type { ChangeMisfit, Membership, ProposedChange } from './membership.js'
+import type { Decided, Entry, HardState, Message, Snapshot, SnapshotMeta } from './message.js'
 import type { ProgressState } from './progress.js'
 import { step } from './step.js'
 
@@ -115,6 +124,7 @@ export class Raft {
     this.#core.ticks++
     if (this.#core.role === 'leader') tickLeader(this.#core)
     else tickElection(this.#core)
+    leaveIfJoint(this.#core) // A transfer may have been given up.
   }
 
   /** Accepted is not committed: the entry is safe when it comes back in `committed` with this index and term. Keeps `data`. */
@@ -128,9 +138,13 @@ export class Raft {
     return { accepted: true, index: core.appendOwn('normal', data), term: core.term }
   }
 
-  /** One at a time: the next once this is applied. `context` comes back from applyChange, wherever that is. */
-  proposeChange(change: MembershipChange, context = ''): Proposed {
+  /**
+   * One at a time: the next once this is applied, and if it was a joint one once that is left, which a leader sees to by itself, as another
+   * change without a context. `context` comes back from applyChange, wherever that is.
+   */
+  proposeChange(wanted: ProposedChange, context = ''): Proposed {
     const core = this.#core
+    const change = simplest(wanted)
     if (core.role !== 'leader') return { accepted: false, reason: 'not leader', leader: core.leader }
     if (core.transfer !== null) return { accepted: false, reason: 'leadership moves', leader: core.leader }
     const misfit = misfitOfProposal(core, change)
@@ -249,6 +263,7 @@ export class Raft {
     core.log.markSaved()
     ownVoteSaved(core)
     ownLogSaved(core)
+    leaveIfJoint(core)
   }
 
   /** The owner has a durable snapshot of its state, of which it asked for this meta then: forget the log below, but for the tail. */
@@ -272,17 +287,13 @@ export class Raft {
   }
 
   /** The last entry that is known to be committed. */
-  get decided(): { readonly index: number; readonly term: number } {
-    const { log } = this.#core
-    const term = log.termAt(log.commit)
-    assert(term !== undefined, 'what is committed is in the log or its base', { index: log.commit })
-    return { index: log.commit, term }
+  get decided(): Decided {
+    return this.#core.decided
   }
 
-  /** Somebody, whoever it is, knows that entry to be committed, and so all before it: a log that has it has the same before it (Raft §5.3). */
-  learn({ index, term }: { readonly index: number; readonly term: number }): void {
-    const { log } = this.#core
-    if (log.termAt(index) === term) log.commitTo(index)
+  /** Somebody, whoever it is, knows that entry to be committed. */
+  learn(decided: Decided): void {
+    this.#core.learn(decided)
   }
 
   /** As of what the owner has applied. */

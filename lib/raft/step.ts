@@ -5,7 +5,7 @@
 
 import { unreachable } from '../std/index.js'
 import type { Core } from './core.js'
-import { acceptTimeoutNow, answerVote, countVote } from './election.js'
+import { acceptTimeoutNow, answerVote, countVote, decidedOf } from './election.js'
 import { acceptAppend, acceptHeartbeat, acceptReadIndex, acceptSnapshot, acknowledge, hearLeader } from './follower.js'
 import { hearAppendResponse, hearHeartbeatResponse, hearReadIndex } from './leader.js'
 import type { Message } from './message.js'
@@ -72,7 +72,7 @@ function meetLowerTerm(core: Core, message: Message): void {
   // Tells a pre-candidate that is behind to catch up.
   if (message.type === 'preVote') {
     const { from, campaign } = message
-    core.send({ type: 'preVoteResponse', from: core.id, to: from, term: core.term, campaign, granted: false })
+    core.send({ type: 'preVoteResponse', from: core.id, to: from, term: core.term, campaign, granted: false, ...decidedOf(core) })
   }
 }
 

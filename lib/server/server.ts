@@ -28,7 +28,7 @@ import { review } from './reviews.js'
 import { answer, routed } from './routing.js'
 import { readSchemas } from './schemas.js'
 import type { Call, Reply, ServerContext, ServerProtocol, ServerTimer, ServiceRanges, Serving } from './serving.js'
-import { StoreClient } from './store-client.js'
+import { type FindStores, StoreClient } from './store-client.js'
 import { patchTypes } from './update.js'
 import { WatchCache } from './watch-cache.js'
 import { bookmark, type Channel, errorLine, watch } from './watching.js'
@@ -44,6 +44,8 @@ const writeTimeoutMs = 60_000 // For a client to take a piece of a watch or a lo
 export interface ServerOptions {
   readonly kinds: readonly Kind[]
   readonly stores: readonly StoreRef[]
+  /** Which there are by now; none if nobody knows. */
+  readonly findStores?: FindStores | undefined
   readonly ranges: ServiceRanges
 }
 
@@ -62,7 +64,7 @@ export class ApiServer {
   constructor(ctx: ServerContext, options: ServerOptions) {
     this.#ctx = ctx
     const cache = new WatchCache(options.kinds)
-    const store = new StoreClient(options.stores, ctx)
+    const store = new StoreClient(options.stores, ctx, options.findStores)
     const schemas: Schemas = { get: () => undefined }
     this.serving = {
       ctx,

@@ -2,6 +2,7 @@
 //
 // A definite failure is retried at the next member until the deadline, a read after any failure. A transaction that may have happened
 // is sent again only if the caller says that doing so is harmless: ours compare what they replace, so at most one takes effect.
+// Where members come and go, it finds out which there are by now when none of those it knows answers.
 
 import { ask, type Failure, type Flow, type Outcome, sleep } from '../actor/index.js'
 import type { StoreRange, StoreRangeAnswer, StoreRef, StoreTxn, StoreTxnAnswer } from '../storage/index.js'
@@ -18,9 +19,13 @@ const attemptTimeoutMsMax = 8_000
 const retryDelayMs = 10
 const retryDelayMsMax = 200
 
-interface Clock {
+interface Surroundings {
   readonly nowMs: number
+  run(flow: Flow<void>): void
 }
+
+/** None if nobody knows. */
+export type FindStores = () => Flow<readonly StoreRef[]>
 
 export interface TxnOutcome {
   readonly outcome: Outcome<StoreTxnAnswer>
@@ -29,13 +34,16 @@ export interface TxnOutcome {
 }
 
 export class StoreClient {
-  readonly #stores: readonly StoreRef[]
-  readonly #clock: Clock
+  readonly #around: Surroundings
+  readonly #find: FindStores | undefined
+  #stores: readonly StoreRef[]
   #at = 0
+  #isFinding = false
 
-  constructor(stores: readonly StoreRef[], clock: Clock) {
+  constructor(stores: readonly StoreRef[], around: Surroundings, find?: FindStores) {
     this.#stores = stores
-    this.#clock = clock
+    this.#around = around
+    this.#find = find
   }
 
   /** The member that answered last. */
@@ -45,7 +53,20 @@ export class StoreClient {
 
   /** Turns to the next member, if `failed` is still the one in use. */
   leave(failed: StoreRef): void {
-    if (this.current === failed) this.#at = (this.#at + 1) % this.#stores.length
+    if (this.current !== failed) return
+    this.#at = (this.#at + 1) % this.#stores.length
+    if (this.#at !== 0 || this.#find === undefined || this.#isFinding) return
+    this.#isFinding = true
+    this.#around.run(this.#findAgain(this.#find))
+  }
+
+  *#findAgain(find: FindStores): Flow<void> {
+    const found = yield* find()
+    this.#isFinding = false
+    if (found.length === 0) return
+    const { current } = this
+    this.#stores = found
+    this.#at = Math.max(0, found.indexOf(current))
   }
 
   *range(query: StoreRange, deadlineMs: number): Flow<Outcome<StoreRangeAnswer>> {
@@ -86,15 +107,15 @@ export class StoreClient {
   #attemptMs(tries: number, deadlineMs: number): number {
     const rounds = Math.floor((tries - 1) / this.#stores.length)
     const patienceMs = Math.min(attemptTimeoutMs * 2 ** rounds, attemptTimeoutMsMax)
-    return Math.max(1, Math.min(patienceMs, deadlineMs - this.#clock.nowMs))
+    return Math.max(1, Math.min(patienceMs, deadlineMs - this.#around.nowMs))
   }
 
   /** The other members are tried at once; who has tried all of them waits. False: no time is left. */
   *#pause(tries: number, deadlineMs: number): Flow<boolean> {
-    if (this.#clock.nowMs >= deadlineMs) return false
+    if (this.#around.nowMs >= deadlineMs) return false
     const rounds = Math.floor(tries / this.#stores.length)
     if (tries % this.#stores.length === 0) yield* sleep('real', Math.min(retryDelayMsMax, retryDelayMs * 2 ** Math.min(rounds, 10)))
-    return this.#clock.nowMs < deadlineMs
+    return this.#around.nowMs < deadlineMs
   }
 }
 

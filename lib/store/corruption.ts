@@ -7,6 +7,7 @@
 
 import { ask, type Context, type Flow, type Refusal, refuse, sleep } from '../actor/index.js'
 import { hashing, type Mvcc, type StoreHash } from '../mvcc/index.js'
+import { membersOf } from '../raft/index.js'
 import { enterUnasked, type HasReplica, type MemberTurn, starting } from './proposing.js'
 import type { StoreMemberProtocol } from './protocol.js'
 import type { Replica } from './replica.js'
@@ -45,7 +46,7 @@ export function* checkCorruption(ctx: Context<StoreMemberProtocol, any>, replica
   const { term, membership } = replica.raft
   const { revision } = replica.mvcc
   const own = yield* hashInParts(replica.mvcc, revision)
-  const members = [...membership.voters, ...membership.learners]
+  const members = membersOf(membership)
   const hashes = new Map<string, number>([[ctx.self, own.hash]])
   for (const member of members) {
     if (member === ctx.self) continue

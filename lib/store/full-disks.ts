@@ -7,7 +7,7 @@
 // left are no majority. Not promised: that it knows at once; until then a write waits in vain.
 
 import { type Context, type Refusal, refuse, type Turn } from '../actor/index.js'
-import { isMember, majority } from '../raft/index.js'
+import { isMember, majority, membersOf } from '../raft/index.js'
 import type { StoreMemberProtocol } from './protocol.js'
 import type { Replica } from './replica.js'
 
@@ -42,14 +42,13 @@ export function membersWithoutRoom({ self, nowMs }: { readonly self: string; rea
   const { fullDisks, room, raft } = replica
   if (fullDisks.size === 0) return room.isFull ? [self] : []
   for (const [member, untilMs] of fullDisks) if (untilMs <= nowMs || !isMember(raft.membership, member)) fullDisks.delete(member)
-  const { voters, learners } = raft.membership
-  return [...voters, ...learners].filter(member => (member === self ? room.isFull : fullDisks.has(member)))
+  return membersOf(raft.membership).filter(member => (member === self ? room.isFull : fullDisks.has(member)))
 }
 
 /** Whether what is proposed now could not be committed, for want of space. */
 export function isMajorityFull(ctx: { readonly self: string; readonly nowMs: number }, replica: Replica): boolean {
   if (replica.fullDisks.size === 0) return false
   const full = new Set(membersWithoutRoom(ctx, replica))
-  const { voters } = replica.raft.membership
-  return voters.filter(voter => !full.has(voter)).length < majority(voters.length)
+  const { voters, outgoing = voters } = replica.raft.membership
+  return [voters, outgoing].some(list => list.filter(voter => !full.has(voter)).length < majority(list.length))
 }

@@ -1,12 +1,30 @@
-// Membership: who the members of the store are, changed while it serves, one at a time (lib/raft). With etcd's strict checks: no change
-// that could leave the store without a majority of members that answer.
+// Membership: who the members of the store are, changed while it serves, one at a time, or several at once (replacement.ts). With etcd's
+// strict checks: no change that could leave the store without a majority of members that answer.
 //
 // Any member may be asked; the leader decides. A member is named by its actor's address, and a name that was removed is refused for ever.
 
 import { ask, type Context, doubt, type Flow, type Later, passOn, type Ref, type Refusal, refuse, type Turn } from '../actor/index.js'
-import { type AppliedChange, isMember, type MembershipChange, majority, type Proposed, type Raft } from '../raft/index.js'
+import {
+  type AppliedChange,
+  type DecidedChange,
+  isMember,
+  majority,
+  membersOf,
+  type Proposed,
+  type ProposedChange,
+  type Raft
+} from '../raft/index.js'
 import type { StoreMemberProtocol } from './protocol.js'
 import { addRead } from './reading.js'
+import {
+  isInSync,
+  learningOf,
+  type MembersView,
+  misfitOfAddress,
+  planReplacement,
+  type Replacement,
+  type ReplacementStep
+} from './replacement.js'
 import type { Replica } from './replica.js'
 
 export interface StoreMember {
@@ -14,11 +32,20 @@ export interface StoreMember {
   readonly isLearner: boolean
   /** The leader of now has heard it. */
   readonly isStarted: boolean
+  /** It votes until those that replace it are voters by themselves: a matter of moments. */
+  readonly isLeaving?: true
 }
 
 export interface StoreMembers {
   readonly members: readonly StoreMember[]
   readonly revision: number
+}
+
+/** What became of a replacement so far: to be asked for again until it is `replaced`. */
+export interface StoreReplacement extends StoreMembers {
+  readonly step: ReplacementStep
+  /** Of those to come, who is no voter yet: how many entries it has, and how many there are. */
+  readonly learning: readonly { readonly address: string; readonly has: number; readonly of: number }[]
 }
 
 /** A proposed change, and who waits for it. */
@@ -46,10 +73,6 @@ interface HasReplica {
 
 /** As etcd's default: a learner costs its leader a follower's work and is of no use to a majority. */
 const learnersMax = 1
-/** Of what the leader has, before a learner may vote: as etcd. */
-const inSyncShare = 0.9
-const addressPattern = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?\/[a-z0-9]([-a-z0-9]*[a-z0-9])?$/
-const addressLengthMax = 253
 
 const texts = {
   notFound: 'etcdserver: member not found',
@@ -66,18 +89,22 @@ const texts = {
 const starting = (): Refusal => refuse('no leader', 'this member is recovering')
 const leadsNoMore = (): Refusal => refuse('no leader', 'it leads no more')
 
-type Own = 'members' | 'addMember' | 'removeMember' | 'promoteMember'
+export type MembersRequest = 'members' | 'addMember' | 'removeMember' | 'promoteMember' | 'replaceMembers'
+type Own = MembersRequest
 type Body<T extends Own> = T extends 'members'
   ? undefined
   : T extends 'addMember'
     ? { address: string; isLearner: boolean }
-    : { address: string }
+    : T extends 'replaceMembers'
+      ? Replacement
+      : { address: string }
 
 export const memberHandlers = {
   members: (ctx: MemberTurn, state: HasReplica) => decide(ctx, state, 'members', undefined),
   addMember: (ctx: MemberTurn, state: HasReplica, body: Body<'addMember'>) => decide(ctx, state, 'addMember', body),
   removeMember: (ctx: MemberTurn, state: HasReplica, body: Body<'removeMember'>) => decide(ctx, state, 'removeMember', body),
   promoteMember: (ctx: MemberTurn, state: HasReplica, body: Body<'promoteMember'>) => decide(ctx, state, 'promoteMember', body),
+  replaceMembers: (ctx: MemberTurn, state: HasReplica, body: Body<'replaceMembers'>) => decide(ctx, state, 'replaceMembers', body),
   /** Passed on by a member that does not lead; never passed on again. */
   decideMembers: (ctx: MemberTurn, { replica }: HasReplica, { request, body }: { request: Own; body: unknown }) =>
     replica?.raft.isLeader === true ? decideHere(ctx, replica, request, body) : leadsNoMore(),
@@ -120,12 +147,14 @@ function decideHere(ctx: MemberTurn, replica: Replica, request: Own, body: any):
       return remove(ctx, replica, body)
     case 'promoteMember':
       return promote(ctx, replica, body)
+    case 'replaceMembers':
+      return replace(ctx, replica, body)
   }
 }
 
 function confirmed(ctx: MemberTurn, replica: Replica): Answer<StoreMembers> {
   const later = ctx.defer() as Later<StoreMembers>
-  const run = (): void => ctx.answer(later, membersOf(ctx.self, replica))
+  const run = (): void => ctx.answer(later, listed(ctx.self, replica))
   const lost = (): void => ctx.answer(later, leadsNoMore())
   return addRead(replica, { kind: 'state', run, lost }) ? later : refuse('overloaded', 'too many reads wait')
 }
@@ -133,8 +162,8 @@ function confirmed(ctx: MemberTurn, replica: Replica): Answer<StoreMembers> {
 function add(ctx: MemberTurn, replica: Replica, { address, isLearner }: Body<'addMember'>): Answer<StoreMembers> {
   const { raft } = replica
   const { membership } = raft
-  if (address.length > addressLengthMax || !addressPattern.test(address))
-    return refuse('invalid', `${JSON.stringify(address)} is no address of a member: machine/actor`)
+  const misfit = misfitOfAddress(address)
+  if (misfit !== undefined) return misfit
   if (isMember(membership, address)) return refuse('member exists', texts.exists)
   if (membership.removed.includes(address)) return refuse('member exists', 'an address that was removed is never used again')
   if (isLearner && membership.learners.length >= learnersMax) return refuse('too many learners', texts.tooMany)
@@ -167,14 +196,31 @@ function promote(ctx: MemberTurn, replica: Replica, { address }: Body<'promoteMe
   const { voters, started } = healthOf(ctx.self, raft)
   const candidates = started.length + (isHeard(raft, address) ? 1 : 0)
   if (candidates < majority(voters.length + 1)) return refuse('not enough started members', texts.notEnough)
-  if (!isInSync(raft, address)) return refuse('learner not ready', texts.notReady)
+  if (!isInSync(viewOf(ctx.self, raft), address)) return refuse('learner not ready', texts.notReady)
   return change(ctx, replica, { kind: 'promote', member: address })
 }
 
-/** Whether a learner has nearly all that its leader has. */
-export function isInSync(raft: Raft, address: string): boolean {
-  const { peers, saved } = raft.status()
-  return (peers.find(peer => peer.id === address)?.match ?? 0) >= saved * inSyncShare
+function replace(ctx: MemberTurn, replica: Replica, wish: Replacement): Answer<StoreReplacement> {
+  const plan = planReplacement(wish, viewOf(ctx.self, replica.raft))
+  if (!('step' in plan)) return plan
+  const { step, change: wanted } = plan
+  const answer = (): StoreReplacement => ({
+    ...listed(ctx.self, replica),
+    step,
+    learning: learningOf(wish, viewOf(ctx.self, replica.raft))
+  })
+  return wanted === undefined ? answer() : change(ctx, replica, wanted, later => ctx.answer(later, answer()))
+}
+
+function viewOf(self: string, raft: Raft): MembersView {
+  const { peers, membership, saved, silentTicksMax } = raft.status()
+  const seen = new Map(peers.map(peer => [peer.id, peer]))
+  return {
+    membership,
+    saved,
+    has: address => (address === self ? saved : (seen.get(address)?.match ?? 0)),
+    isHealthy: address => address === self || (seen.get(address)?.silentTicks ?? Number.POSITIVE_INFINITY) <= silentTicksMax
+  }
 }
 
 const isHeard = (raft: Raft, address: string): boolean =>
@@ -190,7 +236,7 @@ function healthOf(self: string, raft: Raft): { voters: readonly string[]; starte
 }
 
 /** Proposes it. Who asked is answered once it is applied here. */
-export function change(ctx: MemberTurn, replica: Replica, wanted: MembershipChange, answer?: (later: Later<any>) => void): Answer<any> {
+export function change(ctx: MemberTurn, replica: Replica, wanted: ProposedChange, answer?: (later: Later<any>) => void): Answer<any> {
   const proposed = replica.raft.proposeChange(wanted, replica.life)
   if (!proposed.accepted) return refusalOf(proposed)
   const later = ctx.defer() as Later<unknown>
@@ -198,7 +244,7 @@ export function change(ctx: MemberTurn, replica: Replica, wanted: MembershipChan
   replica.changes.push({
     index,
     term,
-    applied: () => (answer === undefined ? ctx.answer(later, membersOf(ctx.self, replica)) : answer(later)),
+    applied: () => (answer === undefined ? ctx.answer(later, listed(ctx.self, replica)) : answer(later)),
     lost: () => ctx.answer(later, doubt('leader lost', 'the leader changed before the change of members was decided'))
   })
   return later
@@ -219,24 +265,28 @@ function refusalOf({ reason }: Proposed & { readonly accepted: false }): Refusal
     case 'is the only voter':
       return refuse('not enough started members', texts.notEnough)
     case 'a change is pending':
+    case 'is joint':
+    case 'is not joint':
     case 'too much uncommitted':
       return refuse('overloaded', reason)
+    case 'no voter is left':
+    case 'is no voter':
+    case 'is named twice':
+    case 'changes nothing':
+    case 'changes too much':
     case 'too many were removed':
       return refuse('invalid', reason)
   }
 }
 
-function membersOf(self: string, { raft, mvcc }: Replica): StoreMembers {
-  const { voters, learners } = raft.membership
-  const member = (address: string, isLearner: boolean): StoreMember => ({
-    address,
-    isLearner,
-    isStarted: address === self || isHeard(raft, address)
+function listed(self: string, { raft, mvcc }: Replica): StoreMembers {
+  const { voters, learners, outgoing } = raft.membership
+  const members = membersOf(raft.membership).map((address): StoreMember => {
+    const isLearner = learners.includes(address)
+    const isLeaving = outgoing !== undefined && !isLearner && !voters.includes(address)
+    return { address, isLearner, isStarted: address === self || isHeard(raft, address), ...(isLeaving ? { isLeaving } : {}) }
   })
-  return {
-    members: [...voters.map(voter => member(voter, false)), ...learners.map(learner => member(learner, true))],
-    revision: mvcc.revision
-  }
+  return { members, revision: mvcc.revision }
 }
 
 // What becomes of a change ---------------------------------------------------------------------------------
@@ -248,18 +298,33 @@ export function changeApplied(
   entry: { readonly index: number; readonly term: number },
   applied: AppliedChange
 ): void {
-  const { kind, member } = applied.change
   const { voters, learners } = applied.membership
-  ctx.log('membership changed', { kind, member, index: entry.index, voters: voters.join(' '), learners: learners.join(' ') })
+  ctx.log('membership changed', {
+    ...named(applied),
+    index: entry.index,
+    voters: voters.join(' '),
+    learners: learners.join(' '),
+    ...(applied.membership.outgoing === undefined ? {} : { outgoing: applied.membership.outgoing.join(' ') })
+  })
   const at = replica.changes.findIndex(({ index, term }) => index === entry.index && term === entry.term)
   if (at >= 0) for (const waiting of replica.changes.splice(at, 1)) waiting.applied()
   watchPeers(ctx, replica)
 }
 
+function named({ change, gone }: AppliedChange): { readonly kind: DecidedChange['kind']; readonly member: string; readonly gone?: string } {
+  switch (change.kind) {
+    case 'joint':
+      return { kind: change.kind, member: change.changes.map(({ kind, member }) => `${kind} ${member}`).join(', '), gone: gone.join(' ') }
+    case 'leave':
+      return { kind: change.kind, member: '', gone: gone.join(' ') }
+    default:
+      return { kind: change.kind, member: change.member }
+  }
+}
+
 /** Hears of the death of every other member. */
 export function watchPeers(ctx: MemberContext, { raft, monitored }: Replica): void {
-  const { voters, learners } = raft.membership
-  for (const peer of [...voters, ...learners]) {
+  for (const peer of membersOf(raft.membership)) {
     if (peer === ctx.self || monitored.has(peer)) continue
     monitored.add(peer)
     ctx.monitor(peer as typeof ctx.self)
@@ -269,10 +334,11 @@ export function watchPeers(ctx: MemberContext, { raft, monitored }: Replica): vo
 export const isRemoved = (self: string, { raft }: Replica): boolean => raft.membership.removed.includes(self)
 
 /** A voter that lost its past votes again once it has nearly all that the leader has. */
-export function promoteReturning({ raft, life }: Replica): void {
+export function promoteReturning(self: string, { raft, life }: Replica): void {
   const { returning } = raft.membership
   if (returning === undefined || !raft.isLeader) return
-  const ready = returning.find(member => isInSync(raft, member))
+  const view = viewOf(self, raft)
+  const ready = returning.find(member => isInSync(view, member))
   if (ready !== undefined) raft.proposeChange({ kind: 'promote', member: ready }, life)
 }
 

@@ -20,7 +20,7 @@ type MemberContext = Context<StoreMemberProtocol, any>
 /** Once a batch of messages: proposes what was asked, goes through everything ready. True: another turn should follow. */
 export function process(ctx: MemberContext, replica: Replica): boolean {
   propose(ctx, replica)
-  promoteReturning(replica)
+  promoteReturning(ctx.self, replica)
   confirmReads(ctx, replica)
   const { raft } = replica
   while (raft.hasReady()) {
@@ -65,18 +65,6 @@ function propose(ctx: MemberContext, replica: Replica): void {
 }
 
 const refusalOf = (reason: string): Refusal => refuse(reason === 'too much uncommitted' ? 'overloaded' : 'no leader', reason)
-
-/**
- * What a member that was removed still has to say: nobody else may know yet that its removal is decided, and of two voters the other
- * could not find out. It may have led in an earlier life, and died before it told.
- */
-export function sayGoodbye(ctx: MemberContext, replica: Replica): void {
-  const { news, raft } = replica
-  const { term, vote, commit, membership } = raft.status()
-  saveBatch(ctx, replica, { hardState: { term, vote, commit } }) // So that its next life knows.
-  for (const { message } of news.held.values()) ctx.tell(message.to as typeof ctx.self, 'raft', { messages: [message] })
-  for (const member of [...membership.voters, ...membership.learners]) ctx.tell(member as typeof ctx.self, 'decided', raft.decided)
-}
 
 /** What waited for an append that did not come. */
 export function sendNews(ctx: MemberContext, replica: Replica): void {

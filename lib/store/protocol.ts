@@ -2,12 +2,13 @@
 
 import type { Stream } from '../actor/index.js'
 import type { AuthChange } from '../auth/index.js'
-import type { Message } from '../raft/index.js'
+import type { Decided, Message } from '../raft/index.js'
 import type { StoreAlarm, StoreAlarmRequest, StoreAsked, StoreAuthAnswer, StoreLease, StoreProtocol, StoreToken } from '../storage/index.js'
 import type { Need } from './access.js'
 import type { CommandAnswer } from './answers.js'
-import type { StoreMembers } from './membership.js'
+import type { MembersRequest, StoreMembers, StoreReplacement } from './membership.js'
 import type { Proposal } from './proposing.js'
+import type { Replacement } from './replacement.js'
 import type { SnapshotPart } from './snapshot-sending.js'
 import type { StoreStanding, StoreStatus } from './status.js'
 
@@ -46,17 +47,19 @@ export interface StoreMemberProtocol extends StoreProtocol {
   addMember(member: { readonly address: string; readonly isLearner: boolean } & StoreAsked): StoreMembers
   removeMember(member: { readonly address: string } & StoreAsked): StoreMembers
   promoteMember(member: { readonly address: string } & StoreAsked): StoreMembers
-  /** One of the four above, passed on by a member that does not lead; never passed on again. */
-  decideMembers(asked: {
-    readonly request: 'members' | 'addMember' | 'removeMember' | 'promoteMember'
-    readonly body: unknown
-  }): StoreMembers
+  /**
+   * Some come and others go, at once. It takes the next step, or says what it waits for; to be asked again until it is `replaced`. Asking
+   * again does no harm, whatever became of it before.
+   */
+  replaceMembers(wish: Replacement & StoreAsked): StoreReplacement
+  /** One of the five above, passed on by a member that does not lead; never passed on again. */
+  decideMembers(asked: { readonly request: MembersRequest; readonly body: unknown }): StoreMembers
   /** Of the leader only. Answered when the other leads. */
   transferLeadership(to: { readonly to: string } & StoreAsked): object
-  /** That member was removed: it is to stop. */
-  removed(): void
+  /** That member was removed, with that entry or one before: it is to pass that on, and to stop. */
+  removed(by: { readonly decided: Decided }): void
   /** By a member that leaves: that entry is committed, which may be that nobody else knows. */
-  decided(entry: { readonly index: number; readonly term: number }): void
+  decided(entry: Decided): void
   /**
    * By a member that lost its past, of the leader, or of who may know it: it is a learner from then on, and begins with the leader's snapshot at that index or
    * later, which has that in it.

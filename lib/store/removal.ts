@@ -4,8 +4,9 @@
 
 import { ask, type Context, type Flow } from '../actor/index.js'
 import { disk } from '../ports/index.js'
-import type { Raft } from '../raft/index.js'
+import { type Decided, membersOf } from '../raft/index.js'
 import type { StoreMemberProtocol } from './protocol.js'
+import { type Replica, saveBatch } from './replica.js'
 
 type MemberContext = Context<StoreMemberProtocol, any>
 
@@ -19,17 +20,19 @@ export const isRemovalNote = ({ name }: { readonly name: string }): boolean => n
 interface Removal {
   /** None if it lost its log. */
   readonly members: readonly string[]
-  readonly decided?: { readonly index: number; readonly term: number }
+  readonly decided?: Decided
 }
 
 const nothingKnown: Removal = { members: [] }
 
 /**
- * Gives the members it knew then. `raft` is undefined in a life that has the note only, or no log: such a one tells them once more what is
- * decided, since what the life before told may have been lost.
+ * What a member that was removed still has to say, and to keep; gives the members it knows. Nobody else may know yet that its removal is decided,
+ * and of two voters the other could not find out. `told`: what it was told when it was told to go. `replica` is undefined in a life that has the note only, or no log: such a one tells
+ * what is decided once more, since what the life before told may have been lost.
  */
-export function* noteRemoval(ctx: MemberContext, raft: Raft | undefined): Flow<readonly string[]> {
-  const own = raft === undefined ? undefined : known(raft)
+export function* sayGoodbye(ctx: MemberContext, replica: Replica | undefined, told?: Decided): Flow<readonly string[]> {
+  const own = replica === undefined ? undefined : lastWords(ctx, replica, told)
+  if (own !== undefined) tellDecided(ctx, own)
   const note = yield* ask(ctx.port(disk), noteTimeoutMs, 'readFile', { name: noteName })
   const noted = note.ok && note.value !== null ? removalOf(note.value) : undefined
   if (noted === undefined) {
@@ -37,15 +40,26 @@ export function* noteRemoval(ctx: MemberContext, raft: Raft | undefined): Flow<r
     const written = yield* ask(ctx.port(disk), noteTimeoutMs, 'writeFile', { name: noteName, bytes })
     if (!written.ok) ctx.log('removal not noted', { ...written.error })
   }
-  const { members, decided } = own ?? noted ?? nothingKnown
-  if (own === undefined && decided !== undefined)
-    for (const member of members) if (member !== ctx.self) ctx.tell(member as typeof ctx.self, 'decided', decided)
-  return members
+  if (own !== undefined) return own.members
+  const removal = noted ?? nothingKnown
+  tellDecided(ctx, removal)
+  return removal.members
 }
 
-function known(raft: Raft): Removal {
-  const { voters, learners } = raft.membership
-  return { members: [...voters, ...learners], decided: raft.decided }
+/** It may have led in an earlier life, and died before it told. */
+function lastWords(ctx: MemberContext, replica: Replica, told: Decided | undefined): Removal {
+  const { news, raft } = replica
+  const { term, vote, commit, saved, membership } = raft.status()
+  // So that its next life knows. What is committed and not saved yet would be missing in its log.
+  saveBatch(ctx, replica, { hardState: { term, vote, commit: Math.min(commit, saved) } })
+  for (const { message } of news.held.values()) ctx.tell(message.to as typeof ctx.self, 'raft', { messages: [message] })
+  const { decided } = raft
+  return { members: membersOf(membership), decided: told !== undefined && told.index > decided.index ? told : decided }
+}
+
+function tellDecided(ctx: MemberContext, { members, decided }: Removal): void {
+  if (decided === undefined) return
+  for (const member of members) if (member !== ctx.self) ctx.tell(member as typeof ctx.self, 'decided', decided)
 }
 
 /** Nothing if it has decayed. An earlier program wrote the members alone. */

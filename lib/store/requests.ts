@@ -1,6 +1,7 @@
 // Requests: what clients ask of keys: reads, of this member's state, and writes, which go into the log.
 
 import { ask, refuse } from '../actor/index.js'
+import { isVoterOf } from '../raft/index.js'
 import type { StoreAsked, StoreRange, StoreTxn } from '../storage/index.js'
 import { misfitOfRead } from './access.js'
 import { misfitOfTxn, rangeAnswer, txnOf } from './answers.js'
@@ -42,4 +43,4 @@ export const keyHandlers = {
 
 /** Without room it takes no entries: a linearizable read would wait for those it lacks. Who asks for another member is not passed on again. */
 const isBehind = ({ raft, room }: Replica, from: string): boolean =>
-  room.isFull && !raft.isLeader && raft.leader !== null && !raft.membership.voters.includes(from)
+  room.isFull && !raft.isLeader && raft.leader !== null && !isVoterOf(raft.membership, from)

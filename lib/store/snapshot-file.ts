@@ -6,7 +6,8 @@
 // compares the header.
 // file      preamble of 16 bytes, the same in every version: 8 bytes magic, u32 format version, u32 CRC-32C of the 12 bytes before;
 //           then chunks: u32 length of the body, u32 CRC-32C of the body, body: u8 kind, then
-//   header  index, term, cluster id, and lists of members: voters, learners, removed, returning
+//   header  index, term, cluster id, and lists of members: voters, learners, removed, returning; in version 2, of a joint membership:
+//           outgoing, learners next
 //   state   the chunks of lib/mvcc
 //   end     number of chunks before it, CRC-32C of their frames (length and checksum) in order, zeros up to a multiple of 512 bytes:
 //           as a database of etcd, whose client wants to tell a file from the SHA-256 that follows it.
@@ -35,7 +36,10 @@ export interface SnapshotContent {
   readonly mvcc: Mvcc
 }
 
-export const snapshotFormatVersion = 1
+/** A file is of the first version that can say what is in it: who knows no joint membership would forget half of the voters. */
+export const snapshotFormatVersion = 2
+const plainVersion = 1
+const jointVersion = 2
 const magic = [0x6b, 0x61, 0x62, 0x75, 0x6b, 0x69, 0x53, 0x4e] as const // kabukiSN
 const preambleBytes = 16
 const frameBytes = 8
@@ -57,7 +61,7 @@ function* piecesOf(header: SnapshotHeader, state: Iterable<Uint8Array>): Generat
   let length = preambleBytes + first.length
   let chunks = 1
   let frames = crc32c(first, 0, frameBytes)
-  yield preamble()
+  yield preamble(header.membership.outgoing === undefined ? plainVersion : jointVersion)
   yield first
   for (const chunk of state) {
     assert(chunk.length <= chunkBytesMax, 'a chunk of a snapshot is bounded', { bytes: chunk.length })
@@ -69,11 +73,11 @@ function* piecesOf(header: SnapshotHeader, state: Iterable<Uint8Array>): Generat
   yield endChunk(length, chunks, frames)
 }
 
-function preamble(): Uint8Array {
+function preamble(version: number): Uint8Array {
   const bytes = new Uint8Array(preambleBytes)
   const view = new DataView(bytes.buffer)
   bytes.set(magic)
-  view.setUint32(8, snapshotFormatVersion, true)
+  view.setUint32(8, version, true)
   view.setUint32(12, crc32c(bytes, 0, 12), true)
   return bytes
 }
@@ -84,7 +88,8 @@ function headerChunk({ clusterId, index, term, membership }: SnapshotHeader): Ui
   writer.number(index)
   writer.number(term)
   writer.value(encoder.encode(clusterId))
-  for (const members of [membership.voters, membership.learners, membership.removed, membership.returning ?? []]) {
+  const { voters, learners, removed, returning = [], outgoing, learnersNext = [] } = membership
+  for (const members of [voters, learners, removed, returning, ...(outgoing === undefined ? [] : [outgoing, learnersNext])]) {
     writer.number(members.length)
     for (const member of members) writer.value(encoder.encode(member))
   }
@@ -118,6 +123,7 @@ export class SnapshotReader {
   #restBytes = 0
   #neededBytes = preambleBytes // Of the rest, before there is anything to be read.
   #offset = 0 // Of the rest in the file.
+  #version = plainVersion
   #chunks = 0
   #frames = 0
   #ended = false
@@ -159,6 +165,7 @@ export class SnapshotReader {
     this.#neededBytes = frameBytes
     if (this.#offset === 0) {
       this.#fault = faultOfPreamble(view, bytes)
+      this.#version = view.getUint32(8, true)
       at = preambleBytes
     }
     while (this.#fault === undefined && at + frameBytes <= bytes.length) {
@@ -184,7 +191,7 @@ export class SnapshotReader {
     const what = bytes[start]
     if (this.header === undefined) {
       assert(what === kind.header, 'a snapshot begins with its header')
-      this.header = readHeader(new ByteReader(bytes, [], start + 1, end))
+      this.header = readHeader(new ByteReader(bytes, [], start + 1, end), this.#version)
     } else if (what === kind.end) {
       const reader = new ByteReader(bytes, [], start + 1, end)
       assert(reader.number() === this.#chunks && reader.number() === this.#frames, 'a snapshot has all its chunks, in their order')
@@ -212,14 +219,22 @@ function faultOfPreamble(view: DataView, bytes: Uint8Array): SnapshotFault | und
 export const newerReason = (what: string, version: number, known: number): string =>
   `${what} has format version ${version}, this program reads versions up to ${known}: use the kabuki that wrote it, or a later one`
 
-function readHeader(reader: ByteReader): SnapshotHeader {
+function readHeader(reader: ByteReader, version: number): SnapshotHeader {
   const index = reader.number()
   const term = reader.number()
   const clusterId = decoder.decode(reader.value())
   const members = (): string[] => Array.from({ length: reader.number() }, () => decoder.decode(reader.value()))
-  const membership = { voters: members(), learners: members(), removed: members() }
-  const returning = members()
-  return { clusterId, index, term, membership: returning.length === 0 ? membership : { ...membership, returning } }
+  const [voters, learners, removed, returning] = [members(), members(), members(), members()]
+  const [outgoing, learnersNext] = version < jointVersion ? [[], []] : [members(), members()]
+  const membership = {
+    voters,
+    learners,
+    removed,
+    ...(returning.length === 0 ? {} : { returning }),
+    ...(outgoing.length === 0 ? {} : { outgoing }),
+    ...(learnersNext.length === 0 ? {} : { learnersNext })
+  }
+  return { clusterId, index, term, membership }
 }
 
 export function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {

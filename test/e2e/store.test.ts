@@ -1,4 +1,4 @@
-// The store as a user keeps it: its state saved, and restored as another cluster; a real disk that fills up under it.
+// The store as a user keeps it: its state saved, and restored as another cluster; moved to other machines; a real disk that fills up under it.
 
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -66,6 +66,53 @@ t.test('the state of a cluster is saved, running or stopped, and restored as ano
   t.equal((await create(copy, 'later')).code, 0)
   t.ok(Number((await copy.get('configmap', 'later')).metadata.resourceVersion) > saved.revision, 'revisions go on')
   await copy.end()
+})
+
+t.test('the store moves to other machines while it serves, and is there when the cluster starts again', { timeout: 600_000 }, async t => {
+  const dataDir = path.join(scratch, 'moved')
+  const cluster = await up(t, dataDir)
+  t.equal((await create(cluster, 'before')).code, 0)
+  const members = (text: string): unknown => JSON.parse(text).members.map(({ address, isLearner }: any) => [address, isLearner])
+  const voters = (...numbers: number[]): unknown => numbers.map(number => [`control-${number}/store`, false])
+  let isMoving = true
+  const moving = cluster.kabukiOk('store', 'replace', '--remove', 'control-0,control-1,control-2', '-o', 'json').finally(() => {
+    isMoving = false
+  })
+  const made = ['before']
+  for (let i = 0; isMoving || i < 2; i++) {
+    const { code, stderr } = await create(cluster, `during-${i}`)
+    t.equal(code, 0, `a write meanwhile: ${stderr}`)
+    made.push(`during-${i}`)
+  }
+  t.same(members(await moving), voters(3, 4, 5))
+  t.same(
+    members(await cluster.kabukiOk('store', 'replace', '--remove', 'control-0,control-1,control-2', '-o', 'json')),
+    voters(3, 4, 5),
+    'once'
+  )
+  for (const [args, message] of [
+    [['--remove', 'control-9'], /member not found: .*control-9\/store: `kabuki store members` lists them/],
+    [['--add', 'control-0'], /control-0\/store was removed, and an address is used once: name another \(--add\)/],
+    [['--remove', 'control-3,control-4,control-5', '--add', '0'], /nobody would be left who votes/],
+    [[], /nobody is to come, and nobody to go/]
+  ] as const) {
+    const { code, stderr } = await runNode([command, 'store', 'replace', '--data-dir', dataDir, ...args])
+    t.match([code, stderr], [1, message])
+  }
+  t.ok(
+    JSON.parse(await cluster.kabukiOk('store', 'save', path.join(scratch, 'moved.snap'), '-o', 'json')).revision > 0,
+    'whoever is a member is asked'
+  )
+  await cluster.end()
+  const again = await up(t, dataDir)
+  const found = await names(again)
+  t.ok(
+    made.every(name => found.includes(name)),
+    `all that was written: ${found}`
+  )
+  t.same(members(await again.kabukiOk('store', 'replace', '--add', '2', '-o', 'json')), voters(3, 4, 5, 6, 7), 'it grows by two at once')
+  t.equal((await create(again, 'after')).code, 0)
+  await again.end()
 })
 
 t.test('over a full disk a cluster is read-only, nothing dies, and with space it takes writes again', { timeout: 600_000 }, async t => {

@@ -3,14 +3,16 @@
 // A crash keeps a beginning of an unfinished save, of the test's choosing.
 
 import {
+  type Decided,
   type Entry,
   foundedBy,
   type HardState,
+  isVoterOf,
   type LeaseReads,
   type Membership,
-  type MembershipChange,
   type Message,
-  majority,
+  membersOf,
+  type ProposedChange,
   Raft,
   type RaftLimits,
   type Ready,
@@ -31,6 +33,7 @@ export interface Member {
   saving: Ready | null
   applied: number
   membership: Membership // As its raft said last.
+  gone: boolean // It was removed, and knows or was told: it stopped for good.
   lost: boolean // Its disk forgot what it had synced: it takes no part before it has rejoined.
   ghost: Disk | null // What that was.
   commit: number
@@ -46,6 +49,7 @@ export interface Options {
   readonly limits?: Partial<RaftLimits>
   readonly random: (id: string) => () => number
   readonly asyncSave?: boolean // The test finishes saves itself.
+  readonly leaves?: boolean // Whoever knows of its removal stops for good, as a store does, and so does whoever speaks to one that knows.
 }
 
 const decoder = new TextDecoder()
@@ -66,7 +70,9 @@ export class Cluster {
   readonly #known = new Map<string, { data: string; prevTerm: number | undefined }>()
   /** Memberships by what was committed, oldest first, each with the index of its change. */
   readonly memberships: { readonly index: number; readonly membership: Membership }[]
-  #decided: readonly string[] // The voters by whose majority something was decided last.
+  #decided: Membership // By which something was decided last.
+  readonly #sharing = new Map<string, boolean>()
+  readonly #lastWords = new Map<string, { readonly members: readonly string[]; readonly decided: Decided }>()
   rejoined = 0
   #rejoining = new Map<string, { readonly leader: string; readonly term: number; readonly index: number }>()
 
@@ -76,7 +82,7 @@ export class Cluster {
     this.ids = Array.from({ length: size + spares }, (_, i) => String.fromCharCode(97 + i))
     this.#founded = foundedBy(this.ids.slice(0, size))
     this.memberships = [{ index: 0, membership: this.#founded }]
-    this.#decided = this.#founded.voters
+    this.#decided = this.#founded
     this.members = this.ids.map(id => ({
       id,
       disk: { hardState: { term: 0, vote: null, commit: 0 }, entries: [], snapshot: null },
@@ -84,6 +90,7 @@ export class Cluster {
       saving: null,
       applied: 0,
       membership: this.#founded,
+      gone: false,
       lost: false,
       ghost: null,
       commit: 0,
@@ -125,7 +132,7 @@ export class Cluster {
 
   restart(id: string): void {
     const member = this.member(id)
-    if (member.lost) return
+    if (member.lost || member.gone) return
     const { disk } = member
     const recovered = { hardState: disk.hardState, entries: [...disk.entries], snapshot: disk.snapshot }
     member.applied = disk.snapshot?.index ?? 0
@@ -169,6 +176,7 @@ export class Cluster {
 
   /** Whether a change may be under way. */
   get isChanging(): boolean {
+    if (this.membership.outgoing !== undefined) return true
     const open = ({ index, kind }: Entry): boolean => kind === 'config' && index > this.committed.length
     return (
       this.members.some(({ disk, raft }) => disk.entries.some(open) || (raft?.entries(this.committed.length + 1, 1e9) ?? []).some(open)) ||
@@ -177,7 +185,7 @@ export class Cluster {
   }
 
   /** False if refused. */
-  change(id: string, change: MembershipChange): boolean {
+  change(id: string, change: ProposedChange): boolean {
     let accepted = false
     this.act(id, raft => {
       accepted = raft.proposeChange(change).accepted
@@ -259,7 +267,9 @@ export class Cluster {
     if (message === undefined) return
     if (!again) this.network.splice(at, 1)
     if (this.cut.has(`${message.from}>${message.to}`)) return
-    this.act(message.to, raft => raft.step(message))
+    const { raft, membership } = this.member(message.to)
+    if (this.#options.leaves === true && raft !== null && membership.removed.includes(message.from)) this.#leave(this.member(message.from))
+    else this.act(message.to, raft => raft.step(message))
   }
 
   /** Everything in order until nobody has anything to say. */
@@ -326,6 +336,23 @@ export class Cluster {
       member.reads.delete(context)
     }
     member.raft.saved()
+    if (this.#options.leaves === true && member.membership.removed.includes(member.id)) this.#leave(member)
+  }
+
+  #leave(member: Member): void {
+    this.#farewell(member)
+    this.crash(member.id)
+    member.gone = true
+  }
+
+  /** In each of its lives it tells those it knows what is decided. */
+  #farewell({ raft, membership, id }: Member): void {
+    if (raft === null) return
+    this.#lastWords.set(id, { members: membersOf(membership), decided: raft.decided })
+  }
+
+  tellLastWords(): void {
+    for (const { members, decided } of this.#lastWords.values()) for (const id of members) this.act(id, raft => raft.learn(decided))
   }
 
   #write(member: Member, ready: Ready, records: number): void {
@@ -370,10 +397,8 @@ export class Cluster {
     }
     this.committed[entry.index - 1] = entry
     // Decided by the members as of what its leader had applied: that may not have been the last change before it.
-    const held = this.memberships.slice(-2).some(({ membership: { voters } }) => {
-      const holders = voters.filter(id => holds(this.member(id).disk, entry) || holds(this.member(id).ghost, entry))
-      return holders.length >= majority(voters.length)
-    })
+    const holders = this.members.filter(({ disk, ghost }) => holds(disk, entry) || holds(ghost, entry)).map(({ id }) => id)
+    const held = this.memberships.slice(-2).some(({ membership }) => decides(membership, holders))
     assert(held, 'Durability: what is applied is on the disks of a majority', { index: entry.index })
     if (entry.kind === 'config') this.memberships.push({ index: entry.index, membership: member.membership })
   }
@@ -402,12 +427,14 @@ export class Cluster {
 
   /** Who leads, and what is committed, is decided by majorities of which two in a row share a member. */
   #checkDecision({ id, raft }: Member): void {
-    const { voters } = (raft as Raft).membership
-    assert(voters.includes(id), 'Only a voter decides', { id })
-    const together = new Set([...voters, ...this.#decided]).size
-    const shared = majority(voters.length) + majority(this.#decided.length) > together
-    assert(shared, 'Two disjoint majorities never decide', { id, voters: voters.join(' '), before: this.#decided.join(' ') })
-    this.#decided = voters
+    const { membership } = raft as Raft
+    assert(isVoterOf(membership, id), 'Only a voter decides', { id })
+    const [now, before] = [votersText(membership), votersText(this.#decided)]
+    const key = `${now} after ${before}`
+    const shared = this.#sharing.get(key) ?? shareMember(membership, this.#decided)
+    this.#sharing.set(key, shared)
+    assert(shared, 'Two disjoint majorities never decide', { id, voters: now, before })
+    this.#decided = membership
   }
 
   #checkLeader(member: Member): void {
@@ -437,6 +464,30 @@ export class Cluster {
       assert(holds(disk, entry), 'Leader completeness: a new leader has all that was committed', { id, index: entry.index })
     }
   }
+}
+
+const votersText = ({ voters, outgoing }: Membership): string =>
+  outgoing === undefined ? voters.join(' ') : `${voters.join(' ')} and ${outgoing.join(' ')}`
+
+/** The definition (Raft §6): more than half of the voters; while they are joint, of those before and of those to come. */
+export const decides = ({ voters, outgoing = voters }: Membership, agreeing: readonly string[]): boolean =>
+  [voters, outgoing].every(list => list.filter(voter => agreeing.includes(voter)).length * 2 > list.length)
+
+/** Whether there are no two groups without a common member of which each could decide. Tries all. */
+export function shareMember(a: Membership, b: Membership): boolean {
+  const all = [...new Set([a, b].flatMap(({ voters, outgoing = [] }) => [...voters, ...outgoing]))]
+  for (let code = 0; code < 2 ** all.length; code++) {
+    const inside = all.filter((_, at) => (code >> at) & 1)
+    if (
+      decides(a, inside) &&
+      decides(
+        b,
+        all.filter(member => !inside.includes(member))
+      )
+    )
+      return false
+  }
+  return true
 }
 
 const same = (a: Membership, b: Membership | undefined): boolean => JSON.stringify(a) === JSON.stringify(b)

@@ -4,8 +4,11 @@
 import t from 'tap'
 import {
   type Entry,
+  encodeChange,
   foundedBy,
   type HardState,
+  type JointChange,
+  type MembershipChange,
   type Message,
   majority,
   Raft,
@@ -46,6 +49,7 @@ class One {
       this.saved.push({ hardState: ready.hardState, entries: ready.entries })
       this.sent.push(...ready.messagesAfterSave)
       this.applied.push(...ready.committed)
+      for (const entry of ready.committed) if (entry.kind === 'config') this.raft.applyChange(entry)
       for (const { index, contexts } of ready.readStates) this.reads.push(...contexts.map(() => index))
       this.raft.saved()
     }
@@ -492,6 +496,215 @@ t.test('6: a removed server does not disturb: no vote within an election timeout
   t.same([one.raft.term, one.said('voteResponse').length], [1, 0])
 })
 
+// 6, joint consensus ------------------------------------------------------------------------------------------
+
+const several = (...changes: (readonly [MembershipChange['kind'], string])[]): JointChange => ({
+  kind: 'joint',
+  changes: changes.map(([kind, member]) => ({ kind, member }))
+})
+/** From a to e, of whom a stays, to a, f and g. */
+const toThree = several(['remove', 'b'], ['remove', 'c'], ['remove', 'd'], ['remove', 'e'], ['addVoter', 'f'], ['addVoter', 'g'])
+/** From all of them to f, g and h. */
+const toOthers = several(...voters.map(voter => ['remove', voter] as const), ['addVoter', 'f'], ['addVoter', 'g'], ['addVoter', 'h'])
+
+/** Leads, and has applied the joint membership: entry 2. */
+function joint(change = toThree, limits: Partial<RaftLimits> = {}): One {
+  const one = new One({}, limits).lead()
+  for (const from of ['b', 'c']) one.hear(has(from, 1, 1))
+  t.match(one.raft.proposeChange(change), { accepted: true, index: 2 })
+  one.go()
+  for (const from of ['b', 'c']) one.hear(has(from, 1, 2))
+  return one
+}
+
+const kinds = (one: One): string[] =>
+  one.raft
+    .entries(2, 1e9)
+    .map(({ kind, data }) =>
+      kind === 'normal' ? new TextDecoder().decode(data) : (JSON.parse(new TextDecoder().decode(data)).kind as string)
+    )
+
+/** A member that campaigns in the joint membership: it has applied it, and its leader is silent. */
+function candidate(change = toThree): One {
+  const data = encodeChange(change, '')
+  const one = new One().hear(append(1, [0, 0], [entry(1, 1), { index: 2, term: 1, kind: 'config', data }], 2))
+  one.raft.peerDown('b')
+  one.raft.campaign()
+  return one.go()
+}
+
+const grant = (one: One, ...froms: string[]): void => {
+  for (const type of ['preVote', 'vote'] as const) {
+    const asked = one.last(type)
+    if (asked === undefined) return
+    for (const from of froms)
+      one.hear({ type: `${type}Response`, from, to: 'a', term: asked.term, campaign: asked.campaign, granted: true })
+  }
+}
+
+t.test('6: entries go to all servers of both configurations', async t => {
+  const one = joint(several(['remove', 'b'], ['remove', 'c'], ['addVoter', 'f'], ['addLearner', 'g']))
+  for (const id of ['d', 'e', 'f', 'g']) one.hear({ type: 'heartbeatResponse', from: id, to: 'a', term: 1, round: 1 })
+  const asked = new Set(one.said('append').map(message => message.to))
+  t.same(asked, new Set(['b', 'c', 'd', 'e', 'f', 'g']))
+})
+
+t.test('6: agreement on entries needs a majority of both, each by itself', async t => {
+  const tables: readonly (readonly [string, boolean])[] = [
+    ['b c d e', false], // All before, and of those to come the leader alone.
+    ['f g', false], // All to come, and of those before the leader alone.
+    ['b f', false], // Two of five.
+    ['b c', false],
+    ['b c f', true],
+    ['d e g', true]
+  ]
+  for (const [holders, committed] of tables) {
+    const one = joint()
+    t.match(one.raft.propose(text.encode('x')), { accepted: true, index: 4 })
+    one.go()
+    for (const from of holders.split(' ')) one.hear(has(from, 1, 4))
+    t.equal(one.raft.status().commit, committed ? 4 : 2, holders)
+  }
+})
+
+t.test('6: an election needs a majority of both, each by itself', async t => {
+  const tables: readonly (readonly [string, boolean])[] = [
+    ['b c d e', false],
+    ['f g', false],
+    ['b f g', false],
+    ['b c', false],
+    ['b c f', true],
+    ['d e g', true]
+  ]
+  for (const [granting, wins] of tables) {
+    const one = candidate()
+    t.same(new Set(one.said('preVote').map(({ to }) => to)), new Set(['b', 'c', 'd', 'e', 'f', 'g']), 'all are asked')
+    grant(one, ...granting.split(' '))
+    t.equal(one.raft.isLeader, wins, granting)
+  }
+})
+
+t.test('6: a read is confirmed, and a leader stays in office, by a majority of both', async t => {
+  const one = joint()
+  one.raft.readIndex(1)
+  one.go()
+  const { round } = one.said('heartbeat').findLast(message => message.round > 0) as Of<'heartbeat'>
+  const answer = (from: string): Message => ({ type: 'heartbeatResponse', from, to: 'a', term: 1, round })
+  one.hear(...['b', 'c', 'd', 'e'].map(answer))
+  t.same(one.reads, [])
+  one.hear(answer('g'))
+  t.same(one.reads, [2])
+
+  const limits = { heartbeatTicks: 1, electionTicks: 10 }
+  for (const [heard, stays] of [
+    ['b c d e', false],
+    ['f g', false],
+    ['b c f', true]
+  ] as const) {
+    const other = joint(toThree, limits).tick(10) // New members have had no chance to be heard.
+    for (let i = 0; i < 10; i++) {
+      for (const from of heard.split(' ')) other.hear({ type: 'heartbeatResponse', from, to: 'a', term: 1, round: 1 })
+      other.tick(1)
+    }
+    t.equal(other.raft.isLeader, stays, heard)
+  }
+})
+
+t.test('6: any server of either configuration may lead; one that goes counts among those before alone', async t => {
+  const one = candidate(toOthers)
+  grant(one, 'b', 'c', 'f', 'g')
+  t.ok(one.raft.isLeader, 'a goes, and leads until then')
+  one.hear(has('b', 2, 3), has('f', 2, 3), has('g', 2, 3))
+  t.equal(one.raft.status().commit, 2, 'a and b are two of five')
+  one.hear(has('c', 2, 3))
+  t.equal(one.raft.status().commit, 3)
+})
+
+t.test('6: once the joint configuration is committed, and only then, its leader creates the entry of the new one', async t => {
+  const one = new One().lead()
+  for (const from of ['b', 'c']) one.hear(has(from, 1, 1))
+  one.raft.proposeChange(toThree)
+  one.go().hear(has('f', 1, 2), has('g', 1, 2), has('b', 1, 2))
+  t.same(kinds(one), ['joint'], 'two of the five before')
+  one.hear(has('c', 1, 2))
+  t.same(kinds(one), ['joint', 'leave'])
+  t.same(one.raft.membership, { voters: ['a', 'f', 'g'], learners: [], removed: [], outgoing: voters })
+  one.hear(has('b', 1, 3), has('c', 1, 3))
+  t.match(one.raft.membership, { outgoing: voters }, 'both decide that, too')
+  one.hear(has('g', 1, 3))
+  t.same(one.raft.membership, { voters: ['a', 'f', 'g'], learners: [], removed: ['b', 'c', 'd', 'e'] })
+  t.same(kinds(one), ['joint', 'leave'], 'once')
+})
+
+t.test('6: a new leader has the joint configuration left once it has applied all that it began with', async t => {
+  const one = candidate()
+  grant(one, 'b', 'c', 'f')
+  t.same(kinds(one), ['joint', ''], 'its own entry first')
+  one.hear(has('b', 2, 3), has('c', 2, 3), has('f', 2, 3))
+  t.same(kinds(one), ['joint', '', 'leave'])
+
+  // Elected by those before: it holds the change, and does not know that it is committed.
+  const data = encodeChange(toThree, '')
+  const other = new One().hear(append(1, [0, 0], [entry(1, 1), { index: 2, term: 1, kind: 'config', data }], 1))
+  other.raft.peerDown('b')
+  other.raft.campaign()
+  other.go()
+  grant(other, 'b', 'c')
+  t.ok(other.raft.isLeader)
+  t.match(other.raft.proposeChange({ kind: 'addLearner', member: 'h' }), { accepted: false, reason: 'a change is pending' })
+  other.hear(has('b', 2, 3), has('c', 2, 3))
+  t.same(kinds(other), ['joint', '', 'leave'])
+  t.equal(other.raft.status().commit, 3)
+})
+
+t.test('6: no time at which both decide by themselves: nothing else changes while it is joint', async t => {
+  const one = joint()
+  for (const change of [{ kind: 'addVoter', member: 'x' }, { kind: 'remove', member: 'f' }, toOthers] as const)
+    t.match(one.raft.proposeChange(change), { accepted: false, reason: 'a change is pending' })
+  t.match(one.raft.transferLeadership('b'), { accepted: false, reason: 'is no voter' }, 'who goes is not to lead')
+  t.match(one.raft.transferLeadership('g'), { accepted: true })
+})
+
+t.test(
+  '6: a leader that is not of the new configuration hands over before, again and again; one that has it decided steps down',
+  async t => {
+    const limits = { heartbeatTicks: 1, electionTicks: 4 }
+    const one = joint(toOthers, limits)
+    const all = ['b', 'c', 'd', 'e', 'f', 'g', 'h']
+    const live = (): void => {
+      one.tick(1)
+      const { lastIndex } = one.raft.status()
+      for (const from of all) one.hear({ type: 'heartbeatResponse', from, to: 'a', term: 1, round: 1 }, has(from, 1, lastIndex))
+    }
+    for (let i = 0; i < 40; i++) live()
+    const told = one.said('timeoutNow').map(({ to }) => to)
+    t.ok(told.length > 2 && told.every(to => ['f', 'g', 'h'].includes(to)), `${told}`)
+    t.same(kinds(one), ['joint'], 'in vain: it is not left')
+    let taken = 0
+    for (let i = 0; i < 16; i++) {
+      if (one.raft.propose(text.encode('x')).accepted) taken++
+      live()
+    }
+    t.ok(taken > 4, 'writes are taken in between')
+
+    // The entry of a leader that stayed, committed by one that does not.
+    const leave = { index: 3, term: 1, kind: 'config', data: encodeChange({ kind: 'leave' }, '') } as const
+    const config = { index: 2, term: 1, kind: 'config', data: encodeChange(toOthers, '') } as const
+    const other = new One().hear(append(1, [0, 0], [entry(1, 1), config, leave], 2))
+    other.raft.peerDown('b')
+    other.raft.campaign()
+    grant(other.go(), 'b', 'c', 'f', 'g')
+    other.hear(...['b', 'c', 'f', 'g'].map(from => has(from, 2, 4)))
+    t.match(other.raft.status(), { role: 'follower', commit: 4, membership: { voters: ['f', 'g', 'h'], removed: voters } })
+    const news = other.said('heartbeat').filter(({ commit }) => commit === 4)
+    t.same(
+      new Set(news.map(({ to }) => to).filter(to => ['f', 'g', 'h'].includes(to))).size >= 2,
+      true,
+      'whoever has it hears that it is committed'
+    )
+  }
+)
+
 // 7 -----------------------------------------------------------------------------------------------------------
 
 const snapshot = (index: number, term: number): Message => ({
@@ -564,4 +777,8 @@ t.test('§5.3: who has a committed entry has all before it, whoever says that it
   t.same(one.raft.decided, { index: 2, term: 1 })
   one.raft.learn({ index: 1, term: 1 })
   t.same(one.raft.decided, { index: 2, term: 1 }, 'what is known is not forgotten')
+  const leader = new One({ term: 2, log: '1 2' }).lead()
+  t.match(leader.raft.status(), { uncommittedBytes: 2, commit: 0 })
+  leader.raft.learn({ index: 2, term: 2 })
+  t.match(leader.go().raft.status(), { uncommittedBytes: 0, commit: 2 }, 'a leader has room for as much again')
 })

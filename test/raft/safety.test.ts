@@ -14,6 +14,7 @@ t.test('the same while members come, go, learn, lose their disks and hand over',
   let committed = 0
   let answered = 0
   let changed = 0
+  let joint = 0
   let rejoined = 0
   for (let seed = first; seed <= last; seed++) {
     try {
@@ -21,6 +22,7 @@ t.test('the same while members come, go, learn, lose their disks and hand over',
       committed += cluster.acknowledged
       answered += cluster.answers.size
       changed += cluster.memberships.length - 1
+      joint += cluster.memberships.filter(({ membership }) => membership.outgoing !== undefined).length
       const problem = stuck(cluster)
       rejoined += cluster.rejoined
       if (problem !== undefined) t.fail(`seed ${seed} does not converge: ${problem}`)
@@ -28,11 +30,12 @@ t.test('the same while members come, go, learn, lose their disks and hand over',
       t.fail(`seed ${seed}: ${error instanceof Error ? error.message : error}`, { stack: (error instanceof Error && error.stack) || '' })
     }
   }
-  t.comment(`${committed} entries committed, ${answered} reads answered, ${changed} changes, ${rejoined} rejoined`)
+  t.comment(`${committed} entries committed, ${answered} reads answered, ${changed} changes, ${joint} of them joint, ${rejoined} rejoined`)
   if (process.env.RAFT_SEED !== undefined) return
   t.ok(committed > seeds * 10, 'entries are committed')
   t.ok(answered > seeds * 3, 'reads are answered')
   t.ok(changed > seeds * 2, 'members change')
+  t.ok(joint > seeds / 6, 'several at once')
   t.ok(rejoined > seeds / 10, 'members rejoin')
 })
 

@@ -7,7 +7,15 @@
 //
 // The network is moved by hand; members draw fixed jitter, `a` the least, and saves are done at once.
 
-import { defaultLimits, type Membership, type MembershipChange, type Message } from '../../lib/raft/index.js'
+import {
+  type DecidedChange,
+  defaultLimits,
+  isVoterOf,
+  type Membership,
+  type MembershipChange,
+  type Message,
+  type ProposedChange
+} from '../../lib/raft/index.js'
 import { Cluster } from './cluster.js'
 
 /** The script with the output it gives now. */
@@ -27,9 +35,11 @@ function playBlock(stage: Stage, block: string): string {
   return [...lines.slice(0, at + 1), '----', ...output].join('\n')
 }
 
-const name = ({ voters, learners, removed, returning }: Membership): string =>
+const name = ({ voters, outgoing, learnersNext, learners, removed, returning }: Membership): string =>
   [
     `voters ${voters.join(' ')}`,
+    ...(outgoing === undefined ? [] : [`outgoing ${outgoing.join(' ')}`]),
+    ...(learnersNext === undefined ? [] : [`learners next ${learnersNext.join(' ')}`]),
     ...(learners.length > 0 ? [`learners ${learners.join(' ')}`] : []),
     ...(returning === undefined ? [] : [`returning ${returning.join(' ')}`]),
     ...(removed.length > 0 ? [`removed ${removed.join(' ')}`] : [])
@@ -67,8 +77,10 @@ function told(message: Message): string {
 }
 
 function changeText(data: Uint8Array): string {
-  const { kind, member } = JSON.parse(new TextDecoder().decode(data)) as MembershipChange
-  return `${kind} ${member}`
+  const change = JSON.parse(new TextDecoder().decode(data)) as DecidedChange
+  const single = ({ kind, member }: MembershipChange): string => `${kind} ${member}`
+  if (change.kind === 'joint') return `joint ${change.changes.map(single).join(', ')}`
+  return change.kind === 'leave' ? change.kind : single(change)
 }
 
 /** Commands of which only what members say then is told. */
@@ -122,6 +134,10 @@ class Stage {
         return [this.#made.propose(first, second) ? 'accepted' : 'refused']
       case 'change':
         return [this.#change(first, { kind: second as MembershipChange['kind'], member: third })]
+      case 'joint': {
+        const changes = args.slice(1).map(arg => arg.split(':') as [MembershipChange['kind'], string])
+        return [this.#change(first, { kind: 'joint', changes: changes.map(([kind, member]) => ({ kind, member })) })]
+      }
       case 'transfer':
         return [this.#transfer(first, second)]
       case 'read':
@@ -168,7 +184,7 @@ class Stage {
     return []
   }
 
-  #change(id: string, change: MembershipChange): string {
+  #change(id: string, change: ProposedChange): string {
     let text = ''
     this.#made.act(id, raft => {
       const proposed = raft.proposeChange(change)
@@ -223,7 +239,7 @@ class Stage {
     return this.#made.members.flatMap(({ id, raft, lost }) => {
       if (raft === null) return [`${id} ${lost ? 'lost its past' : 'down'}`]
       const { role, term, vote, commit, lastIndex, membership } = raft.status()
-      if (term === 0 && !membership.voters.includes(id)) return []
+      if (term === 0 && !isVoterOf(membership, id)) return []
       return [`${id} ${role} term ${term} vote ${vote ?? '-'} commit ${commit} last ${lastIndex}; ${name(membership)}`]
     })
   }

@@ -1,7 +1,7 @@
 // Storm: a cluster of bare Rafts under everything a network and a power switch can do, as the seed says; and whether it converges once
 // all is healed. Cluster checks the promises after every event: a storm that breaks one throws.
 
-import type { MembershipChange, RaftLimits } from '../../lib/raft/index.js'
+import { type JointChange, type MembershipChange, membersOf, type ProposedChange, type RaftLimits } from '../../lib/raft/index.js'
 import { forkSeed, integerBelow, type Random, seededRandom } from '../../lib/std/index.js'
 import { Cluster } from './cluster.js'
 
@@ -20,6 +20,7 @@ interface Weather {
   readonly tears: number // A save under way dies with its member, and nothing of it was written.
   readonly coups: number // A leader is cut off, or dies, and what it had sent with it.
   readonly changes: number // A membership change is proposed.
+  readonly joints: number // Of these, those of several members at once.
   readonly losses: number // A disk forgets everything.
   readonly transfers: number
 }
@@ -38,6 +39,7 @@ function forecast(random: Random): Weather {
     tears: 0,
     coups: 0,
     changes: 0,
+    joints: 0,
     losses: 0,
     transfers: 0
   }
@@ -53,7 +55,9 @@ export function migration(seed: number): StormPlan {
     losses: pick(random, [0, 0.01, 0.05]),
     transfers: pick(random, [0, 0.01]),
     coups: pick(random, [0, 0.003]),
-    leases: random() < 0.3
+    leases: random() < 0.3,
+    joints: pick(random, [0, 0.3, 0.8]),
+    leaves: random() < 0.5
   }
 }
 
@@ -62,15 +66,17 @@ export interface StormPlan extends Partial<Weather> {
   readonly size?: number
   readonly spares?: number
   readonly leases?: boolean
+  readonly leaves?: boolean
   readonly limits?: Partial<RaftLimits>
 }
 
-export function storm(seed: number, { size, spares, leases, limits, ...told }: StormPlan = {}): Cluster {
+export function storm(seed: number, { size, spares, leases, leaves, limits, ...told }: StormPlan = {}): Cluster {
   const random = seededRandom(seed)
   const time = { ticks: 0 }
   const cluster = new Cluster({
     size: size ?? pick(random, [3, 3, 5, 1, 2]),
     asyncSave: true,
+    ...(leaves === true ? { leaves } : {}),
     ...(spares === undefined ? {} : { spares }),
     ...(leases === true ? { leaseReads: () => ({ nowMs: () => time.ticks, leaseMs: 4 }) } : {}),
     random: () => seededRandom(forkSeed(random)),
@@ -93,8 +99,7 @@ export function storm(seed: number, { size, spares, leases, limits, ...told }: S
   const movers = seededRandom(seed ^ moversSalt)
   let context = 0
   for (let step = 0; step < stepsMax; step++) {
-    const { voters, learners } = cluster.membership
-    const id = pick(random, spares === undefined || movers() < 0.05 ? cluster.ids : [...voters, ...learners])
+    const id = pick(random, spares === undefined || movers() < 0.05 ? cluster.ids : membersOf(cluster.membership))
     fault(cluster, weather, random, id)
     move(cluster, weather, movers)
     const choice = random()
@@ -140,12 +145,11 @@ function fault(cluster: Cluster, weather: Weather, random: Random, id: string): 
 }
 
 /** Members come, go, lose their disks and hand over. */
-function move(cluster: Cluster, { changes, losses, transfers }: Weather, random: Random): void {
+function move(cluster: Cluster, { changes, joints, losses, transfers }: Weather, random: Random): void {
   if (changes > 0 && random() < changes) {
     const leader = pick(random, cluster.leaders.length === 0 ? cluster.ids : cluster.leaders)
-    const change = drawChange(cluster, random)
-    const may = change.kind === 'remove' ? canLose(cluster, change.member) : !cluster.member(change.member).lost
-    if (may) cluster.change(leader, change)
+    const change = joints > 0 && random() < joints ? drawJoint(cluster, random) : drawChange(cluster, random)
+    if (mayChange(cluster, change, losses > 0)) cluster.change(leader, change)
   }
   if (transfers > 0 && random() < transfers)
     cluster.act(pick(random, cluster.ids), raft => raft.transferLeadership(pick(random, cluster.ids)))
@@ -154,6 +158,25 @@ function move(cluster: Cluster, { changes, losses, transfers }: Weather, random:
   if (random() < losses && canLose(cluster, id)) cluster.lose(id)
   for (const member of cluster.members)
     if (member.lost && random() < 0.05) for (const leader of cluster.leaders) cluster.rejoin(member.id, leader)
+}
+
+/** Any number of voters go, and any number comes; now and then one becomes a learner. Mostly it fits. */
+function drawJoint(cluster: Cluster, random: Random): JointChange {
+  const { voters, learners } = cluster.membership
+  const share = pick(random, [0.3, 0.6, 1])
+  const others = cluster.ids.filter(id => !voters.includes(id) && !learners.includes(id) && !cluster.membership.removed.includes(id))
+  const changes: MembershipChange[] = []
+  for (const member of voters) if (random() < share) changes.push({ kind: random() < 0.2 ? 'demote' : 'remove', member })
+  for (const member of learners) if (random() < 0.7) changes.push({ kind: random() < 0.8 ? 'promote' : 'remove', member })
+  for (const member of others)
+    if (changes.length < 6 && random() < 0.4) changes.push({ kind: random() < 0.8 ? 'addVoter' : 'addLearner', member })
+  return { kind: 'joint', changes }
+}
+
+/** Whoever is to be counted has a past. */
+function mayChange(cluster: Cluster, change: ProposedChange, isLossy: boolean): boolean {
+  if (change.kind === 'joint') return !isLossy || canLose(cluster, undefined)
+  return change.kind === 'remove' ? canLose(cluster, change.member) : !cluster.member(change.member).lost
 }
 
 /** Mostly one that fits. */
@@ -168,14 +191,13 @@ function drawChange(cluster: Cluster, random: Random): MembershipChange {
 
 /**
  * Whether there will be a majority with a past of whatever the members may be by then: more than that no protocol can give. Those that
- * take no part forgot it, or were removed.
+ * take no part forgot it, or were removed. Undefined: several members may go, and others come.
  */
-function canLose(cluster: Cluster, id: string): boolean {
+function canLose(cluster: Cluster, id: string | undefined): boolean {
   const { voters } = cluster.membership
-  const lost = cluster.members.filter(member => member.lost && member.id !== id).length
-  if (lost > 0 || cluster.member(id).lost || cluster.isChanging) return false
+  if (cluster.members.some(member => member.lost) || cluster.isChanging) return false
   if (voters.some(voter => cluster.member(voter).applied < cluster.changedAt)) return false // Who does not know counts by the members before.
-  return voters.length > 2 || !voters.includes(id)
+  return id === undefined || voters.length > 2 || !voters.includes(id)
 }
 
 function overthrow(cluster: Cluster, random: Random): void {
@@ -203,11 +225,11 @@ export function stuck(cluster: Cluster): string | undefined {
       cluster.finishSaves(to)
     }
     const [leader] = cluster.leaders
+    if (round === 20) cluster.tellLastWords()
     if (leader !== undefined) for (const { id, lost } of cluster.members) if (lost) cluster.rejoin(id, leader)
     if (leader !== undefined && round > 30 && !proposed) proposed = cluster.propose(leader, 'the last')
     const last = cluster.committed.at(-1)
-    const { voters, learners } = cluster.membership
-    const caughtUp = [...voters, ...learners].every(id => cluster.member(id).applied === cluster.acknowledged)
+    const caughtUp = membersOf(cluster.membership).every(id => cluster.member(id).applied === cluster.acknowledged)
     if (proposed && caughtUp && last !== undefined && new TextDecoder().decode(last.data) === 'the last') return undefined
   }
   return JSON.stringify(cluster.members.map(member => member.raft?.status()))

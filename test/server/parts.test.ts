@@ -2,6 +2,7 @@
 
 import fc from 'fast-check'
 import t from 'tap'
+import type { Flow } from '../../lib/actor/index.js'
 import { configMapKind } from '../../lib/kinds/index.js'
 import type { ApiObject } from '../../lib/object/index.js'
 import { userOfAddress } from '../../lib/server/authentication.js'
@@ -12,7 +13,43 @@ import { EntryFormat } from '../../lib/server/entry.js'
 import { negotiate } from '../../lib/server/negotiation.js'
 import { jsonOfProtobuf, type WireMessages } from '../../lib/server/protobuf.js'
 import { parseTarget } from '../../lib/server/request.js'
+import { type FindStores, StoreClient } from '../../lib/server/store-client.js'
 import { makeUid } from '../../lib/server/uid.js'
+import type { StoreRef } from '../../lib/storage/index.js'
+
+t.test('who knows only stores that are gone finds out which there are, once all of them have failed', async t => {
+  const named = (...names: string[]): StoreRef[] => names.map(name => name as string as StoreRef)
+  const flows: Generator<unknown, void, unknown>[] = []
+  const around = { nowMs: 0, run: (flow: Flow<void>) => void flows.push(flow as (typeof flows)[number]) }
+  let known: StoreRef[] = []
+  const find: FindStores = function* () {
+    yield* []
+    return known
+  }
+  const client = new StoreClient(named('a', 'b'), around, find)
+  const fail = (): void => client.leave(client.current)
+  fail()
+  t.same([client.current, flows.length], ['b', 0], 'the next one first')
+  fail()
+  fail()
+  fail()
+  t.same([client.current, flows.length], ['a', 1], 'asked once at a time')
+  flows.pop()?.next()
+  t.equal(client.current, 'a', 'nobody knows others')
+  known = named('c', 'b', 'd')
+  fail()
+  t.equal(client.current, 'b')
+  fail()
+  fail()
+  flows.pop()?.next()
+  t.equal(client.current, 'b', 'it stays with one that still is')
+  fail()
+  fail()
+  t.same([client.current, flows.length], ['c', 1], 'd was next')
+  const fixed = new StoreClient(named('a'), around)
+  fixed.leave(fixed.current)
+  t.same([fixed.current, flows.length], ['a', 1])
+})
 
 t.test('what a path and a method ask for', async t => {
   const rows: readonly (readonly [method: string, url: string, expected: string])[] = [

@@ -2,7 +2,7 @@ import t from 'tap'
 import { store } from '../../actors/store.js'
 import { machineOf, type Ref } from '../../lib/actor/index.js'
 import { hashOf, Mvcc } from '../../lib/mvcc/index.js'
-import type { Message } from '../../lib/raft/index.js'
+import type { Membership, Message } from '../../lib/raft/index.js'
 import { inflict, World } from '../../lib/sim/index.js'
 import { crc32c } from '../../lib/std/index.js'
 import {
@@ -82,10 +82,30 @@ t.test('a snapshot file that was changed, cut short, lengthened or mixed with an
 t.test('a snapshot file of a later program is told from a damaged one', async t => {
   const bytes = Uint8Array.from(fileOf(filled(3, 20)))
   const view = new DataView(bytes.buffer)
-  view.setUint32(8, 2, true)
+  view.setUint32(8, 3, true)
   t.match(readSnapshot(bytes), { fault: 'damaged' }, 'a version nobody wrote')
   view.setUint32(12, crc32c(bytes, 0, 12), true)
-  t.match(readSnapshot(bytes), { fault: 'newer', reason: /format version 2.*use the kabuki that wrote it, or a later one/ })
+  t.match(readSnapshot(bytes), { fault: 'newer', reason: /format version 3.*use the kabuki that wrote it, or a later one/ })
+})
+
+t.test('a joint membership is in a file of a version of its own; all others are what they were', async t => {
+  const membership = { voters: ['m/a', 'm/d'], learners: ['m/e'], removed: ['m/z'] }
+  const beginning = (of: Partial<Membership>): Buffer =>
+    Buffer.concat([
+      ...snapshotFile({ ...header, clusterId: 'c', index: 7, term: 2, membership: { ...membership, ...of } }, new Mvcc())
+    ]).subarray(0, 49)
+  t.equal(
+    beginning({}).toString('hex'),
+    '6b6162756b69534e0100000003c56081190000006069b10cc80702016302036d2f61036d2f6401036d2f6501036d2f7a00',
+    'its preamble and header'
+  )
+  t.same(beginning({ returning: ['m/e'] })[8], 1)
+  for (const of of [{ outgoing: ['m/a', 'm/b'] }, { outgoing: ['m/a', 'm/b'], learnersNext: ['m/b'], returning: ['m/e'] }]) {
+    const whole = { ...header, membership: { ...membership, ...of } }
+    const bytes = Buffer.concat([...snapshotFile(whole, new Mvcc())])
+    t.equal(bytes[8], 2, 'who knows no joint membership is not to forget half of the voters')
+    t.match(readSnapshot(bytes), { header: whole })
+  }
 })
 
 /** A member alone with so many values of a MiB, which has written a snapshot of them. */

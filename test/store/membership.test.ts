@@ -2,6 +2,8 @@
 
 import t from 'tap'
 import { machineOf } from '../../lib/actor/index.js'
+import { foundedBy, type Membership } from '../../lib/raft/index.js'
+import { planReplacement } from '../../lib/store/index.js'
 import { alone, Bench, BenchDisk, heardFrom, leading, peers, self, snapshotOf } from './bench.js'
 
 const fourth = 'control-3/store'
@@ -98,6 +100,176 @@ t.test("etcd's strict checks: what could leave too few is refused", async t => {
   const write = lone.write('a')
   lone.settle()
   t.notOk(lone.answer(write), 'it needs the other from now on')
+})
+
+// Several at once --------------------------------------------------------------------------------------------
+
+const [d = '', e = '', f = ''] = [fourth, 'control-4/store', 'control-5/store']
+
+t.test('what is to be done next of a replacement, or why it cannot be', async t => {
+  const three = foundedBy([self, ...peers])
+  const learning = (...learners: string[]): Membership => ({ ...three, learners })
+  const add = (...members: string[]) => members.map(member => ({ kind: 'addLearner', member }) as const)
+  const swap = (come: string[], go: string[]) => ({
+    kind: 'joint',
+    changes: [...come.map(member => ({ kind: 'promote', member })), ...go.map(member => ({ kind: 'remove', member }))]
+  })
+  interface Case {
+    readonly add?: string[]
+    readonly remove?: string[]
+    readonly of?: Membership
+    readonly away?: string[]
+    readonly behind?: Record<string, number>
+    readonly saved?: number
+    readonly gives: object
+  }
+  const all = [d, e, f]
+  const cases: Readonly<Record<string, Case>> = {
+    'nothing to do': { gives: { code: 'invalid', detail: /nobody is to come/ } },
+    'no address': { add: ['Control'], gives: { code: 'invalid', detail: /machine\/actor/ } },
+    'more than a store should have': {
+      add: Array.from({ length: 8 }, (_, at) => `m/n${at}`),
+      gives: { code: 'invalid', detail: /at most 7/ }
+    },
+    'comes and goes': { add: [d], remove: [d], gives: { code: 'invalid', detail: /named twice/ } },
+    'was removed': { add: [d], of: { ...three, removed: [d] }, gives: { code: 'member exists', detail: /name another/ } },
+    'nobody knows it': { add: [d], remove: ['m/x'], gives: { code: 'member not found', detail: /m\/x/ } },
+    'three learn, with one change': {
+      add: all,
+      remove: [...peers],
+      gives: { step: 'learning', change: { kind: 'joint', changes: add(...all) } }
+    },
+    'one learns': { add: [d], remove: [self], gives: { step: 'learning', change: add(d)[0] as object } },
+    'the others learn': { add: all, of: learning(d), gives: { step: 'learning', change: { changes: add(e, f) } } },
+    'too many learn': { add: all, of: learning('m/1', 'm/2', 'm/3', 'm/4', 'm/5'), gives: { code: 'too many learners', detail: /m\/5/ } },
+    'who stays is away': {
+      add: [d],
+      remove: [self],
+      away: [peers[1]],
+      gives: { code: 'unhealthy', detail: /control-2\/store does not answer/ }
+    },
+    'who goes is away': { add: [d], remove: [peers[1]], away: [peers[1]], gives: { step: 'learning', change: add(d)[0] as object } },
+    'no majority answers': { add: [d], remove: [...peers], away: [...peers], gives: { code: 'unhealthy' } },
+    'a learner is behind': {
+      add: all,
+      remove: [self],
+      of: learning(...all),
+      behind: { [e]: 20 },
+      gives: { step: 'learning', change: undefined }
+    },
+    'of a long log by a twentieth': {
+      add: [d],
+      remove: [self],
+      of: learning(d),
+      saved: 1e6,
+      behind: { [d]: 5e4 },
+      gives: { step: 'learning', change: undefined }
+    },
+    'a learner is nearly there': {
+      add: all,
+      remove: [self, ...peers],
+      of: learning(...all),
+      behind: { [e]: 10 },
+      gives: { step: 'joint', change: swap(all, [self, ...peers]) }
+    },
+    'a learner that is ready is away': { add: [d], remove: [self], of: learning(d), away: [d], gives: { code: 'unhealthy' } },
+    'one that stays is away': {
+      add: [d],
+      remove: [self],
+      of: learning(d),
+      away: [peers[0]],
+      gives: { step: 'joint', change: swap([d], [self]) }
+    },
+    'too few would answer': { remove: [self], away: [peers[0]], gives: { code: 'unhealthy' } },
+    'nobody would vote': { remove: [self, ...peers], gives: { code: 'not enough started members' } },
+    'some only go': { remove: [...peers], gives: { step: 'joint', change: swap([], [...peers]) } },
+    'one only goes': { remove: [peers[0]], gives: { step: 'replaced', change: { kind: 'remove', member: peers[0] } } },
+    'one only comes': { add: [d], of: learning(d), gives: { step: 'replaced', change: { kind: 'promote', member: d } } },
+    'some only come': { add: [d, e], of: learning(d, e), gives: { step: 'joint', change: swap([d, e], []) } },
+    'a learner goes': { remove: [d], of: learning(d), gives: { step: 'replaced', change: { kind: 'remove', member: d } } },
+    'it is joint': { add: all, remove: [self], of: { ...three, outgoing: [self] }, gives: { step: 'joint', change: undefined } },
+    'it is done': { add: [self], remove: [d], of: { ...three, removed: [d] }, gives: { step: 'replaced', change: undefined } }
+  }
+  for (const [name, { add: come = [], remove = [], of = three, away = [], behind = {}, saved = 100, gives }] of Object.entries(cases)) {
+    const view = {
+      membership: of,
+      saved,
+      has: (address: string) => saved - (behind[address] ?? 0),
+      isHealthy: (address: string) => !away.includes(address)
+    }
+    t.match(planReplacement({ add: come, remove }, view), gives, name)
+  }
+})
+
+t.test('three members are replaced by three others: they learn, join, and those before are gone once that is left', async t => {
+  const bench = healthy({ supervisor: 'root/cluster' })
+  const wish = { add: [d, e, f], remove: [self, ...peers] }
+  const first = bench.put('replaceMembers', wish)
+  commit(bench)
+  t.match(bench.answer(first), { step: 'learning', learning: wish.add.map(address => ({ address, has: 0 })) })
+  for (const peer of peers) heardFrom(bench, peer, lastOf(bench))
+  t.same(addresses(bench.answer(first)), [self, ...peers, ...wish.add.map(address => `${address} (learner)`)])
+  const early = bench.put('replaceMembers', wish)
+  t.match(bench.answer(early), { step: 'learning' }, 'nothing is done that need not be')
+  const at = lastOf(bench)
+  for (const learner of wish.add) heardFrom(bench, learner, at)
+  const second = bench.put('replaceMembers', wish)
+  t.match(bench.failure(bench.put('replaceMembers', wish)), { code: 'overloaded', detail: 'a change is pending' })
+  commit(bench)
+  t.match(bench.answer(second), { step: 'joint', learning: [] })
+  t.same(
+    bench.answer(second).members.map(({ address, isLeaving }: any) => [address, isLeaving === true]),
+    [...wish.add.map(address => [address, false]), ...[self, ...peers].map(address => [address, true])],
+    'both sides are members'
+  )
+  t.match(bench.answer(bench.put('replaceMembers', wish)), { step: 'joint' })
+  t.match(bench.failure(bench.put('removeMember', { address: peers[0] })), { code: 'overloaded', detail: 'a change is pending' })
+  const displaced = (): string[] =>
+    bench.effects.flatMap(effect =>
+      effect.kind === 'tell' && effect.type === 'displace' ? [(effect.body as { address: string }).address] : []
+    )
+  t.same(displaced(), [], 'who votes until it is left runs until then')
+  const write = bench.write('a')
+  commit(bench)
+  t.notOk(bench.answer(write), 'those before are not enough')
+  for (const learner of [d, e]) heardFrom(bench, learner, lastOf(bench))
+  t.ok(bench.answer(write))
+  heardFrom(bench, f, lastOf(bench))
+  bench.tick(10)
+  const told = bench.messages().findLast(message => message.type === 'timeoutNow')
+  t.ok(told !== undefined && wish.add.includes(told.to), `it hands over before it goes: ${told?.to}`)
+})
+
+t.test('who stays goes on leading, and ends those that were replaced', async t => {
+  const bench = healthy({ supervisor: 'root/cluster' })
+  const wish = { add: [d, e], remove: [...peers] }
+  bench.put('replaceMembers', wish)
+  commit(bench)
+  for (const peer of peers) heardFrom(bench, peer, lastOf(bench))
+  for (const learner of wish.add) heardFrom(bench, learner, lastOf(bench))
+  const joined = bench.put('replaceMembers', wish)
+  commit(bench)
+  const done = bench.put('replaceMembers', wish)
+  t.match([bench.answer(joined), bench.answer(done)], [{ step: 'joint' }, { step: 'joint' }])
+  for (const member of [...peers, ...wish.add]) heardFrom(bench, member, lastOf(bench))
+  const last = bench.put('replaceMembers', wish)
+  t.match(bench.answer(last), { step: 'replaced', learning: [] })
+  t.same(addresses(bench.answer(last)), [self, d, e])
+  t.same(
+    bench.logs('membership changed').map(({ kind, voters, outgoing }) => [kind, voters, outgoing]),
+    [
+      ['joint', [self, ...peers].join(' '), [self, ...peers].join(' ')],
+      ['leave', [self, ...peers].join(' '), undefined],
+      ['joint', [self, d, e].join(' '), [self, ...peers].join(' ')],
+      ['leave', [self, d, e].join(' '), undefined]
+    ]
+  )
+  const displaced = bench.effects.flatMap(effect =>
+    effect.kind === 'tell' && effect.type === 'displace' ? [(effect.body as { address: string }).address] : []
+  )
+  t.same(new Set(displaced), new Set(peers))
+  bench.raft({ type: 'preVote', from: peers[0], to: self, term: 99, campaign: 1, lastIndex: 99, lastTerm: 98 })
+  t.match(bench.effects.at(-1), { kind: 'tell', to: peers[0], type: 'removed' })
 })
 
 t.test('members outlive a restart, in the log and in a snapshot', async t => {
@@ -277,9 +449,26 @@ t.test('a member that is told of its removal stops for good', async t => {
   const disk = new BenchDisk()
   const bench = new Bench([self, ...peers], disk)
   bench.settle()
-  bench.put('removed', undefined, peers[0], 'tell')
+  bench.put('removed', { decided: { index: 7, term: 3 } }, peers[0], 'tell')
   t.match(bench.effects.at(-1), { kind: 'exit', reason: /removed from the store/ })
+  t.match(
+    bench.effects.filter(effect => effect.kind === 'tell' && effect.type === 'decided'),
+    peers.map(to => ({ to, body: { index: 7, term: 3 } })),
+    'the others may need its vote until they know as much'
+  )
   t.match(new Bench([self, ...peers], disk, {}, 2).logs('cannot begin'), [{ reason: /removed from the store/ }])
+})
+
+t.test('what a member that is told of its removal knows to be committed, and has not saved, is not missing in its log', async t => {
+  const disk = new BenchDisk()
+  const bench = new Bench([self, ...peers], disk)
+  bench.settle()
+  const entries = [1, 2].map(index => ({ index, term: 4, kind: 'normal', data: new Uint8Array(0) }) as const)
+  bench.raft({ type: 'append', from: peers[0], to: self, term: 4, prevIndex: 0, prevTerm: 0, entries, commit: 2 })
+  bench.put('removed', { decided: { index: 2, term: 4 } }, peers[0], 'tell') // In the same batch.
+  disk.files.delete('removed')
+  const next = new Bench([self, ...peers], disk, {}, 2)
+  t.same([next.logs('log damaged'), next.logs('recovered').length], [[], 1])
 })
 
 t.test('a member of one that lost its past stops and says why, unless somebody speaks to it', async t => {
@@ -308,7 +497,7 @@ t.test('whoever was removed is told again and again, in turn, and one that lost 
   const told = leader.effects.slice(from).flatMap(effect => (effect.kind === 'tell' && effect.type === 'removed' ? [effect.to] : []))
   t.same(new Set(told), new Set(removed), 'all of them')
   const lost = new Bench([self, ...peers], damaged(), {}, 2)
-  lost.put('removed', undefined, fourth, 'tell')
+  lost.put('removed', { decided: { index: 1, term: 1 } }, fourth, 'tell')
   lost.tick(400)
   t.ok(
     lost.effects.some(effect => effect.kind === 'ask' && effect.to === fourth && effect.type === 'rejoin'),

@@ -129,6 +129,16 @@ export const habitats = {
     overrides: { size: 3, spares: 8, changes: 0.1, losses: 0.01, transfers: 0.01, coups: 0.002 },
     what: 'bare Rafts whose members come and go, lose their disks and hand over'
   },
+  replacements: {
+    runner: 'raft',
+    overrides: { size: 3, spares: 8, changes: 0.2, joints: 0.8, transfers: 0.01, coups: 0.005, leaves: true },
+    what: 'bare Rafts of which several members are replaced at once, whose leaders die or are cut off'
+  },
+  replacers: {
+    runner: 'store',
+    overrides: { movesEveryMs: 100, replaceShare: 0.8, safetyMs: 8000 },
+    what: 'stores of which several members are replaced at once, again and again'
+  },
   leaseReads: {
     runner: 'store',
     overrides: {

@@ -137,12 +137,7 @@ export const raftAnimals: readonly Animal[] = [
     name: 'a leader reads without asking whether it still leads',
     modelledOn: 'd-engine [#381](https://github.com/deventlab/d-engine/issues/381), stale reads of a leader in the minority',
     file: 'lib/raft/leader.ts',
-    replace: [
-      [
-        '  const confirmed = reachedByMajority(core.membership.voters.map(voter => (core.progress.get(voter) as Progress).round))',
-        '  const confirmed = core.reads.round'
-      ]
-    ],
+    replace: [['  const confirmed = reachedByQuorum(core, roundOf)', '  const confirmed = core.reads.round']],
     habitat: 'deposed',
     caught: { seeds: 8, of: 20 },
     seedsMax: 34,
@@ -152,7 +147,12 @@ export const raftAnimals: readonly Animal[] = [
     name: 'a follower that asks counts for everybody',
     modelledOn: '[Raft thesis](https://github.com/ongardie/dissertation) §6.4: a majority is heard before a read is answered',
     file: 'lib/raft/leader.ts',
-    replace: [["verdict(new Map([core.id, other].map(id => [id, true])), core.membership.voters) === 'won'", "other !== ''"]],
+    replace: [
+      [
+        "  return verdict(new Map([core.id, other].map(id => [id, true])), voters, outgoing) === 'won'",
+        "  return verdict(new Map(voters.map(id => [id, true])), voters, outgoing) === 'won' && other !== ''"
+      ]
+    ],
     habitat: 'schisms',
     caught: { seeds: 4, of: 60 },
     seedsMax: 150,
