@@ -45,8 +45,20 @@ export interface Failure {
 
 export type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: Failure }
 
+/**
+ * A thread that starts with one actor and takes in others has this module more than once: each bundle brings its own. A refusal of any
+ * of them is one to all of them; else it would be taken for an answer.
+ */
+const refusalMark = Symbol.for('kabuki refusal')
+
 /** What a handler returns instead of an answer. Made by `refuse` (nothing happened) or `doubt` (it may have). */
 export class Refusal {
+  static {
+    Object.defineProperty(Refusal.prototype, refusalMark, { value: true })
+  }
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && refusalMark in value
+  }
   readonly code: string
   readonly detail: string
   readonly definite: boolean

@@ -1,8 +1,9 @@
 import t from 'tap'
-import type { Envelope } from '../../lib/actor/index.js'
+import { type AnyActor, ask as askOf, type Envelope, type Flow, Refusal } from '../../lib/actor/index.js'
 import { Mailbox } from '../../lib/actor/mailbox.js'
 import { type RequestName, Served } from '../../lib/actor/served.js'
 import { integerBelow, seededRandom } from '../../lib/std/index.js'
+import { TestHost } from '../server/fixture-host.js'
 
 const ask = (from: string, life: number, id: number): Envelope => ({
   kind: 'ask',
@@ -87,3 +88,43 @@ t.test('a mailbox keeps the order through every growing and emptying, and counts
   t.same(mailbox.drain(), expected)
   t.equal(mailbox.size, 0)
 })
+
+t.test('a refusal is one, though it was made by another copy of this code: each bundle of a thread brings its own', async t => {
+  const copy = new URL('../../lib/actor/contract.js?another', import.meta.url).href
+  const { Refusal: Other }: { Refusal: typeof Refusal } = await import(copy)
+  t.not(Other, Refusal)
+  const refuser = {
+    name: 'refuser',
+    init: () => null,
+    on: {
+      plain: () => new Other('no', 'as it is'),
+      *flow() {
+        return new Other('no', 'of a flow', false)
+      }
+    }
+  } as unknown as AnyActor
+  const host = new TestHost()
+  host.start('m/refuser', refuser)
+  const told = new Promise<unknown[]>(resolve => {
+    const asker = {
+      name: 'asker',
+      init: (ctx: any) => void ctx.run(asking(resolve)),
+      on: {}
+    } as unknown as AnyActor
+    host.start('m/asker', asker)
+  })
+  t.same(await told, [
+    { ok: false, error: { code: 'no', detail: 'as it is', definite: true } },
+    { ok: false, error: { code: 'no', detail: 'of a flow', definite: false } }
+  ])
+  for (const other of [null, undefined, 'no', {}, { code: 'no', detail: '', definite: true }, new Uint8Array(1)])
+    t.notOk(other instanceof Refusal, String(other))
+  host.close()
+})
+
+function* asking(done: (outcomes: unknown[]) => void): Flow<void> {
+  const to = 'm/refuser' as never
+  const outcomes: unknown[] = []
+  for (const type of ['plain', 'flow']) outcomes.push(yield* askOf(to, 60_000, type as never))
+  done(outcomes)
+}
