@@ -18,6 +18,18 @@ export {
 } from './api-history.js'
 export { encodeApiHistory } from './api-jsonl.js'
 export { ApiRecorder, markAnnotation, tallyField } from './api-recorder.js'
+export { type AuthVerdict, checkAuth } from './auth.js'
+export {
+  type AuthCaller,
+  type AuthDone,
+  type AuthHistory,
+  type AuthNeed,
+  type AuthOperation,
+  type AuthTold,
+  refusalOf
+} from './auth-history.js'
+export { encodeAuthHistory } from './auth-jsonl.js'
+export { shrinkAuth } from './auth-shrink.js'
 export { type ClusterFacts, checkCluster, type LeaderFact, type LogEntryFact, type LogFact, type MemberState } from './cluster.js'
 export { describeOperation } from './excerpt.js'
 export { checkFacts } from './facts.js'
