@@ -35,10 +35,12 @@ export { describeOperation } from './excerpt.js'
 export { checkFacts } from './facts.js'
 export { type Guarantee, guarantees, type Violation, violation } from './guarantee.js'
 export {
+  comparesOf,
   equalBytes,
   type History,
   hasWritten,
   type Operation,
+  opsOf,
   performed,
   type RangeOperation,
   revisionOf,
