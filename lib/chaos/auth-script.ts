@@ -123,27 +123,27 @@ export class AuthScript {
     const session = this.#session
     switch (kind) {
       case 'role':
-        return yield* session.change({ type: this.#random() < grantShare ? 'grantRole' : 'revokeRole', user, role })
+        return yield* session.changeForSure({ type: this.#random() < grantShare ? 'grantRole' : 'revokeRole', user, role })
       case 'permission':
-        return yield* session.change(this.#permission(role))
+        return yield* session.changeForSure(this.#permission(role))
       case 'password': {
         return yield* this.#withPassword('changePassword', this.#random() < 0.1 ? rootUser : user)
       }
       case 'user':
-        yield* session.change({ type: 'deleteUser', name: user })
+        yield* session.changeForSure({ type: 'deleteUser', name: user })
         yield* sleep('real', this.#random() * betweenMsMax)
         yield* this.#withPassword('addUser', user)
-        return yield* session.change({ type: 'grantRole', user, role })
+        return yield* session.changeForSure({ type: 'grantRole', user, role })
       case 'roles':
-        yield* session.change({ type: 'deleteRole', name: role })
+        yield* session.changeForSure({ type: 'deleteRole', name: role })
         yield* sleep('real', this.#random() * betweenMsMax)
-        yield* session.change({ type: 'addRole', name: role })
-        yield* session.change({ type: 'grantPermission', role, permission: permissionOf('readwrite', pick(this.#random, prefixes)) })
-        return yield* session.change({ type: 'grantRole', user, role })
+        yield* session.changeForSure({ type: 'addRole', name: role })
+        yield* session.changeForSure({ type: 'grantPermission', role, permission: permissionOf('readwrite', pick(this.#random, prefixes)) })
+        return yield* session.changeForSure({ type: 'grantRole', user, role })
       case 'switch':
-        yield* session.change({ type: 'disable' })
+        yield* session.changeForSure({ type: 'disable' })
         yield* sleep('real', this.#random() * offMsMax)
-        return yield* session.change({ type: 'enable' })
+        return yield* session.changeForSure({ type: 'enable' })
       default:
         return yield* session.query(this.#query(user, role))
     }
@@ -151,7 +151,7 @@ export class AuthScript {
 
   *#withPassword(type: 'addUser' | 'changePassword', name: string): Flow<void> {
     const password = this.#log.noteNewPassword(name)
-    const outcome = yield* this.#session.change({ type, name, password })
+    const outcome = yield* this.#session.changeForSure({ type, name, password })
     if (!outcome.ok && outcome.error.definite) this.#log.takeBackPassword(name, password)
   }
 

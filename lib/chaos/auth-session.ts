@@ -15,6 +15,7 @@ export type AuthWay = 'token' | 'certificate' | 'nothing' | 'trusted'
 const guessesMax = 3
 const oldPasswordShare = 0.15
 const pauseMs = 20
+const looksMax = 10
 const sessionShare = 0.9 // Of requests that go to the member asked before.
 
 export interface SessionPlan {
@@ -99,6 +100,17 @@ export class AuthSession {
     )
   }
 
+  /** What somebody does who is to know what came of it: after a change in doubt he looks until he is told. */
+  *changeForSure(change: StoreAuthChange): Flow<Outcome<StoreAuthAnswer>> {
+    const outcome = yield* this.change(change)
+    for (let looks = 0; !outcome.ok && !outcome.error.definite && looks < looksMax; looks++) {
+      const told = yield* this.query(aboutOf(change))
+      if (told.ok) break
+      if (this.needsLogin) yield* this.logIn()
+    }
+    return outcome
+  }
+
   *query(query: StoreAuthQuery): Flow<Outcome<StoreAuthAnswer>> {
     const asked = this.#caller
     return yield* this.#asked(
@@ -165,6 +177,13 @@ export class AuthSession {
   #anyMember(): Member {
     return pick(this.#random, this.#plan.members) as Member
   }
+}
+
+function aboutOf(change: StoreAuthChange): StoreAuthQuery {
+  if (change.type === 'enable' || change.type === 'disable') return { type: 'status' }
+  if ('user' in change) return { type: 'user', name: change.user }
+  if ('role' in change) return { type: 'role', name: change.role }
+  return { type: change.type === 'addRole' || change.type === 'deleteRole' ? 'role' : 'user', name: change.name }
 }
 
 const toldOf = ({ revision, authRevision, isEnabled, users, roles, permissions }: StoreAuthAnswer): object => ({

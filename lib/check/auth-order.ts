@@ -28,6 +28,8 @@ export interface AuthContradiction {
 }
 
 export const authNodesMax = 20_000
+/** Over so many at one place, which changes made a state is forgotten: they may be taken to happen again, which explains more, never less. */
+const layerNodesMax = 64
 const lateNodesMax = 2_000 // Behind the last answer.
 const firstPlace: AuthPlace = 2
 
@@ -172,6 +174,7 @@ export class AuthOrder {
         )
       left = fitting
     }
+    if (left.length > layerNodesMax) left = merged(left)
     this.#nodes += left.length
     return left
   }
@@ -231,6 +234,18 @@ export class AuthOrder {
       else this.layers.delete(place)
     }
   }
+}
+
+/** Those of equal states as one, which has used only what all of them have. */
+function merged(nodes: readonly AuthNode[]): AuthNode[] {
+  const byState = new Map<string, AuthNode>()
+  for (const node of nodes) {
+    const text = authStateText(node.state)
+    const same = byState.get(text)
+    const used = same === undefined ? node.used : same.used.filter(number => node.used.includes(number))
+    byState.set(text, { ...node, used, before: [...(same?.before ?? []), ...node.before] })
+  }
+  return [...byState.values()]
 }
 
 function isAnswered({ query, outcome }: AuthQueryOperation & KnownOperation, state: AuthState): boolean {
