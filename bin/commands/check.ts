@@ -6,11 +6,13 @@ import {
   checkHistory,
   type Decoded,
   encodeApiHistory,
+  encodeAuthHistory,
   encodeHistory,
   encodeLeaseHistory,
   encodeRegisterHistory,
   HistoryDecoder,
   type HistoryVerdict,
+  shrinkAuth,
   shrinkHistory,
   shrinkLeases,
   shrinkRegisters,
@@ -64,6 +66,7 @@ function shrink(decoded: Decoded, { violations }: HistoryVerdict): Decoded | und
   const [first] = violations
   if (first === undefined || decoded.kind === 'api') return undefined
   if (decoded.kind === 'lease') return { ...decoded, history: shrinkLeases(decoded.history, first) }
+  if (decoded.kind === 'auth') return { ...decoded, history: shrinkAuth(decoded.history, first) }
   if (decoded.kind === 'register') return { ...decoded, history: shrinkRegisters(decoded.history) }
   return { ...decoded, history: shrinkHistory(storeQuestion(decoded.history, decoded.header), first) }
 }
@@ -73,6 +76,7 @@ const titleOf = (file: string, { header }: Decoded): string => header.about ?? (
 function linesOf({ kind, history, header }: Decoded): string[] {
   if (kind === 'api') return [...encodeApiHistory(history, header)]
   if (kind === 'lease') return [...encodeLeaseHistory(history, header)]
+  if (kind === 'auth') return [...encodeAuthHistory(history, header)]
   return [...(kind === 'store' ? encodeHistory(history, header) : encodeRegisterHistory(history, header))]
 }
 

@@ -41,7 +41,15 @@ export function workloadOf(name: string): WorkloadName | 'all' | undefined {
 }
 
 /** Of all seeds of all workloads: one of a whole cluster takes ten times as long as one of a store. */
-const shares: Readonly<Record<WorkloadName, number>> = { kv: 0.2, txn: 0.2, watch: 0.15, membership: 0.15, lease: 0.1, kubernetes: 0.2 }
+const shares: Readonly<Record<WorkloadName, number>> = {
+  kv: 0.2,
+  txn: 0.2,
+  watch: 0.15,
+  membership: 0.1,
+  lease: 0.1,
+  auth: 0.05,
+  kubernetes: 0.2
+}
 const shrunkMax = 3 // Of failing seeds; the others are much the same.
 const moduleOf = (workload: WorkloadName): string => seedsUrlOf(workloads[workload].cast)
 

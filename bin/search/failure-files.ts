@@ -9,10 +9,10 @@ import { historyFiles } from './history-files.js'
 export function writeFailure(directory: string, failing: Case, answer: SeedAnswer): string[] {
   mkdirSync(directory, { recursive: true })
   const title = commandOf(failing)
-  const { history, api, leases, isQuiet = false, compactsByItself = false, ...result } = answer
+  const { history, api, leases, auth, isQuiet = false, compactsByItself = false, ...result } = answer
   const files: [string, string][] = [['.json', `${JSON.stringify({ command: title, ...result }, null, 2)}\n`]]
   const { violations, unknown } = result
-  files.push(...historyFiles({ title, violations, unknown, history, api, leases, isQuiet, compactsByItself }))
+  files.push(...historyFiles({ title, violations, unknown, history, api, leases, auth, isQuiet, compactsByItself }))
   return files.map(([ending, text]) => {
     const name = path.join(directory, `kabuki-${failing.workload}-${failing.seed}${ending}`)
     writeFileSync(name, text)

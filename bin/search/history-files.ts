@@ -3,13 +3,17 @@
 
 import {
   type ApiHistory,
+  type AuthHistory,
+  checkAuth,
   checkLeases,
   checkStore,
   encodeApiHistory,
+  encodeAuthHistory,
   encodeHistory,
   encodeLeaseHistory,
   type History,
   type LeaseHistory,
+  shrinkAuth,
   shrinkHistory,
   shrinkLeases,
   storeQuestion,
@@ -24,6 +28,8 @@ export interface Seen {
   /** Of a whole cluster's API, and whether it ended with a time in which nothing failed. */
   readonly api: ApiHistory | undefined
   readonly leases: LeaseHistory | undefined
+  /** Beside the history of keys. */
+  readonly auth: AuthHistory | undefined
   readonly isQuiet: boolean
   /** The store forgets by itself, and not only when it is asked. */
   readonly compactsByItself: boolean
@@ -37,6 +43,7 @@ export function historyFiles({
   history,
   api,
   leases,
+  auth,
   isQuiet,
   compactsByItself
 }: Seen): [ending: string, text: string][] {
@@ -52,6 +59,13 @@ export function historyFiles({
     return [
       ['.jsonl', [...encodeLeaseHistory(leases, { about: title }), ''].join('\n')],
       ['.html', violationPage({ title, violations, unknown, history: shown })]
+    ]
+  }
+  const broken = auth === undefined ? undefined : checkAuth(auth).violations[0]
+  if (auth !== undefined && broken !== undefined) {
+    return [
+      ['.jsonl', [...encodeAuthHistory(auth, { about: title }), ''].join('\n')],
+      ['.html', violationPage({ title, violations, unknown, history: shrinkAuth(auth, broken) })]
     ]
   }
   if (history === undefined) return []

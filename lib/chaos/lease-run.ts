@@ -1,9 +1,10 @@
 // Lease run: the part of a run of the store that is about leases: who asks for them, and what came of it.
 
-import { type LeaderFact, type LeaseHistory, type LeaseOperation, leaseEndsWithinUs } from '../check/index.js'
+import { checkLeases, type LeaderFact, type LeaseHistory, type LeaseOperation, leaseEndsWithinUs } from '../check/index.js'
 import { type Pending, rootMachine, type Strike, type World } from '../sim/index.js'
 import { forkSeed, type Random, seededRandom } from '../std/index.js'
 import { LeaseClient, type LeaseDemand, LeaseLog } from './lease-client.js'
+import type { SideRun, SideVerdict } from './side-run.js'
 import type { Running } from './store-client.js'
 import type { StoreEventName } from './store-events.js'
 import type { StorePlan } from './store-plan.js'
@@ -13,7 +14,8 @@ const rateMax = 1.2001
 const lookMs = 60_000
 const lingerMs = 5_000 // What was in doubt has happened by then, or never will.
 
-export class LeaseRun {
+export class LeaseRun implements SideRun {
+  readonly isPartial = true
   readonly #world: World
   readonly #plan: StorePlan
   readonly #demand: LeaseDemand
@@ -51,8 +53,12 @@ export class LeaseRun {
     this.#world.runUntil(() => pending.done, this.#world.nowMs + lookMs)
   }
 
-  /** `steadyUs`: everything had recovered by then. */
-  history(steadyUs: number | undefined, leaders: readonly LeaderFact[], strikes: readonly Strike[]): LeaseHistory {
+  judge(steadyUs: number | undefined, leaders: readonly LeaderFact[], strikes: readonly Strike[]): SideVerdict {
+    const leases = this.#history(steadyUs, leaders, strikes)
+    return { violations: checkLeases(leases), seen: { leases } }
+  }
+
+  #history(steadyUs: number | undefined, leaders: readonly LeaderFact[], strikes: readonly Strike[]): LeaseHistory {
     const jumps = strikes.flatMap(({ atMs, faults }) =>
       faults.flatMap(fault => (fault.fault === 'jump' ? [{ atUs: atMs * 1000, byUs: fault.byMs * 1000 }] : []))
     )

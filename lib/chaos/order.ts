@@ -1,6 +1,6 @@
 // Order: one run as a pool of threads is asked for it, and what it hands back: plain data both.
 
-import type { ApiHistory, History, LeaseHistory } from '../check/index.js'
+import type { ApiHistory, AuthHistory, History, LeaseHistory } from '../check/index.js'
 import type { ClusterCast } from './cluster-cast.js'
 import type { RunListener, RunOptions, RunResult, StoreCast } from './run.js'
 import { type WorkloadName, workloads } from './workloads.js'
@@ -18,6 +18,8 @@ export interface SeedAnswer extends RunResult {
   readonly api?: ApiHistory
   /** Of clients whose leases are what it is about. */
   readonly leases?: LeaseHistory
+  /** Of those who have users and roles. */
+  readonly auth?: AuthHistory
   /** Its end was a time in which nothing failed. */
   readonly isQuiet?: boolean
   readonly compactsByItself?: boolean
@@ -30,11 +32,12 @@ export interface Casts {
 
 export function perform(casts: Casts, seed: number, order: SeedOrder, logged?: RunListener): SeedAnswer {
   const workload = workloads[order.workload]
-  const { result, history, api, leases, isQuiet, compactsByItself } = run(casts, workload, seed, order.options, logged)
+  const { result, history, api, leases, auth, isQuiet, compactsByItself } = run(casts, workload, seed, order.options, logged)
   if (order.history === true && api !== undefined) return { ...result, isQuiet: isQuiet === true, api: plain(api) }
   if (order.history === true && leases !== undefined) return { ...result, leases }
+  const seen = auth === undefined ? {} : { auth }
   if (order.history !== true || history === undefined) return result
-  return { ...result, compactsByItself, history: { operations: history.operations, watches: history.watches } }
+  return { ...result, ...seen, compactsByItself, history: { operations: history.operations, watches: history.watches } }
 }
 
 /** What crosses threads. */

@@ -3,7 +3,7 @@
 import { ask, type Flow, type Outcome, type Ref } from '../actor/index.js'
 import type { History, Operation, WatchRecord } from '../check/index.js'
 import type { World } from '../sim/index.js'
-import type { StoreProtocol, StoreRange, StoreRangeAnswer, StoreTxn, StoreTxnAnswer, StoreWatch } from '../storage/index.js'
+import type { StoreCaller, StoreProtocol, StoreRange, StoreRangeAnswer, StoreTxn, StoreTxnAnswer, StoreWatch } from '../storage/index.js'
 
 export type Member = Ref<StoreProtocol>
 
@@ -22,12 +22,12 @@ export class Recorder implements History {
     return this.#world.timeline.nowUs
   }
 
-  *txn(client: string, to: Member, timeoutMs: number, txn: StoreTxn): Flow<Outcome<StoreTxnAnswer>> {
+  *txn(client: string, to: Member, timeoutMs: number, txn: StoreTxn, caller?: StoreCaller): Flow<Outcome<StoreTxnAnswer>> {
     const operation = this.#begin({ client, to, invokedUs: this.nowUs, returnedUs: never, kind: 'txn' as const, txn, outcome: undefined })
-    return this.#end(operation, yield* ask(to, timeoutMs, 'txn', txn))
+    return this.#end(operation, yield* ask(to, timeoutMs, 'txn', asked(txn, caller)))
   }
 
-  *range(client: string, to: Member, timeoutMs: number, query: StoreRange): Flow<Outcome<StoreRangeAnswer>> {
+  *range(client: string, to: Member, timeoutMs: number, query: StoreRange, caller?: StoreCaller): Flow<Outcome<StoreRangeAnswer>> {
     const operation = this.#begin({
       client,
       to,
@@ -37,7 +37,7 @@ export class Recorder implements History {
       query,
       outcome: undefined
     })
-    return this.#end(operation, yield* ask(to, timeoutMs, 'range', query))
+    return this.#end(operation, yield* ask(to, timeoutMs, 'range', asked(query, caller)))
   }
 
   *revision(client: string, to: Member, timeoutMs: number): Flow<Outcome<{ readonly revision: number }>> {
@@ -76,3 +76,6 @@ export class Recorder implements History {
     return outcome
   }
 }
+
+/** Who asks changes nothing of what a history tells of keys. */
+const asked = <Q extends object>(query: Q, caller: StoreCaller | undefined): Q => (caller === undefined ? query : { ...query, caller })

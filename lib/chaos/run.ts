@@ -1,7 +1,7 @@
 // Run: what a run is told beside its seed, and what came of it, as plain data that crosses threads.
 
 import type { AnyActor } from '../actor/index.js'
-import type { ApiHistory, History, LeaseHistory } from '../check/index.js'
+import type { ApiHistory, AuthHistory, History, LeaseHistory } from '../check/index.js'
 import type { Handover, LogRecord, Strike } from '../sim/index.js'
 
 /** What may be chosen of a run. All but the length only take away: whatever is left is as it was in the whole run. */
@@ -61,6 +61,7 @@ export interface Run {
   readonly history: History | undefined
   readonly api?: ApiHistory
   readonly leases?: LeaseHistory
+  readonly auth?: AuthHistory
   /** Of the API's clients: nothing failed at the end, and watches could catch up. */
   readonly isQuiet?: boolean
   /** The store forgets by itself, and not only when it is asked. */

@@ -44,12 +44,35 @@ export const storeEvents = [
   'lease told gone',
   'lease checkpointed',
   'leases taken over', // By a new leader.
+  'auth changed', // By a change that was acknowledged.
+  'auth change in doubt resolved', // That took effect.
+  'auth turned off',
+  'password changed',
+  'denied write',
+  'denied read',
+  'denied administration',
+  'rights taken while used', // Taken while a request about keys was under way.
+  'rights looked up too early', // They changed before the request was applied.
+  'token forgotten', // By a member that started again, or ended.
+  'wrong password',
+  'nobody refused', // Who showed nothing.
   'minority left behind',
   '1 member',
   '3 members',
   '5 members'
 ] as const
 export type StoreEventName = (typeof storeEvents)[number]
+
+/** Of changes of members, by their kind. */
+export const changeEvents: Readonly<Record<string, StoreEventName>> = {
+  addLearner: 'member added',
+  addVoter: 'member added',
+  promote: 'member promoted',
+  remove: 'member removed',
+  joint: 'membership joint',
+  leave: 'members replaced',
+  demote: 'member demoted'
+}
 
 export function countEvents(
   { members }: StorePlan,

@@ -5,6 +5,7 @@
 
 import { diskDefaults, type Trouble, troubles } from '../sim/index.js'
 import { forkSeed, integerBelow, type Random, seededRandom } from '../std/index.js'
+import type { AuthDemand } from './auth-script.js'
 import { allowed, between, pick } from './draw.js'
 import type { LeaseDemand } from './lease-client.js'
 import type { RunOptions } from './run.js'
@@ -53,6 +54,8 @@ export interface StoreDemand {
   readonly perSecond: number
   /** Leases, and nobody who writes anything else: their ends are revisions that no client claims. */
   readonly leases?: LeaseDemand
+  /** Users and roles, and nobody else who writes. */
+  readonly auth?: AuthDemand
   /** Members come and go, about so often. Absent: they stay. */
   readonly movesEveryMs?: number
   /** Of these moves, the share in which several members are replaced at once. Absent: none. */

@@ -4,7 +4,6 @@
 import { machineOf, type Ref } from '../actor/index.js'
 import {
   checkCluster,
-  checkLeases,
   checkStore,
   type Guarantee,
   guarantees,
@@ -16,25 +15,18 @@ import {
 import { type LogRecord, Nemesis, type Pending, rootMachine, StrikeLog, World } from '../sim/index.js'
 import { forkSeed, type Random, seededRandom } from '../std/index.js'
 import type { StoreMemberProtocol } from '../store/index.js'
+import { AuthRun } from './auth-run.js'
 import { LeaseRun } from './lease-run.js'
 import { MemberMover } from './member-mover.js'
 import { type Member, Recorder } from './recorder.js'
 import { isFailing, kindsOf, type Run, type RunListener, type RunResult, type StoreCast } from './run.js'
+import type { SideRun } from './side-run.js'
 import { keyEnd, keyPrefix, readerMix, StoreClient, type StoreRunning } from './store-client.js'
-import { countEvents, type StoreEventName } from './store-events.js'
+import { changeEvents, countEvents, type StoreEventName } from './store-events.js'
 import { StoreLogs } from './store-logs.js'
 import type { StorePlan } from './store-plan.js'
 import { drawWatcher, StoreWatcher } from './store-watcher.js'
 
-const changeEvents = {
-  addLearner: 'member added',
-  addVoter: 'member added',
-  promote: 'member promoted',
-  remove: 'member removed',
-  joint: 'membership joint',
-  leave: 'members replaced',
-  demote: 'member demoted'
-} as const satisfies Readonly<Record<string, StoreEventName>>
 const clientMachine = 'client-0'
 const startMs = 2000 // For the first election.
 const quietMs = 1000 // For watchers to catch up once their members have.
@@ -58,7 +50,7 @@ export class StoreRun {
   readonly #counts = new Map<StoreEventName, number>()
   readonly #decayed = new Set<string>() // Machines.
   readonly #nemesis: Nemesis
-  readonly #leases: LeaseRun | undefined
+  readonly #side: SideRun | undefined
   readonly #mover: MemberMover | undefined
 
   constructor(plan: StorePlan, cast: StoreCast, logged: RunListener | undefined) {
@@ -91,8 +83,7 @@ export class StoreRun {
       corruptible: plan.corruptible,
       log: new StrikeLog(plan.strikes)
     })
-    if (plan.leases !== undefined)
-      this.#leases = new LeaseRun(this.#world, plan, plan.leases, seededRandom(forkSeed(random)), this.#running)
+    this.#side = this.#makeSide(random)
   }
 
   run(): Run {
@@ -113,33 +104,33 @@ export class StoreRun {
     const steadyUs = recovered ? world.timeline.nowUs : undefined
     this.#running.stopping = true
     world.runUntil(() => this.#clients.every(client => client.done), world.nowMs + plan.timeoutMs + quietMs)
-    if (recovered) this.#leases?.finish()
+    if (recovered) this.#side?.finish()
     const states = recovered ? this.#converged(world.nowMs + plan.recoveryMs) : []
     world.run(world.nowMs + quietMs)
     if (recovered) this.#checkRemoved()
     this.#violations.push(...checkCluster({ leaders: this.#leaders, states, logs: this.#logs.facts }))
-    const leases = this.#leases?.history(steadyUs, this.#leaders, this.#nemesis.log.inflicted)
-    if (leases !== undefined) this.#violations.push(...checkLeases(leases))
-    const result = this.#result(recovered, recoveredMs)
+    const side = this.#side?.judge(steadyUs, this.#leaders, this.#nemesis.log.inflicted)
+    this.#violations.push(...(side?.violations ?? []))
+    const result = this.#result(recovered, recoveredMs, side?.unknown)
     return {
       result: isFailing(result) ? { ...result, strikes: this.#nemesis.log.inflicted } : result,
       history: this.#recorder,
-      ...(leases === undefined ? {} : { leases }),
+      ...side?.seen,
       compactsByItself: 'compactEveryMs' in this.#plan.args
     }
   }
 
-  #result(isQuiet: boolean, recoveredMs: number): RunResult {
+  #result(isQuiet: boolean, recoveredMs: number, unknown: string | undefined): RunResult {
     const { operations } = this.#recorder
     const verdict = checkStore({
-      history: this.#leases === undefined ? this.#recorder : { ...this.#recorder, partial: true },
+      history: this.#side?.isPartial === true ? { ...this.#recorder, partial: true } : this.#recorder,
       isWhole: watch => watch.client.startsWith(allClients),
       compactedMax: this.#compactedMax(),
       isQuiet
     })
     const events = countEvents(this.#plan, operations, this.#watchers)
     for (const [event, count] of this.#counts) events[event] = count
-    Object.assign(events, this.#leases?.events(this.#leaders))
+    Object.assign(events, this.#side?.events(this.#leaders))
     events['alarm raised'] = this.#running.alarms
     events['doubt resolved'] = verdict.doubtsResolved
     events.election = Math.max(0, this.#leaders.length - 1)
@@ -147,14 +138,14 @@ export class StoreRun {
       seed: this.#plan.seed,
       members: this.#plan.members.length,
       violations: [...this.#violations, ...verdict.violations],
-      unknown: verdict.unknown,
+      unknown: unknown ?? verdict.unknown,
       events,
       troubles: this.#nemesis.on,
       inflicted: kindsOf(this.#nemesis.log.inflicted),
       strikes: [],
       clients: this.#clients.length,
       watchers: this.#watchers.length - this.#plan.members.length,
-      operations: operations.length + (this.#leases?.operations.length ?? 0),
+      operations: operations.length + (this.#side?.operations.length ?? 0),
       acknowledged: operations.filter(({ kind, outcome }) => kind === 'txn' && outcome?.ok === true).length,
       inDoubt: events['indefinite write'] ?? 0,
       revisionLast: verdict.revisionLast,
@@ -173,6 +164,12 @@ export class StoreRun {
   }
 
   // Who takes part -------------------------------------------------------------------------------------
+
+  #makeSide(random: Random): SideRun | undefined {
+    const { leases, auth } = this.#plan
+    if (leases !== undefined) return new LeaseRun(this.#world, this.#plan, leases, fork(random), this.#running)
+    return auth && new AuthRun(this.#world, this.#plan, auth, fork(random), this.#recorder, this.#running)
+  }
 
   /** Starts again what has died, as a supervisor does; machines that are down are the nemesis's. */
   #supervise(): void {
@@ -194,7 +191,7 @@ export class StoreRun {
       ...(at < clients ? [{ name: `c${at}`, ...writer }] : []),
       ...(at < readers ? [{ name: `r${at}`, ...reader }] : [])
     ]).flat()
-    this.#clients.push(...(this.#leases?.start(machine) ?? []))
+    this.#clients.push(...(this.#side?.start(machine) ?? []))
     roles.forEach(({ name, mix, thinkMs }, at) => {
       const random = fork(this.#clientRandom)
       if (at >= clientsMax) return
@@ -234,7 +231,7 @@ export class StoreRun {
         this.#leaders.push({ term: Number(fields.term), member: address, atUs })
         return this.#count('election while joint', this.#mover?.isJoint === true ? 1 : 0)
       case 'membership changed':
-        return this.#count(changeEvents[fields.kind as keyof typeof changeEvents])
+        return this.#count(changeEvents[fields.kind as string] as StoreEventName)
       case 'snapshot installed':
         return this.#count('follower snapshot')
       case 'snapshot taken':

@@ -1,10 +1,12 @@
 // Guarantee: what the store promises, each as one value whose text is the promise. A violation names one and shows
 // the smallest part of the history that contradicts it.
 
+import { authGuarantees } from './auth-guarantee.js'
 import { leaseGuarantees } from './lease-guarantee.js'
 
 export const guarantees = {
   ...leaseGuarantees,
+  ...authGuarantees,
   linearizable: 'every operation takes effect at one instant between its invocation and its return',
   realTime: 'an answer is at least as new as every answer given before it was asked',
   uniqueRevision: 'every write has a revision of its own',

@@ -18,15 +18,29 @@ export {
 } from './api-history.js'
 export { encodeApiHistory } from './api-jsonl.js'
 export { ApiRecorder, markAnnotation, tallyField } from './api-recorder.js'
+export { type AuthVerdict, checkAuth } from './auth.js'
+export {
+  type AuthCaller,
+  type AuthDone,
+  type AuthHistory,
+  type AuthNeed,
+  type AuthOperation,
+  type AuthTold,
+  refusalOf
+} from './auth-history.js'
+export { encodeAuthHistory } from './auth-jsonl.js'
+export { shrinkAuth } from './auth-shrink.js'
 export { type ClusterFacts, checkCluster, type LeaderFact, type LogEntryFact, type LogFact, type MemberState } from './cluster.js'
 export { describeOperation } from './excerpt.js'
 export { checkFacts } from './facts.js'
 export { type Guarantee, guarantees, type Violation, violation } from './guarantee.js'
 export {
+  comparesOf,
   equalBytes,
   type History,
   hasWritten,
   type Operation,
+  opsOf,
   performed,
   type RangeOperation,
   revisionOf,

@@ -3,6 +3,8 @@
 
 import type { ApiHistory } from './api-history.js'
 import { ApiHistoryDecoder } from './api-jsonl-decoder.js'
+import type { AuthHistory } from './auth-history.js'
+import { AuthHistoryDecoder } from './auth-jsonl.js'
 import type { History, Operation, WatchedBatch, WatchRecord } from './history.js'
 import { BadField, Fields } from './json-fields.js'
 import { failureOf, outcomeOf, timesOf } from './json-outcome.js'
@@ -20,6 +22,7 @@ export type Decoded = { readonly header: HistoryHeader } & (
   | { readonly kind: 'register'; readonly history: RegisterHistory }
   | { readonly kind: 'api'; readonly history: ApiHistory }
   | { readonly kind: 'lease'; readonly history: LeaseHistory }
+  | { readonly kind: 'auth'; readonly history: AuthHistory }
 )
 
 interface OpenWatch extends WatchRecord {
@@ -34,6 +37,7 @@ export class HistoryDecoder {
   #kind: Decoded['kind'] | undefined
   #api: ApiHistoryDecoder | undefined
   #leases: LeaseHistoryDecoder | undefined
+  #auth: AuthHistoryDecoder | undefined
   #header: HistoryHeader = {}
   #partial = false
   #initial: RegisterValue = null
@@ -50,6 +54,7 @@ export class HistoryDecoder {
       if (this.#kind === undefined) this.#readHeader(line)
       else if (this.#api !== undefined) this.#api.take(line)
       else if (this.#leases !== undefined) this.#leases.take(line)
+      else if (this.#auth !== undefined) this.#auth.take(line)
       else if (this.#kind === 'register') this.#registers.push(this.#register(line))
       else this.#storeLine(line)
       return undefined
@@ -65,6 +70,7 @@ export class HistoryDecoder {
     if (this.#kind === undefined) return `there is no header: line 1 is to be {"format":"${historyFormat}","version":${historyVersion},...}`
     if (this.#api !== undefined) return { kind: 'api', header, history: this.#api.finish() }
     if (this.#leases !== undefined) return { kind: 'lease', header, history: this.#leases.finish() }
+    if (this.#auth !== undefined) return { kind: 'auth', header, history: this.#auth.finish() }
     if (this.#kind === 'register')
       return { kind: 'register', header, history: { kind: 'register', initial: this.#initial, operations: this.#registers } }
     const history = { operations: this.#operations, watches: [...this.#watches.values()], ...(this.#partial ? { partial: true } : {}) }
@@ -74,7 +80,7 @@ export class HistoryDecoder {
   #readHeader(line: Fields): void {
     if (line.raw('format') !== historyFormat) line.refuse('format', `"${historyFormat}": the first line is the header`)
     if (line.number('version') !== historyVersion) line.refuse('version', `${historyVersion}`)
-    const kind = line.oneOf('kind', ['store', 'register', 'api', 'lease'])
+    const kind = line.oneOf('kind', ['store', 'register', 'api', 'lease', 'auth'])
     const about = line.optionalString('about')
     const quiet = line.optionalBoolean('quiet')
     const compactsByItself = line.optionalBoolean('compactsByItself')
@@ -88,6 +94,7 @@ export class HistoryDecoder {
     if (kind === 'register') this.#initial = registerValueOf(line, 'initial', null)
     if (kind === 'api') this.#api = new ApiHistoryDecoder(line)
     if (kind === 'lease') this.#leases = new LeaseHistoryDecoder(line)
+    if (kind === 'auth') this.#auth = new AuthHistoryDecoder(line)
     this.#kind = kind
   }
 

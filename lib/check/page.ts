@@ -9,6 +9,7 @@ import {
   type AnyViolation,
   type Bar,
   isApi,
+  isAuth,
   isLease,
   isRegister,
   type Lane,
@@ -30,7 +31,7 @@ const axisLabelsMax = 40
 
 export function violationPage({ title, violations, history, unknown }: ViolationPage): string {
   const timeline = timelineOf(history, violations)
-  const what = isApi(history) ? 'the API’s clients' : isLease(history) ? 'leases' : isRegister(history) ? 'registers' : 'a store'
+  const what = subjectOf(history)
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -54,6 +55,13 @@ ${listHtml(timeline)}
 </body>
 </html>
 `
+}
+
+function subjectOf(history: AnyHistory): string {
+  if (isApi(history)) return 'the API’s clients'
+  if (isLease(history)) return 'leases'
+  if (isAuth(history)) return 'users and roles'
+  return isRegister(history) ? 'registers' : 'a store'
 }
 
 const legend = [

@@ -5,12 +5,14 @@
 
 import type { ApiHistory } from './api-history.js'
 import { apiItems } from './api-timeline.js'
+import { authAsked, describeAuthOperation } from './auth-excerpt.js'
+import type { AuthHistory, AuthOperation } from './auth-history.js'
 import { asked, describeEvents, describeOperation, describeRegister, describeWatch, timeOf } from './excerpt.js'
 import type { History, Operation, WatchRecord } from './history.js'
 import { describeLeaseOperation, type LeaseHistory, type LeaseOperation } from './lease.js'
 import type { RegisterHistory, RegisterOperation } from './register.js'
 
-export type AnyHistory = History | RegisterHistory | ApiHistory | LeaseHistory
+export type AnyHistory = History | RegisterHistory | ApiHistory | LeaseHistory | AuthHistory
 /** Of whatever was promised. */
 export interface AnyViolation {
   readonly guarantee: string
@@ -59,9 +61,10 @@ export interface Item {
   readonly untilUs: number
 }
 
-export const isRegister = (history: AnyHistory): history is RegisterHistory => 'kind' in history
+export const isRegister = (history: AnyHistory): history is RegisterHistory => 'initial' in history
 export const isApi = (history: AnyHistory): history is ApiHistory => 'sessions' in history
 export const isLease = (history: AnyHistory): history is LeaseHistory => 'clocks' in history
+export const isAuth = (history: AnyHistory): history is AuthHistory => 'kind' in history && history.kind === 'auth'
 
 export function timelineOf(history: AnyHistory, violations: readonly AnyViolation[], max = barsMax): Timeline {
   const named = violations.map(({ excerpt }) => excerpt).join('\n')
@@ -95,6 +98,7 @@ function itemsOf(history: AnyHistory, named: string): Item[] {
   if (isApi(history)) return [...apiItems(history, named)]
   if (isRegister(history)) return history.operations.map(operation => registerItem(operation, named))
   if (isLease(history)) return history.operations.map(operation => leaseItem(operation, named))
+  if (isAuth(history)) return history.operations.map(operation => authItem(operation, named))
   const { operations, watches } = history
   return [...operations.map(operation => operationItem(operation, named)), ...watches.flatMap(watch => watchItems(watch, named))]
 }
@@ -146,6 +150,15 @@ function leaseItem(operation: LeaseOperation, named: string): Item {
   const came = outcome?.ok === true ? 'ok' : outcome?.error.definite === true ? 'refused' : 'in doubt'
   const isMarked = isNamed(named, invokedUs, () => text)
   return { lane: `lease ${id} ${client}`, label: kind, text, came, isMarked, fromUs: invokedUs, untilUs: returnedUs }
+}
+
+function authItem(operation: AuthOperation, named: string): Item {
+  const { client, caller, invokedUs, returnedUs, outcome } = operation
+  const text = describeAuthOperation(operation)
+  const came = outcome?.ok === true ? 'ok' : outcome?.error.definite === true ? 'refused' : 'in doubt'
+  const isMarked = isNamed(named, invokedUs, () => text)
+  const lane = `${client} ${caller?.user ?? ''}`.trim()
+  return { lane, label: authAsked(operation), text, came, isMarked, fromUs: invokedUs, untilUs: returnedUs }
 }
 
 function watchItems(watch: WatchRecord, named: string): Item[] {

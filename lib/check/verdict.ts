@@ -2,6 +2,7 @@
 
 import { checkApi } from './api.js'
 import type { ApiViolation } from './api-guarantee.js'
+import { checkAuth } from './auth.js'
 import type { Violation } from './guarantee.js'
 import { type History, opsOf, type WatchRecord } from './history.js'
 import type { HistoryHeader, Verdict } from './jsonl.js'
@@ -27,9 +28,13 @@ export function checkHistory(decoded: Decoded): HistoryVerdict {
     const violations = checkLeases(decoded.history)
     return { verdict: violations.length > 0 ? 'violated' : 'passed', violations, unknown: undefined }
   }
-  const { violations, unknown } =
-    decoded.kind === 'store' ? checkStore(storeQuestion(decoded.history, decoded.header)) : checkRegisters(decoded.history)
+  const { violations, unknown } = searched(decoded)
   return { verdict: violations.length > 0 ? 'violated' : unknown === undefined ? 'passed' : 'unknown', violations, unknown }
+}
+
+function searched(decoded: Decoded & { readonly kind: 'store' | 'register' | 'auth' }): Omit<HistoryVerdict, 'verdict'> {
+  if (decoded.kind === 'auth') return checkAuth(decoded.history)
+  return decoded.kind === 'store' ? checkStore(storeQuestion(decoded.history, decoded.header)) : checkRegisters(decoded.history)
 }
 
 /** What is to be asked of a history that comes alone. */

@@ -113,9 +113,12 @@ export function watchDenialOf({ code }: Failure): string | undefined {
 
 const denial = (name: string, code: string): string => `rpc error: code = ${name} desc = ${ofRefusals[code]?.text}`
 
-/** Whether the same request may be sent again: it took no effect, and what was missing may come back. */
+/**
+ * Whether the same request may be sent again: it took no effect, and what was missing may come back. `auth revision old`: its member had
+ * not heard of the last change of users and roles, and will in a moment; of etcd's clients only the one in Go asks again by itself.
+ */
 export const isPassing = ({ code, definite }: Failure): boolean =>
-  definite && (code === 'no leader' || code === 'down' || code === 'unreachable')
+  definite && (code === 'no leader' || code === 'down' || code === 'unreachable' || code === 'auth revision old')
 
 /** As `isPassing`, of a request that changes nothing. */
 export const isPassingForReads = (error: Failure): boolean => isPassing(error) || error.code === 'down' || error.code === 'leader lost'

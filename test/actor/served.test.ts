@@ -1,5 +1,5 @@
 import t from 'tap'
-import { type AnyActor, ask as askOf, type Envelope, type Flow, Refusal } from '../../lib/actor/index.js'
+import { type AnyActor, ask as askOf, type Envelope, type Flow, Refusal, sleep } from '../../lib/actor/index.js'
 import { Mailbox } from '../../lib/actor/mailbox.js'
 import { type RequestName, Served } from '../../lib/actor/served.js'
 import { integerBelow, seededRandom } from '../../lib/std/index.js'
@@ -99,6 +99,7 @@ t.test('a refusal is one, though it was made by another copy of this code: each 
     on: {
       plain: () => new Other('no', 'as it is'),
       *flow() {
+        yield* sleep('real', 1)
         return new Other('no', 'of a flow', false)
       }
     }

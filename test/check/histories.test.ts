@@ -8,10 +8,12 @@ import {
   type Decoded,
   decodeHistory,
   encodeApiHistory,
+  encodeAuthHistory,
   encodeHistory,
   encodeLeaseHistory,
   encodeRegisterHistory,
   guarantees,
+  shrinkAuth,
   shrinkHistory,
   shrinkLeases,
   shrinkRegisters,
@@ -31,11 +33,13 @@ function decoded(lines: Iterable<string>): Decoded {
 function linesOf({ kind, history, header }: Decoded): string[] {
   if (kind === 'api') return [...encodeApiHistory(history, header)]
   if (kind === 'lease') return [...encodeLeaseHistory(history, header)]
+  if (kind === 'auth') return [...encodeAuthHistory(history, header)]
   return [...(kind === 'store' ? encodeHistory(history, header) : encodeRegisterHistory(history, header))]
 }
 
 function smallestOf(known: Exclude<Decoded, { kind: 'api' }>, first: { guarantee: string; excerpt: string }): Decoded {
   if (known.kind === 'lease') return { ...known, history: shrinkLeases(known.history, first) }
+  if (known.kind === 'auth') return { ...known, history: shrinkAuth(known.history, first) }
   if (known.kind === 'register') return { ...known, history: shrinkRegisters(known.history) }
   return { ...known, history: shrinkHistory(storeQuestion(known.history, known.header), first) }
 }
@@ -85,6 +89,11 @@ t.test('there are enough of them, and all kinds', async t => {
     Object.keys(guarantees).filter(name => name.startsWith('lease') && !of('lease').has(name)),
     [],
     'for each of leases'
+  )
+  t.same(
+    Object.keys(guarantees).filter(name => name.startsWith('auth') && name !== 'authTokenEverywhere' && !of('auth').has(name)),
+    [],
+    'for each of users and roles'
   )
   t.same(
     Object.keys(apiGuarantees).filter(name => !of('api').has(name)),

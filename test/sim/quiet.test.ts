@@ -84,7 +84,7 @@ t.test('a run is the same whether what is sent is copied, frozen or handed over 
     { wireCopyShare: 0, freezeShare: 1 },
     { wireCopyShare: 0, freezeShare: 0 }
   ]
-  for (const workload of ['txn', 'watch', 'lease', 'membership'] as const) {
+  for (const workload of ['txn', 'watch', 'lease', 'membership', 'auth'] as const) {
     const hashes = ways.map(way => perform({ store: { store, wireCopy, ...way } }, 7, { workload, options: { forMs: 1_500 } }).traceHash)
     t.equal(new Set(hashes).size, 1, `${workload}: ${hashes}`)
   }

@@ -17,6 +17,7 @@ export const runners = {
   talk: 'test/zoo/talk-seed.ts',
   store: 'test/zoo/store-seed.ts',
   lease: 'test/zoo/lease-seed.ts',
+  auth: 'test/zoo/auth-seed.ts',
   cluster: 'test/zoo/cluster-seed.ts'
 } as const
 
@@ -31,6 +32,7 @@ export type Habitat =
   | HabitatOf<'talk', TalkPlan>
   | HabitatOf<'store', StorePlan>
   | HabitatOf<'lease', StorePlan>
+  | HabitatOf<'auth', StorePlan>
   | HabitatOf<'cluster', ClusterRunPlan>
 
 const impatient = { heartbeatTicks: 1, electionTicks: 3, electionJitterTicks: 4, retryTicks: 2 }
@@ -368,6 +370,30 @@ export const habitats = {
       args: { clusterId: 'zoo', leaseCheckpointEveryMs: 2500 }
     },
     what: 'stores whose leaders die every few seconds, after a checkpoint of every lease'
+  },
+  rights: {
+    runner: 'auth',
+    overrides: {
+      ...three,
+      safetyMs: 8_000,
+      troubles: ['slow', 'crashMachine', 'isolate'],
+      troubleEveryMs: 400,
+      troubleLastsMsMax: 2000,
+      leaderShare: 0.3,
+      auth: {
+        administrators: 3,
+        users: 3,
+        clients: 8,
+        roles: 3,
+        thinkMs: 20,
+        administratorThinkMs: 60,
+        certificates: 0.4,
+        nobodies: 0.1,
+        mix: { role: 6, permission: 6, password: 2, user: 1, roles: 1, switch: 1, query: 2 }
+      },
+      args: { clusterId: 'zoo', snapshots: { entriesMax: 20, bytesMax: 65_536 }, raft: { tailEntriesMax: 0 } }
+    },
+    what: 'stores whose administrators give and take rights all the time, and whose members come back from snapshots'
   },
   apiservers: {
     runner: 'cluster',

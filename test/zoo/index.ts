@@ -3,6 +3,7 @@
 import type { Animal } from './animal.js'
 import { actorAnimals } from './animals/actor.js'
 import { apiAnimals } from './animals/api.js'
+import { authAnimals } from './animals/auth.js'
 import { controllerAnimals } from './animals/controllers.js'
 import { diskAnimals } from './animals/disk.js'
 import { leaseAnimals } from './animals/lease.js'
@@ -22,6 +23,7 @@ export const zoo: readonly Animal[] = [
   ...mvccAnimals,
   ...watchAnimals,
   ...leaseAnimals,
+  ...authAnimals,
   ...apiAnimals,
   ...controllerAnimals,
   ...actorAnimals

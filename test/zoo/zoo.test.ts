@@ -11,7 +11,7 @@ import { bundleRunner, filesOf, mutated } from './mutant.js'
 import { lineOf } from './table.js'
 
 const lanes = 2
-const controlSeeds = { raft: 100, talk: 20, store: 4, lease: 10, cluster: 1 }
+const controlSeeds = { raft: 100, talk: 20, store: 4, lease: 10, auth: 6, cluster: 1 }
 const margin = 5 // Times the seeds that it takes on average.
 
 t.test('what an animal changes is there, once', async t => {
