@@ -102,7 +102,8 @@ function etcdLines(etcd: EtcdAccess | undefined): string[] {
   if (etcd === undefined) return []
   const { endpoints, cacert, cert, key } = etcd
   const files = cacert === undefined ? '' : ` --cacert ${cacert} --cert ${cert} --key ${key}`
-  return [`  etcd        ETCDCTL_API=3 etcdctl --endpoints ${endpoints}${files}`]
+  // etcdctl 3.4 sends the endpoint of some commands as HTTP/2's `:authority`, where no URL may stand; with `https:` it sends the host.
+  return [`  etcd        ETCDCTL_API=3 etcdctl --endpoints ${endpoints.replaceAll('http://', '')}${files}`]
 }
 
 function summary(

@@ -13,7 +13,7 @@ t.test('names that do not exist are refused, with those that do', async t => {
   t.match(fault.stderr, /no such fault of workload kv: earthquake\. There are all, none, or any of crashActor, .*, strand/)
   const workload = sim('--workload', 'sql')
   t.not(workload.status, 0)
-  t.match(workload.stderr, /one of kv, txn, watch, membership, lease, kubernetes, all/)
+  t.match(workload.stderr, /one of kv, txn, watch, membership, lease, auth, kubernetes, all/)
 })
 
 t.test('one line is one run', async t => {
