@@ -5,6 +5,7 @@ import * as os from 'node:os'
 import * as path from 'node:path'
 import { nanoid } from 'nanoid'
 import { type ClusterPlan, type ClusterShape, clusterSupervisor, defaultShape, plan } from '../actors/plan.js'
+import { machineOf } from '../lib/actor/index.js'
 import {
   Chaos,
   type ClaimedAddresses,
@@ -46,8 +47,6 @@ export class Cluster {
   readonly dataDir: string
   readonly apiUrl: string
   readonly kubeconfig: string
-  /** Where etcd's API is answered, by store member; none unless asked for. */
-  readonly etcdUrls: readonly string[]
   /** The real etcd that keeps it, and where in it; empty: stores of its own do. */
   readonly keptIn: string
   readonly runtime: Runtime
@@ -69,7 +68,6 @@ export class Cluster {
     dataDir: string
     ephemeral: boolean
     port: number
-    etcdUrls: readonly string[]
     keptIn: string
     runtime: Runtime
     plan: ClusterPlan
@@ -78,7 +76,6 @@ export class Cluster {
     this.id = parts.facts.id
     this.dataDir = parts.dataDir
     this.apiUrl = `https://127.0.0.1:${parts.port}`
-    this.etcdUrls = parts.etcdUrls
     this.keptIn = parts.keptIn
     this.kubeconfig = path.join(parts.dataDir, 'kubeconfig')
     this.runtime = parts.runtime
@@ -92,6 +89,12 @@ export class Cluster {
       supervisorOf: machine => `root/${machine}`,
       components
     })
+  }
+
+  /** Where etcd's API is answered now: beside each member of the store; nowhere unless asked for. */
+  get etcdUrls(): readonly string[] {
+    const endpoints = storesOf(this).map(store => this.runtime.facts.of(`${machineOf(store)}/etcd`)?.endpoint)
+    return endpoints.filter(endpoint => typeof endpoint === 'string')
   }
 
   /** Starts it; `ready` tells when it serves. Throws an Error that says what to do, and then has left nothing behind. */
@@ -119,7 +122,7 @@ export class Cluster {
     if (port !== (options.port ?? portDefault)) progress(`port ${options.port ?? portDefault} is taken: the API is on ${port}`)
     if (addresses.loopback === 'one')
       progress('this system has no loopback address but 127.0.0.1: pods and services are reached by NodePort only')
-    const etcdUrls = await etcdUrlsOf(shape)
+    await checkEtcdPorts(shape)
     const apiAddress = `127.${addresses.serviceOctet}.0.1`
     const pki = await ensurePki({ directory: path.join(dataDir, 'pki'), hosts: [apiAddress], nowMs: Date.now() })
     progress('certificates ready')
@@ -141,7 +144,7 @@ export class Cluster {
     })
     undo.push(() => runtime.stop())
     const keptIn = shape.etcd === undefined ? '' : `${shape.etcd.servers.join(',')} under ${shape.etcd.prefix}`
-    const cluster = new Cluster({ facts, dataDir, ephemeral, port, etcdUrls, keptIn, runtime, plan: made, addresses })
+    const cluster = new Cluster({ facts, dataDir, ephemeral, port, keptIn, runtime, plan: made, addresses })
     writeKubeconfig(cluster.kubeconfig, {
       cluster: 'kabuki',
       user: 'kubernetes-admin',
@@ -222,15 +225,14 @@ export class Cluster {
 }
 
 /** Clients of etcd are told where to look for it: no other ports will do. */
-async function etcdUrlsOf({ etcdPort, etcdInsecure, stores }: ClusterShape): Promise<string[]> {
-  if (etcdPort === 0) return []
+async function checkEtcdPorts({ etcdPort, stores }: ClusterShape): Promise<void> {
+  if (etcdPort === 0) return
   const ports = Array.from({ length: stores }, (_, index) => etcdPort + index)
   for (const port of ports) {
     const free = port < 65_536 && (await canListen('127.0.0.1', port))
     const range = stores === 1 ? `port ${etcdPort}` : `ports ${etcdPort} to ${ports.at(-1)}`
     if (!free) throw new Error(`etcd's API needs ${range} of 127.0.0.1, and ${port} is taken: choose others with --etcd-port`)
   }
-  return ports.map(port => `${etcdInsecure ? 'http' : 'https'}://127.0.0.1:${port}`)
 }
 
 function definedOf(options: ClusterOptions): Partial<ClusterShape> {

@@ -1,7 +1,7 @@
 // Readiness: what a cluster lacks before it serves, from what its components show of themselves.
 
 import type { ClusterPlan } from '../actors/plan.js'
-import type { Facts } from '../lib/actor/index.js'
+import { type Facts, machineOf } from '../lib/actor/index.js'
 
 export interface Readiness {
   readonly name: string
@@ -18,15 +18,14 @@ export function readinessOf(
   const children = plan.machines.flatMap(machine => machine.children)
   const some = (actor: string, fact: string, value: unknown): boolean =>
     children.some(child => child.actor === actor && factsOf(child.address)?.[fact] === value)
-  const each = (actor: string): Readiness[] =>
-    children
-      .filter(child => child.actor === actor)
-      .map(child => ({ name: `${child.address} is ready`, ready: factsOf(child.address)?.ready === true }))
+  const isReady = (address: string): Readiness => ({ name: `${address} is ready`, ready: factsOf(address)?.ready === true })
+  const each = (actor: string): Readiness[] => children.filter(child => child.actor === actor).map(({ address }) => isReady(address))
+  const gateways = children.some(({ actor }) => actor === 'etcd') ? stores.map(store => isReady(`${machineOf(store)}/etcd`)) : []
   return [
     ...(children.some(child => child.actor === 'store')
       ? [{ name: 'the store has a leader', ready: stores.some(store => factsOf(store)?.role === 'leader') }]
       : each('etcd-storage')),
-    ...each('etcd'),
+    ...gateways,
     ...each('apiserver'),
     { name: 'the controller-manager leads', ready: some('controller-manager', 'leader', true) },
     { name: 'the scheduler leads', ready: some('scheduler', 'leader', true) },

@@ -104,7 +104,11 @@ t.test('the store moves to other machines while it serves, and is there when the
     'whoever is a member is asked'
   )
   await cluster.end()
-  const again = await up(t, dataDir)
+  const port = await freePorts(8)
+  const again = await up(t, dataDir, '--etcd-port', String(port))
+  const urls = [3, 4, 5].map(index => `https://127.0.0.1:${port + index}`)
+  t.match(again.output, `etcdctl --endpoints ${urls.join(',')} `, 'gateways are beside those that there are')
+  t.same((await again.status()).etcd, urls)
   const found = await names(again)
   t.ok(
     made.every(name => found.includes(name)),
