@@ -2,34 +2,14 @@
 // added again, auth turned off and on; members that come back from snapshots in which all of it is.
 
 import { between, pick, sometimes } from './draw.js'
+import { onlyAside } from './side-run.js'
 import { storeWorkload } from './store-workload.js'
 
 export const auth = storeWorkload({
   name: 'auth',
   what: 'users and roles of a store: rights given and taken while they are used, passwords, tokens, certificates; auth off and on',
   demand: random => ({
-    clients: 0,
-    readers: 0,
-    watchers: 0,
-    keys: 1,
-    valueBytesMax: 8,
-    mix: {
-      put: 1,
-      compareAndSwap: 0,
-      txn: 0,
-      multi: 0,
-      delete: 0,
-      range: 0,
-      oldRange: 0,
-      serializable: 0,
-      revision: 0,
-      compact: 0,
-      nested: 0,
-      sortedRange: 0,
-      alarm: 0
-    },
-    watcherMix: { narrow: 0, slow: 0, roaming: 0, fromStart: 1 },
-    perSecond: 1,
+    ...onlyAside,
     auth: {
       administrators: between(random, 1, 3),
       users: between(random, 1, 4),

@@ -1,34 +1,14 @@
 // lease: leases of a store, granted, kept alive in time, late or never, with keys, revoked and looked at, by members whose clocks err too.
 
 import { between, pick, sometimes } from './draw.js'
+import { onlyAside } from './side-run.js'
 import { storeWorkload } from './store-workload.js'
 
 export const lease = storeWorkload({
   name: 'lease',
   what: 'leases of a store: granted, renewed or not, with keys, revoked; what members tell of them while leaders change and clocks err',
   demand: random => ({
-    clients: 0,
-    readers: 0,
-    watchers: 0,
-    keys: 1,
-    valueBytesMax: 8,
-    mix: {
-      put: 1,
-      compareAndSwap: 0,
-      txn: 0,
-      multi: 0,
-      delete: 0,
-      range: 0,
-      oldRange: 0,
-      serializable: 0,
-      revision: 0,
-      compact: 0,
-      nested: 0,
-      sortedRange: 0,
-      alarm: 0
-    },
-    watcherMix: { narrow: 0, slow: 0, roaming: 0, fromStart: 1 },
-    perSecond: 1,
+    ...onlyAside,
     leases: {
       clients: between(random, 2, 8),
       ttlSecondsMax: pick(random, [1, 3, 6]),

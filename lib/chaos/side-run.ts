@@ -24,3 +24,29 @@ export interface SideVerdict {
   /** What clients saw. */
   readonly seen: Pick<Run, 'leases' | 'auth'>
 }
+
+/** What a workload demands of the clients of keys that is about something else: none. */
+export const onlyAside = {
+  clients: 0,
+  readers: 0,
+  watchers: 0,
+  keys: 1,
+  valueBytesMax: 8,
+  mix: {
+    put: 1,
+    compareAndSwap: 0,
+    txn: 0,
+    multi: 0,
+    delete: 0,
+    range: 0,
+    oldRange: 0,
+    serializable: 0,
+    revision: 0,
+    compact: 0,
+    nested: 0,
+    sortedRange: 0,
+    alarm: 0
+  },
+  watcherMix: { narrow: 0, slow: 0, roaming: 0, fromStart: 1 },
+  perSecond: 1
+}

@@ -1,17 +1,11 @@
 // Auth excerpt: operations of those who have users, roles and tokens, as short lines of text.
 
 import type { AuthCaller, AuthOperation } from './auth-history.js'
-import { timeOf } from './excerpt.js'
+import { cameOf, timeOf } from './excerpt.js'
 
 export function describeAuthOperation(operation: AuthOperation): string {
   const { client, to, caller, invokedUs, returnedUs, outcome } = operation
-  const came =
-    outcome === undefined
-      ? 'no answer'
-      : outcome.ok
-        ? JSON.stringify(outcome.value)
-        : `${outcome.error.definite ? 'refused' : 'in doubt'}: ${outcome.error.code}`
-  return `${client}${nameOf(caller)} > ${to} [${timeOf(invokedUs)}, ${timeOf(returnedUs)}] ${authAsked(operation)} = ${came}`
+  return `${client}${nameOf(caller)} > ${to} [${timeOf(invokedUs)}, ${timeOf(returnedUs)}] ${authAsked(operation)} = ${cameOf(outcome)}`
 }
 
 function nameOf(caller: AuthCaller | undefined): string {

@@ -1,5 +1,6 @@
 // Excerpt: operations and events as short lines of text, for a reader of a violation.
 
+import type { Outcome } from '../actor/index.js'
 import type { StoreEvent, StoreKeyValue, StoreOp, StoreTxn } from '../storage/index.js'
 import type { Operation, WatchRecord } from './history.js'
 import type { RegisterOperation } from './register.js'
@@ -10,15 +11,15 @@ const decoder = new TextDecoder()
 
 export const timeOf = (us: number): string => (us === Number.POSITIVE_INFINITY ? 'never' : `${(us / 1000).toFixed(3)} ms`)
 
+/** How it came out; `told`: what an answer says. */
+export function cameOf<V>(outcome: Outcome<V> | undefined, told: (value: V) => string = value => JSON.stringify(value)): string {
+  if (outcome === undefined) return 'no answer'
+  return outcome.ok ? told(outcome.value) : `${outcome.error.definite ? 'refused' : 'in doubt'}: ${outcome.error.code}`
+}
+
 export function describeOperation(operation: Operation): string {
   const { client, to, invokedUs, returnedUs, outcome } = operation
-  const came =
-    outcome === undefined
-      ? 'no answer'
-      : outcome.ok
-        ? brief(outcome.value)
-        : `${outcome.error.definite ? 'refused' : 'in doubt'}: ${outcome.error.code}`
-  return `${client} > ${to} [${timeOf(invokedUs)}, ${timeOf(returnedUs)}] ${asked(operation)} = ${came}`
+  return `${client} > ${to} [${timeOf(invokedUs)}, ${timeOf(returnedUs)}] ${asked(operation)} = ${cameOf<unknown>(outcome, brief)}`
 }
 
 export function describeRegister({ client, key, kind, value, expected, outcome, invokedUs, returnedUs }: RegisterOperation): string {

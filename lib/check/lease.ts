@@ -6,7 +6,7 @@
 // The store measures time by its leader's clock: `clocks` says by how much that may have gone faster than the history's.
 
 import type { Outcome } from '../actor/index.js'
-import { timeOf } from './excerpt.js'
+import { cameOf, timeOf } from './excerpt.js'
 import { type Guarantee, guarantees, type Violation, violation, violationsMax } from './guarantee.js'
 
 interface LeaseAsked {
@@ -255,11 +255,5 @@ function checkEnd({ alive, renewedUs, ttlUs }: Told, steadyUs: number | undefine
 export function describeLeaseOperation(operation: LeaseOperation): string {
   const { client, to, id, kind, invokedUs, returnedUs, outcome } = operation
   const what = operation.kind === 'attach' ? `attach ${operation.key} to ${id}` : `${kind} ${id}`
-  const came =
-    outcome === undefined
-      ? 'no answer'
-      : outcome.ok
-        ? JSON.stringify(outcome.value)
-        : `${outcome.error.definite ? 'refused' : 'in doubt'}: ${outcome.error.code}`
-  return `${client} > ${to} [${timeOf(invokedUs)}, ${timeOf(returnedUs)}] ${what} = ${came}`
+  return `${client} > ${to} [${timeOf(invokedUs)}, ${timeOf(returnedUs)}] ${what} = ${cameOf<unknown>(outcome)}`
 }
