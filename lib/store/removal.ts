@@ -7,6 +7,7 @@ import { disk } from '../ports/index.js'
 import { type Decided, membersOf } from '../raft/index.js'
 import type { StoreMemberProtocol } from './protocol.js'
 import { type Replica, saveBatch } from './replica.js'
+import { isMute } from './room.js'
 
 type MemberContext = Context<StoreMemberProtocol, any>
 
@@ -50,8 +51,8 @@ export function* sayGoodbye(ctx: MemberContext, replica: Replica | undefined, to
 function lastWords(ctx: MemberContext, replica: Replica, told: Decided | undefined): Removal {
   const { news, raft } = replica
   const { term, vote, commit, saved, membership } = raft.status()
-  // So that its next life knows. What is committed and not saved yet would be missing in its log.
-  saveBatch(ctx, replica, { hardState: { term, vote, commit: Math.min(commit, saved) } })
+  // So that its next life knows; over a full disk that one is told again. What is committed and not saved yet would be missing in its log.
+  if (!isMute(replica.room)) saveBatch(ctx, replica, { hardState: { term, vote, commit: Math.min(commit, saved) } })
   for (const { message } of news.held.values()) ctx.tell(message.to as typeof ctx.self, 'raft', { messages: [message] })
   const { decided } = raft
   return { members: membersOf(membership), decided: told !== undefined && told.index > decided.index ? told : decided }

@@ -459,6 +459,15 @@ t.test('a member that is told of its removal stops for good', async t => {
   t.match(new Bench([self, ...peers], disk, {}, 2).logs('cannot begin'), [{ reason: /removed from the store/ }])
 })
 
+t.test('over a full disk, too', async t => {
+  const disk = new BenchDisk()
+  disk.full = true
+  const bench = new Bench([self, ...peers], disk)
+  bench.settle()
+  bench.put('removed', { decided: { index: 7, term: 3 } }, peers[0], 'tell')
+  t.match(bench.effects.at(-1), { kind: 'exit', reason: /removed from the store/ })
+})
+
 t.test('what a member that is told of its removal knows to be committed, and has not saved, is not missing in its log', async t => {
   const disk = new BenchDisk()
   const bench = new Bench([self, ...peers], disk)
