@@ -95,6 +95,7 @@ interface StoreState {
   compactionAsked: number // By excess of history.
   isLeaving: boolean
   readonly placing: Placing
+  readonly placer: Placer | undefined
   readonly heard: Set<string> // Who spoke to this member while it recovers.
 }
 
@@ -139,6 +140,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
       compactionAsked: 0,
       isLeaving: false,
       placing: { placed: undefined, placedMs: 0 },
+      placer: placerOf(args),
       heard: new Set()
     }
     ctx.show({ role: 'recovering', term: 0, leader: '' })
@@ -189,7 +191,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
       askWhetherRemoved(ctx, replica)
       if (state.args.supervisor === undefined) remindRemoved(ctx, replica)
       revokeDue(ctx, replica)
-      placeAgain(ctx, replica, state.placing, placerOf(state))
+      placeAgain(ctx, replica, state.placing, state.placer)
     },
     again: () => undefined, // Its turn is followed by `settled`.
     hint(_ctx, { replica }) {
@@ -226,7 +228,7 @@ export const store: Actor<StoreMemberProtocol, StoreArgs, StoreState, StoreTimer
     if (process(ctx, replica)) ctx.timer('again', 'real', 0)
     if (isRoomDue(replica)) ctx.run(makeRoom(ctx, replica))
     if (snapshotDue(replica, snapshots)) ctx.run(takeSnapshot(ctx, replica))
-    place(ctx, replica, state.placing, placerOf(state))
+    place(ctx, replica, state.placing, state.placer)
     if (!isRemoved(ctx.self, replica) || state.isLeaving) return
     ctx.log('removed', { index: replica.applied.index })
     leave(ctx, state)
@@ -268,17 +270,14 @@ function leasesOf(ctx: StoreContext, args: StoreArgs): { leaseReads?: LeaseReads
 }
 
 /** Whom this member may ask to start others. */
-function placerOf({ args }: StoreState): Placer | undefined {
-  const { supervisor, ...others } = args
-  return supervisor === undefined
-    ? undefined
-    : { supervisor: supervisor as Ref<StorePlace>, args: { ...others, supervisor }, beside: args.beside ?? [] }
+function placerOf(args: StoreArgs): Placer | undefined {
+  const { supervisor, beside = [] } = args
+  return supervisor === undefined ? undefined : { supervisor: supervisor as Ref<StorePlace>, args, beside }
 }
 
 /** Removed: whoever supervises it is not to start it again, and is told of the members it knew: it may be that nobody else does. */
 function leave(ctx: StoreContext, state: StoreState, told?: Decided): void {
-  const { replica } = state
-  const placer = placerOf(state)
+  const { replica, placer } = state
   state.isLeaving = true
   state.replica = undefined
   function* end(): Flow<void> {

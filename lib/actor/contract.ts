@@ -71,6 +71,8 @@ export class Refusal {
 
 /** Monotonic, never scaled (`real`), or the cluster's wall clock, which can be scaled and advanced (`cluster`). */
 export type Clock = 'real' | 'cluster'
+/** What there is of it on that clock. By a comparison: V8 looks a computed name up anew each time, and every turn asks. */
+export const ofClock = <V>(both: Readonly<Record<Clock, V>>, clock: Clock): V => (clock === 'real' ? both.real : both.cluster)
 
 /** Closes what an earlier turn deferred. Good for one answer, by the life that deferred it. */
 export interface Later<V> {

@@ -2,7 +2,7 @@
 
 import { Chain, type ChainMember, Heap, type HeapMember, unlink } from '../std/index.js'
 import type { Cell } from './cell.js'
-import type { Clock } from './contract.js'
+import { type Clock, ofClock } from './contract.js'
 import type { Effect } from './envelope.js'
 import { Mailbox } from './mailbox.js'
 
@@ -81,12 +81,12 @@ export class Alarms {
   readonly #heaps = { real: new Heap<Alarm>(byTime), cluster: new Heap<Alarm>(byTime) }
 
   dueMs(clock: Clock): number {
-    return this.#heaps[clock].peek()?.atMs ?? Number.POSITIVE_INFINITY
+    return ofClock(this.#heaps, clock).peek()?.atMs ?? Number.POSITIVE_INFINITY
   }
 
   /** The first member due by then that is not held. */
   due(clock: Clock, byMs: number): Member | undefined {
-    const heap = this.#heaps[clock]
+    const heap = ofClock(this.#heaps, clock)
     for (let alarm = heap.peek(); alarm !== undefined && alarm.atMs <= byMs; alarm = heap.peek()) {
       if (!alarm.member.held) return alarm.member
       heap.remove(alarm)
@@ -106,12 +106,12 @@ export class Alarms {
   }
 
   #updateOf(member: Member, clock: Clock): void {
-    const alarm = member.alarms[clock]
+    const alarm = ofClock(member.alarms, clock)
     const atMs = member.cell.dueMs(clock)
     const inHeap = alarm.heapIndex >= 0
     if (alarm.atMs === atMs && (inHeap || atMs === Number.POSITIVE_INFINITY)) return
     alarm.atMs = atMs
-    const heap = this.#heaps[clock]
+    const heap = ofClock(this.#heaps, clock)
     if (atMs === Number.POSITIVE_INFINITY) heap.remove(alarm)
     else if (inHeap) heap.moved(alarm)
     else if (!member.held) heap.push(alarm)

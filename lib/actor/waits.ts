@@ -3,7 +3,7 @@
 // Pure bookkeeping on either clock. The earliest is known at once, and giving one up costs O(log n).
 
 import { Heap, type HeapMember } from '../std/index.js'
-import type { Clock, Flow } from './contract.js'
+import { type Clock, type Flow, ofClock } from './contract.js'
 import type { Envelope } from './envelope.js'
 
 export interface Clocks {
@@ -49,7 +49,7 @@ export class Waits {
 
   /** When the first of that clock is due; Infinity without one. */
   dueMs(clock: Clock): number {
-    return this.#due[clock].peek()?.atMs ?? never
+    return ofClock(this.#due, clock).peek()?.atMs ?? never
   }
 
   /** Waits `delayMs` from now; Infinity: for as long as it takes. */
@@ -57,7 +57,7 @@ export class Waits {
     const nowMs = clock === 'real' ? this.#clocks.nowMs() : this.#clocks.clusterMs()
     const atMs = nowMs + Math.max(0, delayMs)
     const wait = { kind, order: ++this.#orderLast, atMs, clock, id, to, name, window, run, request: undefined, heapIndex: -1 }
-    if (atMs !== never) this.#due[clock].push(wait)
+    if (atMs !== never) ofClock(this.#due, clock).push(wait)
     return wait
   }
 
@@ -82,21 +82,21 @@ export class Waits {
   }
 
   disarm(wait: Wait): void {
-    this.#due[wait.clock].remove(wait)
+    ofClock(this.#due, wait.clock).remove(wait)
   }
 
   /** Takes out the first wait due by then. */
   pop(clock: Clock, byMs: number): Wait | undefined {
-    const wait = this.#due[clock].peek()
+    const wait = ofClock(this.#due, clock).peek()
     if (wait === undefined || wait.atMs > byMs) return undefined
-    this.#due[clock].remove(wait)
+    ofClock(this.#due, clock).remove(wait)
     if (wait.kind === 'timer') this.#timers.delete(wait.name)
     return wait
   }
 
   /** Takes back one that was disarmed. */
   rearm(wait: Wait): void {
-    if (wait.heapIndex < 0 && wait.atMs !== never) this.#due[wait.clock].push(wait)
+    if (wait.heapIndex < 0 && wait.atMs !== never) ofClock(this.#due, wait.clock).push(wait)
   }
 
   /** Answers the timer of that name that it replaces. */

@@ -240,7 +240,7 @@ export class StoreClient {
     const form = this.#random()
     const shape =
       form < 0.1 ? { countOnly: true } : form < 0.2 ? { keysOnly: true } : form < 0.4 ? { limit: 1 + integerBelow(this.#random, 4) } : {}
-    const outcome = yield* this.#recorder.range(this.name, this.#member, this.#plan.timeoutMs, { ...part, ...shape, ...how })
+    const outcome = yield* this.#recorder.range(this.name, this.#member, this.#plan.timeoutMs, Object.assign({}, part, shape, how))
     if (outcome.ok && chance < 0.5 && form >= 0.2 && how.revision === undefined) this.#learn(key, outcome.value.kvs)
     return outcome
   }
@@ -249,21 +249,27 @@ export class StoreClient {
     const key = this.#random() < 0.7 ? keyPrefix : this.#key()
     const how = this.#random()
     const shape = how < 0.1 ? { keysOnly: true } : how < 0.2 ? { serializable: true } : how < 0.3 ? { revision: this.#ago() } : {}
-    return yield* this.#recorder.range(this.name, this.#member, this.#plan.timeoutMs, { key, end: keyEnd, ...this.#order(), ...shape })
+    return yield* this.#recorder.range(
+      this.name,
+      this.#member,
+      this.#plan.timeoutMs,
+      Object.assign({ key, end: keyEnd }, this.#order(), shape)
+    )
   }
 
   /** Not always all of it: without an order a limit comes before what is sorted, and with bounds after. */
   #order(): Omit<StoreRange, 'key'> {
     const given = (share: number): boolean => this.#random() < share
-    return {
-      ...(given(0.8) ? { sortTarget: pick(this.#random, sortTargets) } : {}),
-      ...(given(0.7) ? { sortOrder: pick(this.#random, sortOrders) } : {}),
-      ...(given(0.5) ? { limit: 1 + integerBelow(this.#random, 4) } : {}),
-      ...(given(0.3) ? { minModRevision: this.#ago() } : {}),
-      ...(given(0.2) ? { maxModRevision: this.#ago() } : {}),
-      ...(given(0.2) ? { minCreateRevision: this.#ago() } : {}),
-      ...(given(0.2) ? { maxCreateRevision: this.#ago() } : {})
-    }
+    return Object.assign(
+      {},
+      given(0.8) && { sortTarget: pick(this.#random, sortTargets) },
+      given(0.7) && { sortOrder: pick(this.#random, sortOrders) },
+      given(0.5) && { limit: 1 + integerBelow(this.#random, 4) },
+      given(0.3) && { minModRevision: this.#ago() },
+      given(0.2) && { maxModRevision: this.#ago() },
+      given(0.2) && { minCreateRevision: this.#ago() },
+      given(0.2) && { maxCreateRevision: this.#ago() }
+    )
   }
 
   #ago(): number {

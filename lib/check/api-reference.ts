@@ -28,7 +28,7 @@ export class Reference {
   constructor(history: ApiHistory, wrong: ApiViolations) {
     this.#history = history
     const known = new Map<string, Map<number, Version>>()
-    for (const change of history.store?.changes ?? []) note(known, { ...change, seen: 'the store' }, wrong)
+    for (const { key, revision, state } of history.store?.changes ?? []) note(known, { key, revision, state, seen: 'the store' }, wrong)
     for (const operation of history.operations) {
       const { outcome, client, mark, verb, key } = operation
       if (outcome?.kind === 'object') this.#see(known, outcome.state, client, wrong, false, verb !== 'get')
@@ -89,7 +89,8 @@ export class Reference {
 
   /** The newest version at or before that revision. */
   asOf(key: string, revision: number): Version | undefined {
-    return this.of(key)[indexAfter(this.of(key), revision) - 1]
+    const after = indexAfter(this.of(key), revision)
+    return after === 0 ? undefined : this.of(key)[after - 1]
   }
 
   /** The first version after that revision. */

@@ -52,6 +52,15 @@ export function visitKnown(history: ApiHistory, visit: (operation: ApiOperation,
   }
 }
 
+const seenAt = (us: number, client: string, key: string, revision: number, gone = ''): Moment => ({
+  us,
+  asks: undefined,
+  key,
+  revision,
+  gone,
+  client
+})
+
 function momentsOf({ operations, sessions }: ApiHistory): Moment[] {
   const moments: Moment[] = []
   for (const operation of operations) {
@@ -59,19 +68,17 @@ function momentsOf({ operations, sessions }: ApiHistory): Moment[] {
     const uid = outcome?.kind === 'object' ? outcome.state.uid : ''
     moments.push({ us, asks: operation, key, revision: 0, gone: uid, client })
     if (outcome === undefined || outcome.kind === 'failed') continue
-    const seen = { us: returnedUs, asks: undefined, key: '', revision: 0, gone: '', client }
-    if (outcome.kind === 'object') moments.push({ ...seen, key, revision: outcome.state.revision })
-    else if (outcome.kind === 'gone') moments.push({ ...seen, gone: outcome.uid })
+    if (outcome.kind === 'object') moments.push(seenAt(returnedUs, client, key, outcome.state.revision))
+    else if (outcome.kind === 'gone') moments.push(seenAt(returnedUs, client, '', 0, outcome.uid))
     else if (outcome.kind === 'list') {
-      moments.push({ ...seen, revision: outcome.revision })
-      for (const state of outcome.states) moments.push({ ...seen, key: state.key, revision: state.revision })
+      moments.push(seenAt(returnedUs, client, '', outcome.revision))
+      for (const state of outcome.states) moments.push(seenAt(returnedUs, client, state.key, state.revision))
     }
   }
   for (const { client, watches } of sessions) {
     for (const event of watches.flatMap(({ events }) => events)) {
-      const seen = { us: event.atUs, asks: undefined, key: '', gone: '', client }
-      if (event.type === 'BOOKMARK') moments.push({ ...seen, revision: event.revision })
-      else moments.push({ ...seen, key: event.state.key, revision: event.state.revision })
+      if (event.type === 'BOOKMARK') moments.push(seenAt(event.atUs, client, '', event.revision))
+      else moments.push(seenAt(event.atUs, client, event.state.key, event.state.revision))
     }
   }
   return moments

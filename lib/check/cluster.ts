@@ -102,7 +102,7 @@ class Logs {
   /** Raft §5.3: entries of one index and term are the same, and so is everything before them. */
   #matching(fact: LogFact): Violation | undefined {
     for (const [at, entry] of fact.entries.entries()) {
-      const before = fact.entries[at - 1]
+      const before = at === 0 ? undefined : fact.entries[at - 1]
       const name = `${entry.index} ${entry.term}`
       const other = this.#told.get(name)
       if (other === undefined) {

@@ -7,7 +7,7 @@
 // `unknown`, which is not a pass.
 
 import { assert } from '../std/index.js'
-import type { StoreEvent, StoreKeyValue, StoreRange, StoreRangeAnswer, StoreTxnAnswer } from '../storage/index.js'
+import type { StoreEvent, StoreKeyValue, StoreRange, StoreTxnAnswer } from '../storage/index.js'
 import { equalRangeAnswers, equalTxnAnswers, type Found, isPast } from './answers.js'
 import { type Choice, Choices, Conflict } from './choices.js'
 import { Doubts, type Evidence, type Offer } from './doubts.js'
@@ -385,8 +385,8 @@ class Replay {
     return this.#choices.doubtfulIn(query, right.count > told.count, this.model.revision)
   }
 
-  #range({ query }: RangeOperation, revision: number): StoreRangeAnswer {
+  #range({ query }: RangeOperation, revision: number): Found {
     if (this.#deepest !== undefined) this.#stepsLeft -= query.end === undefined ? 1 : rangeSteps
-    return { ...this.model.range(query, revision), revision }
+    return this.model.range(query, revision)
   }
 }

@@ -28,16 +28,16 @@ export class Floors {
 
   /** The newest revision that anybody knew before that time. */
   before(us: number): Sight | undefined {
-    return this.#sights[this.#count(us, false) - 1]
+    return this.#known(us, false)
   }
 
   /** The newest revision that anybody knew by then. */
   knownBy(us: number): number {
-    return this.#sights[this.#count(us, true) - 1]?.revision ?? 0
+    return this.#known(us, true)?.revision ?? 0
   }
 
-  /** Of sights before that time, or at it, too. Asked of every operation: without a closure. */
-  #count(us: number, atIt: boolean): number {
+  /** The last before that time, or at it, too. Asked of every operation: without a closure, and never for an element before the first. */
+  #known(us: number, atIt: boolean): Sight | undefined {
     let low = 0
     let high = this.#sights.length
     while (low < high) {
@@ -46,7 +46,7 @@ export class Floors {
       if (atUs > us || (atUs === us && !atIt)) high = middle
       else low = middle + 1
     }
-    return low
+    return low === 0 ? undefined : this.#sights[low - 1]
   }
 }
 

@@ -32,6 +32,7 @@ interface Draft {
 }
 
 const never = Number.POSITIVE_INFINITY
+const planOf = ({ start, stop, wakeAtMs }: Draft, overdue: boolean, over: boolean): Plan => ({ start, stop, wakeAtMs, overdue, over })
 
 export function planPod(pod: Pod, view: PodView, nowMs: number): Plan {
   const draft: Draft = { start: [], stop: [], wakeAtMs: never }
@@ -42,11 +43,11 @@ export function planPod(pod: Pod, view: PodView, nowMs: number): Plan {
     if (finished) stopSidecars(pod, view, draft)
     else planRunning(pod, view, nowMs, draft)
     if (deadlineMs !== never) draft.wakeAtMs = Math.min(draft.wakeAtMs, deadlineMs)
-    return { ...draft, overdue, over: finished && isIdle(pod, view) }
+    return planOf(draft, overdue, finished && isIdle(pod, view))
   }
-  if (overdue) return { ...draft, overdue, over: false }
+  if (overdue) return planOf(draft, overdue, false)
   stopAll(pod, view, draft)
-  return { ...draft, overdue, over: isIdle(pod, view) }
+  return planOf(draft, overdue, isIdle(pod, view))
 }
 
 /** Nothing of it runs or is being started or stopped. */

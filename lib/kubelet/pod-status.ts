@@ -156,8 +156,7 @@ function podConditions(pod: Pod, view: PodView, facts: ConditionFacts): Conditio
 function judged(conditions: readonly Condition[], pod: Pod, type: string, judgement: Judgement, nowMs: number): readonly Condition[] {
   const { generation } = pod.metadata
   const old = findCondition(conditions, type)
-  const observed = generation === undefined ? {} : { observedGeneration: generation }
-  const bare: Condition = { type, ...observed, ...judgement }
+  const bare: Condition = { type, ...(generation === undefined ? {} : { observedGeneration: generation }), ...judgement }
   if (old === undefined) return setCondition(conditions, bare, nowMs)
   const lastTransitionTime = old.status === judgement.status ? (old.lastTransitionTime ?? formatTime(nowMs)) : formatTime(nowMs)
   return conditions.map(one => (one.type === type ? { ...bare, lastTransitionTime } : one))

@@ -88,6 +88,6 @@ export function eventOf(kv: KeyValue, history: KeyHistory | undefined): Event {
   const { versions } = history
   const last = versions.length - 1
   const place = versions[last] === kv ? last : lowerBound(versions, kv.modRevision)
-  const prev = versions[place - 1]
+  const prev = place === 0 ? undefined : versions[place - 1]
   return prev === undefined || isTombstone(prev) ? { type, kv } : { type, kv, prev }
 }

@@ -29,7 +29,7 @@ export class KeyHistory {
     const versions = this.versions
     let place = versions.length - 1
     if (place >= 0 && (versions[place] as KeyValue).modRevision > revision) place = lowerBound(versions, revision + 1) - 1
-    const kv = versions[place]
+    const kv = place < 0 ? undefined : versions[place]
     return kv === undefined || isTombstone(kv) ? undefined : kv
   }
 }
@@ -94,14 +94,14 @@ export class Keyspace {
 
   current(key: string): KeyValue | undefined {
     const versions = this.#points.get(key)?.versions
-    const kv = versions?.[versions.length - 1]
+    const kv = versions?.at(-1)
     return kv === undefined || kv.version === 0 ? undefined : kv
   }
 
   put(key: string, value: Uint8Array, lease: number, modRevision: number): KeyValue {
     const history = this.#points.get(key) ?? this.#add(key)
     const versions = history.versions
-    const before = versions[versions.length - 1]
+    const before = versions.at(-1)
     const version = before === undefined ? 1 : before.version + 1 // A delete has version 0.
     const createRevision = before === undefined || version === 1 ? modRevision : before.createRevision
     const kv = { key: history.key, value, createRevision, modRevision, version, lease }
@@ -172,7 +172,7 @@ export class Keyspace {
     if (history === undefined) return
     const { versions } = history
     const place = lowerBound(versions, revision + 1) - 1
-    const latest = versions[place]
+    const latest = place < 0 ? undefined : versions[place]
     if (latest === undefined) return
     const needless = isTombstone(latest) && latest.modRevision < revision ? place + 1 : place
     for (let at = 0; at < needless; at++) this.#bytes -= bytesOf(versions[at] as KeyValue)

@@ -147,7 +147,7 @@ export class Mvcc {
   #delete({ key, end, prevKv }: Delete): DeleteResult {
     const prevs: KeyValue[] = []
     this.keyspace.visit({ key, end }, ({ versions }) => {
-      const kv = versions[versions.length - 1]
+      const kv = versions.at(-1)
       if (kv !== undefined && kv.version > 0) prevs.push(kv)
     })
     for (const kv of prevs) this.#deleteKey(kv)

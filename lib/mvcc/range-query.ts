@@ -54,7 +54,14 @@ export function answerOf(query: RangeQuery, kvs: KeyValue[], count: number): Ran
 }
 
 const limitOf = ({ limit }: RangeQuery): number => (limit === undefined || limit === 0 ? Number.POSITIVE_INFINITY : limit)
-const withoutValue = (kv: KeyValue): KeyValue => ({ ...kv, value: noValue })
+const withoutValue = ({ key, createRevision, modRevision, version, lease }: KeyValue): KeyValue => ({
+  key,
+  value: noValue,
+  createRevision,
+  modRevision,
+  version,
+  lease
+})
 
 const isRefined = (query: RangeQuery): boolean => isWhole(query) || (query.sortTarget ?? 'key') !== 'key'
 

@@ -184,7 +184,7 @@ export class WatchHub {
     for (const audience of this.#index.find(kv.key)) {
       if (audience.open.size + audience.paused.size === 0 || !audience.wants(kv)) continue
       const { events } = audience
-      const last = events[events.length - 1]
+      const last = events.at(-1)
       if (last !== undefined && events.length >= this.#limits.deliveryEventsMax && last.kv.modRevision < kv.modRevision)
         this.#flush(audience, last.kv.modRevision)
       if (audience.prevKv) {

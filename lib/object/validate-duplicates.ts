@@ -13,7 +13,7 @@ export function findDuplicateFields(text: string): string[] {
   const stack: Level[] = []
   let expectsName = false
   for (let at = 0; at < text.length; at++) {
-    const level = stack[stack.length - 1]
+    const level = stack.at(-1)
     switch (text.charCodeAt(at)) {
       case 0x7b: // {
         stack.push({ names: new Set(), name: '', index: -1 })

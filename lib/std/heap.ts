@@ -46,8 +46,8 @@ export class Heap<M extends HeapMember> {
   }
 
   #place(member: M, index: number): void {
-    const parent = this.#members[(index - 1) >> 1]
-    if (index > 0 && parent !== undefined && this.#before(member, parent)) this.#up(member, index)
+    // Never at -1: V8 takes that for a name, and is slow to find that there is none.
+    if (index > 0 && this.#before(member, this.#members[(index - 1) >> 1] as M)) this.#up(member, index)
     else this.#down(member, index)
   }
 
