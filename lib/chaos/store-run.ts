@@ -182,7 +182,7 @@ export class StoreRun {
 
   /** Writers and readers by turns, so that the first few are of both. */
   #startClients(): void {
-    const { remoteClients, clients, readers, clientsMax, perSecond } = this.#plan
+    const { remoteClients, clients, readers, clientsMax, perSecond, keys, valueBytesMax, timeoutMs } = this.#plan
     const machine = remoteClients ? clientMachine : rootMachine
     const forReaders = readers > 0 ? readersShare : 0
     const writer = { mix: this.#plan.mix, thinkMs: (clients * 1000) / (perSecond * (1 - forReaders)) }
@@ -195,7 +195,8 @@ export class StoreRun {
     roles.forEach(({ name, mix, thinkMs }, at) => {
       const random = fork(this.#clientRandom)
       if (at >= clientsMax) return
-      const client = new StoreClient(name, { ...this.#plan, members: this.#all, mix, thinkMs }, random, this.#recorder, this.#running)
+      const plan = { members: this.#all, keys, valueBytesMax, timeoutMs, mix, thinkMs }
+      const client = new StoreClient(name, plan, random, this.#recorder, this.#running)
       this.#clients.push(this.#world.newClient(`${machine}/${name}`).run(() => client.run()))
     })
   }

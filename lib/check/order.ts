@@ -20,8 +20,11 @@ export class Floors {
 
   constructor(sights: Iterable<Sight>) {
     const newest: Sight[] = []
+    let last = 0
     for (const sight of [...sights].sort((a, b) => a.atUs - b.atUs)) {
-      if (sight.revision > (newest.at(-1)?.revision ?? 0)) newest.push(sight)
+      if (sight.revision <= last) continue
+      newest.push(sight)
+      last = sight.revision
     }
     this.#sights = newest
   }
