@@ -111,7 +111,7 @@ export class WatchGroup {
         }
       }
       const messages = shared.size > 0 ? events.map(messageOf) : []
-      for (const [watchId, calls] of shared) this.#send(calls, { watchId, revision, events: messages })
+      for (const [watchId, calls] of shared) this.#send(calls, revision, { watchId, events: messages })
     }
     if (revision > this.revision) this.revision = revision
     if (events.length === 0) this.#progressed()
@@ -120,7 +120,7 @@ export class WatchGroup {
   #progressed(): void {
     for (const member of this.members) {
       const { call, watchId, from, progressNotify } = member
-      if (progressNotify) this.#send([call], { watchId, revision: Math.max(this.revision, from - 1) })
+      if (progressNotify) this.#send([call], Math.max(this.revision, from - 1), { watchId })
       member.progressed()
     }
   }
@@ -131,10 +131,10 @@ export class WatchGroup {
     const wanted = events.filter(event => event.kv.modRevision >= from).map(messageOf)
     if (wanted.length === 0) return
     const parts = fragment ? partsOf(wanted) : [wanted]
-    for (const [index, part] of parts.entries()) this.#send([call], { watchId, revision, events: part, fragment: index < parts.length - 1 })
+    for (const [index, part] of parts.entries()) this.#send([call], revision, { watchId, events: part, fragment: index < parts.length - 1 })
   }
 
-  #send(calls: readonly number[], { revision, ...message }: Omit<WatchResponse, 'header'> & { readonly revision: number }): void {
+  #send(calls: readonly number[], revision: number, message: Omit<WatchResponse, 'header'>): void {
     this.#gateway.send(calls, this.#gateway.frame('etcdserverpb.WatchResponse', { header: this.#gateway.header(revision), ...message }))
   }
 }

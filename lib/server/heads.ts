@@ -8,7 +8,7 @@ const warningsMax = 32
 const warningMax = 256 // Characters, as upstream truncates them.
 
 export function headersOf(reply: Reply, warnings: readonly string[]): Record<string, string> {
-  const headers: Record<string, string> = { ...baseHeaders, 'content-type': reply.contentType, ...reply.headers }
+  const headers: Record<string, string> = { 'content-type': reply.contentType, ...baseHeaders, ...reply.headers }
   if (warnings.length > 0) {
     headers.warning = warnings
       .slice(0, warningsMax)

@@ -151,7 +151,7 @@ export class ApiServer {
     let begun = false
     const begin = (contentType: string): void => {
       begun = true
-      ctx.tell(port, 'begin', { id, status: 200, headers: { ...baseHeaders, 'content-type': contentType } })
+      ctx.tell(port, 'begin', { id, status: 200, headers: { 'content-type': contentType, ...baseHeaders } })
     }
     const send = function* (bytes: Uint8Array): Flow<boolean> {
       const taken: Outcome<void> = yield* ask(port, writeTimeoutMs, 'write', { ids: [id], bytes })

@@ -146,7 +146,7 @@ export class Http2Exchange extends Exchange {
   #head(status: number, headers: Head, endStream: boolean): boolean {
     const stream = this.#stream
     if (stream.destroyed || stream.headersSent) return false
-    stream.respond({ ...headers, ':status': status }, { endStream })
+    stream.respond({ ':status': status, ...headers }, { endStream })
     return true
   }
 }
