@@ -9,6 +9,7 @@ import type { LogRecord } from '../sim/index.js'
 import type { Random } from '../std/index.js'
 import type { StoreMemberProtocol } from '../store/index.js'
 import { between, pick } from './draw.js'
+import { listOf, Removals } from './removals.js'
 
 type Member = Ref<StoreMemberProtocol>
 type Wish = 'addLearner' | 'addVoter' | 'promote' | 'remove' | 'move'
@@ -36,8 +37,7 @@ export interface MoverOptions {
 export class MemberMover {
   /** Everybody that ever was a member: whom clients ask. Grows. */
   readonly known: string[]
-  /** Removed, for whoever says so first. */
-  readonly removed = new Set<string>()
+  readonly removals = new Removals()
   /** Those that have stopped for good. */
   readonly gone = new Set<string>()
   moved = 0
@@ -59,11 +59,11 @@ export class MemberMover {
   }
 
   /** What a member says of itself. */
-  heard({ address, event, fields }: LogRecord): void {
+  heard(record: LogRecord): void {
+    const { address, event, fields } = record
     if (event === 'removed') this.gone.add(address)
     if (event !== 'membership changed') return
-    if (fields.kind === 'remove') this.removed.add(String(fields.member))
-    for (const member of listOf(fields.gone ?? '')) this.removed.add(member)
+    this.removals.heard(record)
     if (Number(fields.index) <= this.#index) return
     this.#index = Number(fields.index)
     this.voters = listOf(fields.voters)
@@ -185,8 +185,3 @@ export class MemberMover {
     }
   }
 }
-
-const listOf = (text: unknown): string[] =>
-  String(text)
-    .split(' ')
-    .filter(address => address !== '')

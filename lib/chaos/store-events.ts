@@ -74,6 +74,17 @@ export const changeEvents: Readonly<Record<string, StoreEventName>> = {
   demote: 'member demoted'
 }
 
+/** Of what members say of themselves, where nothing but that they say it matters. */
+export const saidEvents: ReadonlyMap<string, StoreEventName> = new Map<string, StoreEventName>([
+  ['snapshot installed', 'follower snapshot'],
+  ['snapshot taken', 'snapshot'],
+  ['torn tail cut', 'torn tail'],
+  ['disk full', 'full disk'],
+  ['hands over', 'hand-over'],
+  ['leases taken over', 'leases taken over'],
+  ['rejoined', 'rejoin']
+])
+
 export function countEvents(
   { members }: StorePlan,
   operations: readonly Operation[],

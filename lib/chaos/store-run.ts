@@ -22,7 +22,7 @@ import { type Member, Recorder } from './recorder.js'
 import { isFailing, kindsOf, type Run, type RunListener, type RunResult, type StoreCast } from './run.js'
 import type { SideRun } from './side-run.js'
 import { keyEnd, keyPrefix, readerMix, StoreClient, type StoreRunning } from './store-client.js'
-import { changeEvents, countEvents, type StoreEventName } from './store-events.js'
+import { changeEvents, countEvents, type StoreEventName, saidEvents } from './store-events.js'
 import { StoreLogs } from './store-logs.js'
 import type { StorePlan } from './store-plan.js'
 import { drawWatcher, StoreWatcher } from './store-watcher.js'
@@ -227,18 +227,10 @@ export class StoreRun {
     this.#mover?.heard(record)
     switch (event) {
       case 'became leader':
-        if (this.#mover?.removed.has(address) === true)
-          this.#violations.push(violation(guarantees.removedStops, `${address} at ${atUs} us leads term ${String(fields.term)}`))
-        this.#leaders.push({ term: Number(fields.term), member: address, atUs })
+        this.#elected({ term: Number(fields.term), member: address, atUs })
         return this.#count('election while joint', this.#mover?.isJoint === true ? 1 : 0)
       case 'membership changed':
         return this.#count(changeEvents[fields.kind as string] as StoreEventName)
-      case 'snapshot installed':
-        return this.#count('follower snapshot')
-      case 'snapshot taken':
-        return this.#count('snapshot')
-      case 'torn tail cut':
-        return this.#count('torn tail')
       case 'corruptDisk':
         this.#decayed.add(String(fields.machine))
         return
@@ -248,17 +240,9 @@ export class StoreRun {
         if (!this.#decayed.has(machineOf(address)))
           this.#violations.push(violation(guarantees.noDamage, `${address} at ${atUs} us: ${event} ${JSON.stringify(fields)}`))
         return this.#count('damaged log')
-      case 'disk full':
-        return this.#count('full disk')
-      case 'hands over':
-        return this.#count('hand-over')
       case 'leases expired':
       case 'leases checkpointed':
         return this.#count(event === 'leases expired' ? 'lease expired' : 'lease checkpointed', Number(fields.leases))
-      case 'leases taken over':
-        return this.#count(event)
-      case 'rejoined':
-        return this.#count('rejoin')
       case 'failed':
         this.#violations.push(violation(guarantees.noFailure, `${address} at ${atUs} us: ${String(fields.detail)}`))
         return
@@ -269,8 +253,20 @@ export class StoreRun {
         else if (reason.includes('input/output error')) this.#count('failed disk')
         return
       }
-      default:
+      default: {
+        const said = saidEvents.get(event)
+        if (said !== undefined) this.#count(said)
+      }
     }
+  }
+
+  /** One that comes late, of a term that is over, may have been given its votes long before. */
+  #elected(leader: LeaderFact): void {
+    const { member, term, atUs } = leader
+    const mover = this.#mover
+    if (mover?.removals.isOver(member, mover.voters) === true && this.#leaders.every(other => other.term < term))
+      this.#violations.push(violation(guarantees.removedStops, `${member} at ${atUs} us leads term ${term}`))
+    this.#leaders.push(leader)
   }
 
   #count(event: StoreEventName, by = 1): void {
@@ -327,7 +323,7 @@ export class StoreRun {
 
   /** They hear of it from a leader that reminds them: as soon as all else has recovered, and no sooner. */
   #checkRemoved(): void {
-    const removed = [...(this.#mover?.removed ?? [])]
+    const removed = [...(this.#mover?.removals.all() ?? [])]
     this.#world.runUntil(() => removed.every(member => !this.#world.lives(member)), this.#world.nowMs + this.#plan.recoveryMs)
     for (const member of removed.filter(member => this.#world.lives(member))) {
       this.#violations.push(violation(guarantees.removedStops, `${member} still runs ${this.#world.nowMs} ms after the beginning`))
