@@ -1,5 +1,6 @@
 // The http port over real sockets: HTTP/1.1, HTTP/2, certificates, limits, fan-out, stalled readers.
 
+import { EventEmitter } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2'
 import { request as httpsRequest, type RequestOptions } from 'node:https'
@@ -10,6 +11,7 @@ import t from 'tap'
 import { type Actor, ask, type Context, type Ref } from '../../lib/actor/index.js'
 import { ensurePki, type Pki, writeKubeconfig } from '../../lib/host/pki/index.js'
 import { http } from '../../lib/host/ports/http.js'
+import { onceDrained } from '../../lib/host/ports/http-exchange.js'
 import { bufferedBytesMax, type HttpOwner, type HttpRequest, httpPort } from '../../lib/ports/index.js'
 import { TestHost } from '../server/fixture-host.js'
 
@@ -171,6 +173,21 @@ t.test('certificates are made once, kept private, and made anew when they expire
   writeKubeconfig(file, { cluster: 'kabuki', user: 'admin', server: 'https://127.0.0.1:1', caPem: first.caPem, client: first.admin })
   t.equal(statSync(file).mode & 0o777, 0o600)
   t.equal(JSON.parse(readFileSync(file, 'utf8'))['current-context'], 'admin@kabuki')
+})
+
+t.test('a stream that drains is told of once, and keeps nothing of who waited', async t => {
+  for (const first of ['drain', 'close'] as const) {
+    const stream = new EventEmitter()
+    let told = 0
+    for (let round = 1; round <= 3; round++) {
+      onceDrained(stream, () => told++)
+      stream.emit(first)
+      t.equal(told, round)
+      t.equal(stream.listenerCount('drain') + stream.listenerCount('close'), 0)
+    }
+    stream.emit('close')
+    t.equal(told, 3)
+  }
 })
 
 t.test('over TLS', async t => {

@@ -2,6 +2,7 @@
 //
 // It knows nothing of its owner: what happens is told to `events`. Bodies are read up to a limit and then thrown away.
 
+import type { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
 import type { HttpRequest } from '../../ports/index.js'
@@ -88,6 +89,17 @@ export abstract class Exchange {
   }
 }
 
+/** Once, and nothing of it stays: a watch whose client is slow waits again and again on one stream. */
+export function onceDrained(stream: Pick<EventEmitter, 'on' | 'off'>, drained: () => void): void {
+  const done = (): void => {
+    stream.off('drain', done)
+    stream.off('close', done)
+    drained()
+  }
+  stream.on('drain', done)
+  stream.on('close', done)
+}
+
 export class Http2Exchange extends Exchange {
   readonly #stream: ServerHttp2Stream
 
@@ -139,8 +151,7 @@ export class Http2Exchange extends Exchange {
   }
 
   onDrained(drained: () => void): void {
-    this.#stream.once('drain', drained)
-    this.#stream.once('close', drained)
+    onceDrained(this.#stream, drained)
   }
 
   #head(status: number, headers: Head, endStream: boolean): boolean {
@@ -201,8 +212,7 @@ export class Http1Exchange extends Exchange {
   }
 
   onDrained(drained: () => void): void {
-    this.#response.once('drain', drained)
-    this.#response.once('close', drained)
+    onceDrained(this.#response, drained)
   }
 
   #head(status: number, headers: Head, length: number | undefined): boolean {

@@ -131,13 +131,7 @@ function writeAsked(
   }
   const draining: Draining = { later, waiting: full.length }
   if (full.length === 0) post('drained', Object.assign(draining, { waiting: 1 }))
-  for (const exchange of full) {
-    let told = false
-    exchange.onDrained(() => {
-      if (!told) post('drained', draining)
-      told = true
-    })
-  }
+  for (const exchange of full) exchange.onDrained(() => post('drained', draining))
   return later
 }
 
