@@ -1,6 +1,6 @@
 // bench: runs the scenarios one after the other, prints each figure beside its mark, and keeps them in bench/RESULTS.md.
 //
-// node dist/bench/bench.js [--only store,api] [--long] [--no-append]
+// npm run bench -- [store api | --only store,api] [--long] [--no-append]
 
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -24,11 +24,13 @@ const scenarios: Readonly<Record<string, () => Promise<Scenario>>> = {
 /** Reports by itself, beside a peer of its own. */
 const wire = fileURLToPath(new URL('./wire.js', import.meta.url))
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: { only: { type: 'string' }, long: { type: 'boolean', default: false }, 'no-append': { type: 'boolean', default: false } }
 })
 const append = values['no-append'] !== true
-const wanted = values.only?.split(',') ?? ['wire', ...Object.keys(scenarios)]
+const named = [...positionals, ...(values.only?.split(',') ?? [])]
+const wanted = named.length > 0 ? named : ['wire', ...Object.keys(scenarios)]
 const unknown = wanted.filter(name => name !== 'wire' && scenarios[name] === undefined)
 if (unknown.length > 0) throw new Error(`no scenario is called ${unknown.join(', ')}; there are wire, ${Object.keys(scenarios).join(', ')}`)
 
