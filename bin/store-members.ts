@@ -32,7 +32,7 @@ export async function changeMembers(cluster: Cluster, { action, address, isLearn
   const { runtime } = cluster
   const stores = storesOf(cluster)
   if (stores.length === 0) throw new Error('this cluster has no store of its own')
-  const named = address ?? (action === 'add' ? nextAddress(stores) : undefined)
+  const named = address ?? (action === 'add' ? await nextAddress(cluster) : undefined)
   if (named === undefined && action !== 'list') throw new Error(`${action} which member? \`kabuki store members\` lists them`)
   const member = { address: named as string }
   switch (action) {
@@ -54,22 +54,17 @@ export async function changeMembers(cluster: Cluster, { action, address, isLearn
 export async function replaceMembers(cluster: Cluster, { add, remove }: ReplaceParams): Promise<Replaced> {
   const stores = storesOf(cluster)
   if (stores.length === 0) throw new Error('this cluster has no store of its own')
-  const wish = { add: typeof add === 'object' ? add : await comingOf(cluster, stores, add, remove), remove }
+  const wish = { add: typeof add === 'object' ? add : await comingOf(cluster, add, remove), remove }
   const outcome = await cluster.runtime.call(leaderOf(cluster, stores), timeoutMs, 'replaceMembers', wish)
   return { wish, outcome: outcome.ok ? outcome.value : outcome.error }
 }
 
-async function comingOf(
-  cluster: Cluster,
-  stores: readonly string[],
-  asked: number | undefined,
-  remove: readonly string[]
-): Promise<string[]> {
+async function comingOf(cluster: Cluster, asked: number | undefined, remove: readonly string[]): Promise<string[]> {
   const { members } = await changeMembers(cluster, { action: 'list' })
   const learners = members.filter(({ isLearner }) => isLearner).map(({ address }) => address)
   const count = asked ?? members.filter(({ address, isLearner }) => !isLearner && remove.includes(address)).length
   const coming = learners.slice(0, count)
-  while (coming.length < count) coming.push(nextAddress([...stores, ...members.map(({ address }) => address), ...coming]))
+  while (coming.length < count) coming.push(await nextAddress(cluster, coming))
   return coming
 }
 
@@ -98,8 +93,10 @@ export function storesOf({ plan, runtime }: Cluster): string[] {
   return [...new Set([...planned, ...later])].filter(address => runtime.threadOf(address) !== undefined)
 }
 
-/** An address is used once: that of a member that is gone may still be refused. */
-function nextAddress(stores: readonly string[]): string {
-  const numbers = stores.map(store => Number(/^control-(\d+)\//.exec(store)?.[1] ?? 0))
+/** An address is used once: that of a member that is gone is refused. */
+async function nextAddress(cluster: Cluster, taken: readonly string[] = []): Promise<string> {
+  const { members, removed } = await changeMembers(cluster, { action: 'list' })
+  const used = [...storesOf(cluster), ...members.map(({ address }) => address), ...removed, ...taken]
+  const numbers = used.map(store => Number(/^control-(\d+)\//.exec(store)?.[1] ?? 0))
   return `control-${Math.max(...numbers) + 1}/store`
 }

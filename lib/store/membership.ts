@@ -38,6 +38,8 @@ export interface StoreMember {
 
 export interface StoreMembers {
   readonly members: readonly StoreMember[]
+  /** Addresses that are never to be used again. */
+  readonly removed: readonly string[]
   readonly revision: number
 }
 
@@ -280,13 +282,13 @@ function refusalOf({ reason }: Proposed & { readonly accepted: false }): Refusal
 }
 
 function listed(self: string, { raft, mvcc }: Replica): StoreMembers {
-  const { voters, learners, outgoing } = raft.membership
+  const { voters, learners, outgoing, removed } = raft.membership
   const members = membersOf(raft.membership).map((address): StoreMember => {
     const isLearner = learners.includes(address)
     const isLeaving = outgoing !== undefined && !isLearner && !voters.includes(address)
     return { address, isLearner, isStarted: address === self || isHeard(raft, address), ...(isLeaving ? { isLeaving } : {}) }
   })
-  return { members, revision: mvcc.revision }
+  return { members, removed, revision: mvcc.revision }
 }
 
 // What becomes of a change ---------------------------------------------------------------------------------
