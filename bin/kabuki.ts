@@ -49,7 +49,9 @@ const workload = (text: string): WorkloadName | 'all' => {
   if (name === undefined) throw new InvalidArgumentError(`one of ${workloadNames.join(', ')}`)
   return name
 }
-const memberAddresses = (text: string): readonly string[] => text.split(',').map(name => (name.includes('/') ? name : `${name}/store`))
+/** A machine's name says enough. */
+const memberAddress = (name: string): string => (name.includes('/') ? name : `${name}/store`)
+const memberAddresses = (text: string): readonly string[] => text.split(',').map(memberAddress)
 const newMembers = (text: string): readonly string[] | number => (/^\d+$/.test(text) ? count(0, 7)(text) : memberAddresses(text))
 const strikes = (text: string): readonly number[] => (text === 'none' ? [] : text.split(',').map(count(1, 1_000_000)))
 /** `name=./module.mjs`, as often as wanted. */
@@ -129,7 +131,7 @@ const storeCommand = (name: string, description: string): Command =>
 
 storeCommand('members', 'show the members of the store').action(options => storeMembers({ action: 'list' }, options))
 storeCommand('add', 'add a member, on a machine of its own that is started; its address is used once')
-  .argument('[address]', 'machine/actor; default: the next control-N/store')
+  .argument('[address]', 'a machine; default: the next control-N', memberAddress)
   .option('--learner', 'it is sent the log and does not count, until it is promoted', false)
   .action((address, { learner, ...options }) => storeMembers({ action: 'add', address, isLearner: learner }, options))
 for (const [action, description] of [
@@ -138,7 +140,7 @@ for (const [action, description] of [
   ['move-leader', 'have that member lead']
 ] as const)
   storeCommand(action, description)
-    .argument('<address>')
+    .argument('<address>', 'a member: its machine, control-1, or control-1/store', memberAddress)
     .action((address, options) => storeMembers({ action, address }, options))
 
 storeCommand(

@@ -27,6 +27,10 @@ type MemberRef = Ref<StoreMemberProtocol>
 const timeoutMs = 5_000
 const retryMs = 50
 const machinesMax = 100
+const hints: Readonly<Record<string, string>> = {
+  'member not found': '; `kabuki store members` lists them',
+  'too many learners': '; promote or remove the one there is'
+}
 
 export async function changeMembers(cluster: Cluster, { action, address, isLearner = false }: MembersParams): Promise<StoreMembers> {
   const { runtime } = cluster
@@ -81,7 +85,7 @@ async function askLeader<V>(cluster: Cluster, ask: (to: MemberRef, leftMs: numbe
     if (outcome.ok) return outcome.value
     const { code, detail, definite } = outcome.error
     const passes = definite && (code === 'no leader' || code === 'unreachable')
-    if (!passes || performance.now() + retryMs >= deadlineMs) throw new Error(`${code}: ${detail}`)
+    if (!passes || performance.now() + retryMs >= deadlineMs) throw new Error(`${code}: ${detail}${hints[code] ?? ''}`)
     await new Promise(resolve => setTimeout(resolve, retryMs))
   }
 }

@@ -184,7 +184,11 @@ t.test('a cluster, chaos and names; another beside it, its clock', { timeout: 60
     const { code, stderr } = await cluster.kabuki('store', 'add', 'control-3/store')
     t.match([code, stderr], [1, /an address that was removed is never used again/])
     t.same(await members('add', '--learner'), [...three, 'control-4/store (learner)'], 'whoever comes next has an address of its own')
-    t.same(await members('remove', 'control-4/store'), three)
+    t.same(await members('remove', 'control-4'), three, 'named by its machine')
+    t.match(await cluster.kabuki('store', 'remove', 'control-9'), {
+      code: 1,
+      stderr: /member not found: .*`kabuki store members` lists them/
+    })
   })
 
   await t.test('the apiserver is paused: a request waits; resumed, it is answered', async t => {
