@@ -36,7 +36,7 @@ export async function changeMembers(cluster: Cluster, { action, address, isLearn
   const { runtime } = cluster
   const stores = storesOf(cluster)
   if (stores.length === 0) throw new Error('this cluster has no store of its own')
-  const named = address ?? (action === 'add' ? await nextAddress(cluster) : undefined)
+  const named = address ?? (action === 'add' ? nextAddress(usedIn(cluster, await changeMembers(cluster, { action: 'list' }))) : undefined)
   if (named === undefined && action !== 'list') throw new Error(`${action} which member? \`kabuki store members\` lists them`)
   const member = { address: named as string }
   switch (action) {
@@ -64,11 +64,12 @@ export async function replaceMembers(cluster: Cluster, { add, remove }: ReplaceP
 }
 
 async function comingOf(cluster: Cluster, asked: number | undefined, remove: readonly string[]): Promise<string[]> {
-  const { members } = await changeMembers(cluster, { action: 'list' })
+  const listed = await changeMembers(cluster, { action: 'list' })
+  const { members } = listed
   const learners = members.filter(({ isLearner }) => isLearner).map(({ address }) => address)
   const count = asked ?? members.filter(({ address, isLearner }) => !isLearner && remove.includes(address)).length
   const coming = learners.slice(0, count)
-  while (coming.length < count) coming.push(await nextAddress(cluster, coming))
+  while (coming.length < count) coming.push(nextAddress([...usedIn(cluster, listed), ...coming]))
   return coming
 }
 
@@ -98,9 +99,13 @@ export function storesOf({ plan, runtime }: Cluster): string[] {
 }
 
 /** An address is used once: that of a member that is gone is refused. */
-async function nextAddress(cluster: Cluster, taken: readonly string[] = []): Promise<string> {
-  const { members, removed } = await changeMembers(cluster, { action: 'list' })
-  const used = [...storesOf(cluster), ...members.map(({ address }) => address), ...removed, ...taken]
+const usedIn = (cluster: Cluster, { members, removed }: StoreMembers): string[] => [
+  ...storesOf(cluster),
+  ...members.map(({ address }) => address),
+  ...removed
+]
+
+function nextAddress(used: readonly string[]): string {
   const numbers = used.map(store => Number(/^control-(\d+)\//.exec(store)?.[1] ?? 0))
   return `control-${Math.max(...numbers) + 1}/store`
 }

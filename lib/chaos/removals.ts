@@ -11,10 +11,6 @@ export class Removals {
   readonly #appliedBy = new Map<string, Set<string>>() // By who was removed.
 
   /** Removed, for whoever says so first. */
-  has(member: string): boolean {
-    return this.#appliedBy.has(member)
-  }
-
   all(): IterableIterator<string> {
     return this.#appliedBy.keys()
   }
